@@ -1,0 +1,38 @@
+/* Interrupt masking of this CPU (PSTATE.I and F). */
+#pragma once
+#include <kernel/lib/types.h>
+
+typedef u64 irqflags_t;
+
+/* arch_irq_save - mask interrupts; returns the state to give to arch_irq_restore.
+ * Context: any. */
+static inline irqflags_t arch_irq_save(void)
+{
+	irqflags_t flags;
+
+	asm volatile("mrs %0, daif\n\tmsr daifset, #3" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+static inline void arch_irq_restore(irqflags_t flags)
+{
+	asm volatile("msr daif, %0" : : "r"(flags) : "memory");
+}
+
+static inline void arch_irq_disable(void)
+{
+	asm volatile("msr daifset, #3" : : : "memory");
+}
+
+static inline void arch_irq_enable(void)
+{
+	asm volatile("msr daifclr, #3" : : : "memory");
+}
+
+static inline bool arch_irqs_disabled(void)
+{
+	irqflags_t flags;
+
+	asm volatile("mrs %0, daif" : "=r"(flags));
+	return flags & (1u << 7);
+}

@@ -1,0 +1,119 @@
+/* Page tables and address spaces as the rest of the kernel sees them.  arch/arm64/mmu.c is the only reader and writer of entries.
+ *
+ * Layout of the upper half (TTBR1, 48 bit):
+ *   LINEAR_BASE   all RAM, va = LINEAR_BASE + pa
+ *   VMALLOC_BASE  guarded stacks, vmalloc, device windows
+ *   KASAN_SHADOW  one eighth of the upper half (debug build)
+ *   IMAGE_BASE    the kernel image, at a random multiple of 2 MiB above it
+ *   FIXMAP_BASE   early slots (console, device tree) */
+#pragma once
+#include <kernel/lib/types.h>
+#include <arch/atomic.h>
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(1ul << PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define PMD_SHIFT	21
+#define PMD_SIZE	(1ul << PMD_SHIFT)
+#define PAGE_ALIGN(x)	ALIGN_UP((x), PAGE_SIZE)
+
+#define LINEAR_BASE	0xffff000000000000ul
+#define LINEAR_END	0xffff800000000000ul
+#define VMALLOC_BASE	0xffff900000000000ul
+#define VMALLOC_END	0xffff980000000000ul
+#define KASAN_SHADOW_BASE 0xffffa00000000000ul
+#define KASAN_SHADOW_END  0xffffc00000000000ul
+#define KASAN_SHADOW_OFFSET 0xdfffc00000000000ul	/* shadow = (addr >> 3) + offset */
+#define IMAGE_BASE	0xffffc00000000000ul
+#define FIXMAP_BASE	0xfffffd0000000000ul
+
+static inline void *phys_to_virt(paddr_t pa) { return (void *)(pa + LINEAR_BASE); }
+static inline paddr_t virt_to_phys(const void *va) { return (u64)va - LINEAR_BASE; }	/* linear map addresses only */
+paddr_t image_to_phys(const void *va);		/* addresses inside the kernel image */
+
+/* Protections of a mapping, user or kernel. */
+enum {
+	PROT_K_R = 1, PROT_K_W = 2, PROT_K_X = 4,	/* read, write, execute */
+	PROT_K_USER = 8,				/* EL0 may */
+	PROT_K_DEVICE = 16,				/* nGnRE device memory */
+	PROT_K_NC = 32,					/* normal, not cached */
+};
+
+struct mm;
+struct vma;
+struct page;
+
+/* The architecture's part of struct mm. */
+struct arch_mm {
+	paddr_t pgd;		/* [I] root table */
+	u64 asid;		/* [a] generation in the high bits; 0 none yet */
+	u64 cpus;		/* [a] CPUs that may hold translations of it */
+};
+
+int arch_mm_init(struct mm *mm);	/* 0 or -ENOMEM */
+void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped */
+/* arch_mm_switch - make next's tables current on this CPU (NULL: keep what is there, lazily).  Context: irqs off. */
+void arch_mm_switch(struct mm *next);
+
+/* What a user entry says, decoded. */
+struct pte_info {
+	bool present;		/* a page is mapped (perhaps PROT_NONE: prot without R) */
+	bool writable, executable, young, dirty, special;
+	u64 pfn;
+	u64 swap;		/* not present: owner's non-zero 57-bit cookie, or 0 for empty */
+};
+
+/* User page tables. Locks: each call takes the page-table lock of its table page itself, unless named _locked. mmap_lock held
+ * (read suffices for map/unmap of single pages under the pt lock; write for range operations that change VMAs). */
+
+/* pt_lookup - the entry for addr.  Returns false if no table is there. */
+bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out);
+/* pt_map - map one page where the entry is empty (or holds `expect_swap` cookie).  Returns 0, -EEXIST if something else is mapped
+ * there by now, -ENOMEM. dirty/young are set as given by prot W => hardware-managed emulation: a writable entry counts as dirty. */
+int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_replace - break-before-make exchange of a present page if it still maps old_pfn (COW). 0, or -EAGAIN if it changed.
+ * The caller drops old page's reference/mapcount. */
+int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
+/* pt_set_prot_one - change the protection of one present page still mapping pfn (e.g. make writable, mark young). */
+int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_protect_range - give every present page in the range new protection; a page that prot lets write stays read-only if
+ * it was write-protected (COW or dirty tracking) before. Flushes. Splits huge blocks at edges. */
+void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
+/* pt_wrprotect_one - clear write; returns true if it was writable (dirty).  For write-back and rmap. Flushes that page. */
+bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn);
+
+/* Unmapping: entries are cleared at once, `page_gone(arg, addr, info, nr_pages)` is called for each after the TLB flush of its batch (so that pages may
+ * be freed).  nr_pages is 1, or 512 for a huge block. Frees empty tables where it can. */
+typedef void (*pt_gone_fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages);
+void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_gone, void *arg);
+/* pt_unmap_one - for rmap: unmap addr if it maps pfn; returns false if not. Flushed on return. info out. */
+bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info);
+
+/* pt_copy_range - fork: copy the parent's present entries of [start,end) into the child (empty there).  cow: write-protect both.
+ * `page_dup(arg, info, nr_pages)` is called for every page copied, to take the reference/mapcount. One TLB flush of the parent at the
+ * end by pt_flush_mm (the caller, once for the whole fork). 0 or -ENOMEM. */
+typedef void (*pt_dup_fn)(void *arg, const struct pte_info *info, u32 nr_pages);
+int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bool cow, pt_dup_fn page_dup, void *arg);
+/* pt_move_range - mremap: move entries of [old, old+len) to new (same offsets). 0 or -ENOMEM. Flushes. */
+int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len);
+/* pt_map_huge - map 2 MiB block at aligned addr where no table stands. 0, -EEXIST, -ENOMEM. */
+int pt_map_huge(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_walk - call fn for each present entry in the range (mincore, smaps). fn returns nonzero to stop. */
+int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
+	    int (*fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages), void *arg);
+
+void pt_flush_mm(struct mm *mm);
+void pt_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
+
+/* Kernel mappings (vmalloc area).  Tables come from page_alloc.  kmap_unmap leaves entries empty; the TLB is flushed by
+ * kernel_tlb_flush_range (batched by vmalloc). */
+int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot);		/* 0 or -ENOMEM */
+paddr_t kernel_unmap_page(vaddr_t va);				/* the pa it mapped, or ~0 */
+void kernel_tlb_flush_range(vaddr_t start, vaddr_t end);
+void kernel_tlb_flush_all(void);
+
+/* Instruction cache: make code just written at va (linear map) visible to fetches. */
+void cache_sync_code(void *va, size_t len);
+/* assembly helpers: whole aligned pages */
+void clear_page(void *page);
+void copy_page(void *to, const void *from);

@@ -1,0 +1,27 @@
+/* The trap frame: what entry.S saves on every exception, and the only place it is laid out. */
+#pragma once
+#include <kernel/lib/types.h>
+
+struct trap_frame {
+	u64 x[31];
+	u64 sp;		/* SP_EL0 for a trap from EL0, else the kernel's before the trap */
+	u64 pc;
+	u64 pstate;
+	u64 orig_x0;	/* x0 at a system call's entry, for restart */
+	s64 syscallno;	/* -1 when this is no system call (or restart is settled) */
+};
+
+#define TRAP_FRAME_SIZE	288
+_Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "entry.S knows this size");
+
+#define PSR_MODE_MASK	0xful
+#define PSR_MODE_EL0t	0x0ul
+#define PSR_MODE_EL1h	0x5ul
+#define PSR_F		(1ul << 6)
+#define PSR_I		(1ul << 7)
+#define PSR_SS		(1ul << 21)
+
+static inline bool frame_from_user(const struct trap_frame *tf) { return (tf->pstate & PSR_MODE_MASK) == PSR_MODE_EL0t; }
+
+/* task_frame - the user trap frame of a task, at the top of its kernel stack.  current's own is current_frame(). */
+struct task;

@@ -1,0 +1,52 @@
+/* User memory: the only ways in and out of it.
+ *
+ * A range check first (a tagged or kernel address is EFAULT), then unprivileged loads and stores (LDTR/STTR), whose faults find
+ * their fix-up in .extable.  A fault sleeps, so these may be called only from threads that hold no spin lock and no lock ranked
+ * after mmap_lock; uaccess_nofault_begin()/end() make them return at once instead. */
+#pragma once
+#include <kernel/lib/types.h>
+
+#define USER_END	0x0000fffffffff000ul	/* first byte no program may have: keeps the last page as a guard */
+
+static inline bool user_range_ok(const void __user *p, size_t len)
+{
+	u64 a = (u64)p;
+
+	return len <= USER_END && a <= USER_END - len;
+}
+
+/* copy_from_user, copy_to_user - returns 0 or -EFAULT (bytes before the fault may have been copied).
+ * Context: thread, may sleep. */
+int __must_check copy_from_user(void *to, const void __user *from, size_t len);
+int __must_check copy_to_user(void __user *to, const void *from, size_t len);
+/* partial forms: return the number of bytes NOT copied */
+size_t copy_from_user_partial(void *to, const void __user *from, size_t len);
+size_t copy_to_user_partial(void __user *to, const void *from, size_t len);
+/* clear_user - zero len bytes; returns 0 or -EFAULT. clear_user_partial returns bytes not cleared. */
+int __must_check clear_user(void __user *to, size_t len);
+/* strncpy_from_user - copy a string with its NUL, at most max bytes with it.
+ * Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if no NUL in max bytes. */
+ssize_t __must_check strncpy_from_user(char *to, const char __user *from, size_t max);
+/* strnlen_user - length with the NUL; -EFAULT; max + 1 if longer than max */
+ssize_t __must_check strnlen_user(const char __user *s, size_t max);
+
+/* get_user/put_user - one naturally sized scalar (1, 2, 4, 8 bytes).  `err = get_user(lvalue, uptr)`. */
+#define get_user(val, uptr) ({ __typeof__(*(uptr)) __gu; \
+	int __ge = copy_from_user_small(&__gu, (uptr), sizeof(__gu)); (val) = __gu; __ge; })
+#define put_user(val, uptr) ({ __typeof__(*(uptr)) __pu = (val); \
+	copy_to_user_small((uptr), &__pu, sizeof(__pu)); })
+int __must_check copy_from_user_small(void *to, const void __user *from, size_t len);	/* 1,2,4,8: one access */
+int __must_check copy_to_user_small(void __user *to, const void *from, size_t len);
+
+/* Atomic read-modify-write of a user word, for futex only.  *old gets the previous value.
+ * Returns 0 or -EFAULT; does not sleep: call between uaccess_nofault_begin/end or with faults allowed by the caller's context. */
+enum user_atomic_op { USER_ATOMIC_SET, USER_ATOMIC_ADD, USER_ATOMIC_OR, USER_ATOMIC_ANDN, USER_ATOMIC_XOR };
+int user_atomic_rmw(u32 __user *p, enum user_atomic_op op, u32 arg, u32 *old);
+int user_atomic_cmpxchg(u32 __user *p, u32 expected, u32 desired, u32 *old);
+
+/* uaccess_nofault_begin/end - faults on user memory in between fail at once (task->nofault counts). */
+void uaccess_nofault_begin(void);
+void uaccess_nofault_end(void);
+
+/* Turns an integer found inside a copied structure into a user pointer. */
+static inline void __user *user_ptr(u64 v) { return (void __user *)v; }

@@ -1,0 +1,289 @@
+/* The VFS's four nouns: inode (numbers and data), dentry (names), file (positions), mount (places); and their superblock.
+ *
+ * Keys: [I] immutable, [a] atomic, [i] inode->lock (rwsem, LC_DIR_INODE or LC_FILE_INODE), [s] inode->spin, [d] dentry->lock,
+ * [R] read under RCU, [h] hash bucket lock. */
+#pragma once
+#include <kernel/lib/list.h>
+#include <kernel/lib/refcount.h>
+#include <kernel/lib/types.h>
+#include <kernel/sync/mutex.h>
+#include <kernel/sync/rcu.h>
+#include <kernel/sync/rwsem.h>
+#include <kernel/sync/seqcount.h>
+#include <mm/filemap.h>
+
+struct inode;
+struct dentry;
+struct file;
+struct mount;
+struct super;
+struct vma;
+struct cred;
+struct kstat;
+struct kstatfs;
+struct poll_table;
+struct dir_context;
+struct file_lock;
+struct iov_iter;
+
+typedef u32 dev_t_k;	/* Linux's kernel encoding: major << 20 | minor */
+#define MKDEV_K(ma, mi)	(((u32)(ma) << 20) | (u32)(mi))
+#define DEV_MAJOR(d)	((d) >> 20)
+#define DEV_MINOR(d)	((d) & 0xfffff)
+
+struct timespec_k { s64 sec; u32 nsec; };
+
+struct path { struct mount *mnt; struct dentry *dentry; };
+
+struct inode_ops {
+	/* lookup - find name in dir; *out is a referenced inode; -ENOENT if absent.  dir lock held (any mode). */
+	int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
+	/* the following: dir lock(s) held for writing; d is the negative dentry to fill (create kinds set *out). */
+	int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out); /* regular, fifo, socket, device */
+	int (*mkdir)(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out);
+	int (*symlink)(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out);
+	int (*link)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	int (*rmdir)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	/* rename - flags: RENAME_NOREPLACE is checked by the caller; RENAME_EXCHANGE passed. target may be NULL. */
+	int (*rename)(struct inode *odir, const char *oname, u32 olen, struct inode *inode,
+		      struct inode *ndir, const char *nname, u32 nlen, struct inode *target, u32 flags);
+	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out);
+	/* readlink - NUL-terminated target kept alive while the inode is referenced; or fills buf (PATH_MAX) when dynamic. */
+	int (*readlink)(struct inode *inode, char *buf, size_t size);	/* length or -errno */
+	/* get_link - magic links (/proc/pid/fd): jump to path directly (referenced). Optional. */
+	int (*get_link)(struct inode *inode, struct path *out);
+	int (*setattr)(struct inode *inode, const struct iattr *attr);	/* NULL: the generic one. inode lock held for writing */
+	int (*getattr)(struct inode *inode, struct kstat *st);		/* NULL: generic */
+	int (*permission)(struct inode *inode, u32 mask);		/* NULL: generic mode bits */
+	/* revalidate - RCU-safe; false: the dentry is stale (procfs) */
+	bool (*revalidate)(struct dentry *d);
+};
+
+struct file_ops {
+	int (*open)(struct inode *inode, struct file *file);
+	void (*release)(struct file *file);			/* last put */
+	int (*flush)(struct file *file);			/* each close */
+	ssize_t (*read)(struct file *file, struct iov_iter *to, u64 *pos);
+	ssize_t (*write)(struct file *file, struct iov_iter *from, u64 *pos);
+	s64 (*seek)(struct file *file, s64 off, int whence);	/* NULL: generic for regular; -ESPIPE if FMODE_STREAM */
+	int (*readdir)(struct file *file, struct dir_context *ctx);
+	u32 (*poll)(struct file *file, struct poll_table *pt);	/* NULL: always readable, writable */
+	long (*ioctl)(struct file *file, u32 cmd, u64 arg);
+	int (*mmap)(struct file *file, struct vma *vma);
+	int (*fsync)(struct file *file, u64 start, u64 end, bool datasync);
+	int (*fallocate)(struct file *file, u32 mode, u64 off, u64 len);
+	int (*check_flags)(u32 flags);
+};
+
+struct super_ops {
+	struct inode *(*alloc_inode)(struct super *sb);		/* NULL: plain struct inode */
+	void (*free_inode)(struct inode *inode);		/* after RCU */
+	void (*evict)(struct inode *inode);			/* nlink 0 and last reference, or unmount: drop its data */
+	int (*statfs)(struct super *sb, struct kstatfs *st);
+	int (*sync)(struct super *sb, bool wait);
+	int (*remount)(struct super *sb, u32 flags, const char *opts);
+	void (*put_super)(struct super *sb);
+	int (*show_options)(struct super *sb, char *buf, size_t len);
+};
+
+struct iattr { u32 valid; u32 mode; u32 uid, gid; u64 size; struct timespec_k atime, mtime, ctime; };
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32, ATTR_CTIME = 64 };
+
+struct inode {
+	u64 ino;			/* [I] */
+	u32 mode;			/* [i] */
+	u32 uid, gid;			/* [i] */
+	u32 nlink;			/* [i] */
+	u32 flags;			/* [s] S_* */
+	dev_t_k rdev;			/* [I] */
+	struct refcount refs;
+	u64 size;			/* [i] for writing, read atomically */
+	u64 blocks;			/* [s] 512-byte units */
+	struct timespec_k atime, mtime, ctime, btime;	/* [s] */
+	u64 version;
+	struct super *sb;		/* [I] */
+	const struct inode_ops *ops;	/* [I] */
+	const struct file_ops *fops;	/* [I] */
+	struct rwsem lock;		/* LC_DIR_INODE for directories, LC_FILE_INODE else */
+	struct spinlock spin;		/* LC_INODE_SPIN */
+	struct address_space *mapping;	/* &data, or another's (block device) */
+	struct address_space data;
+	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash */
+	struct list_head sb_link;	/* [sb->inode_lock] */
+	struct list_head dentries;	/* [s] aliases */
+	struct file_locks *locks;	/* [a] set once; fs/locks.c */
+	void *private;			/* the filesystem's, or pipe */
+	s32 writers;			/* [a] >0 open for write; <0 being executed (ETXTBSY) */
+	struct rcu_head rcu;
+};
+
+struct dentry {
+	struct hlist_node hash;		/* [h,R] */
+	struct dentry *parent;		/* [d,R] referenced; itself for a root */
+	u32 hashval, name_len;		/* [d,R] */
+	const char *name;		/* [d,R] NUL-terminated; inline or allocated */
+	struct inode *inode;		/* [d,R] NULL: negative */
+	struct refcount refs;
+	struct seqcount seq;		/* changes on rename and unhash */
+	struct spinlock lock;		/* LC_DENTRY, parent first */
+	u32 flags;			/* [d] DENTRY_* */
+	struct super *sb;		/* [I] */
+	struct list_head child, children;	/* [parent d] */
+	struct list_head alias;		/* [inode s] */
+	struct list_head lru;
+	struct rcu_head rcu;
+	char inline_name[40];
+};
+enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCED = 8, DENTRY_DISCONNECTED = 16 };
+
+struct super {
+	const struct fs_type *type;	/* [I] */
+	const struct super_ops *ops;	/* [I] */
+	u32 flags;			/* [a] SB_RDONLY... (MS_* values) */
+	dev_t_k dev;			/* [I] st_dev */
+	u32 block_size;
+	u64 max_bytes;
+	u64 magic;
+	struct dentry *root;		/* [I] */
+	struct mutex rename_mutex;	/* LC_RENAME */
+	struct spinlock inode_lock;	/* LC_INODE_HASH */
+	struct list_head inodes;	/* [inode_lock] */
+	struct refcount refs;		/* mounts */
+	u64 next_ino;			/* [a] for memory filesystems */
+	void *private;
+	struct list_head link;
+	char source[64];
+};
+
+struct mount {
+	struct super *sb;		/* [I] */
+	struct dentry *root;		/* [I] */
+	struct mount *parent;		/* [mount_sem,R] NULL: the namespace's root */
+	struct dentry *mountpoint;	/* [mount_sem,R] */
+	struct hlist_node hash;		/* by (parent, mountpoint) */
+	struct list_head child, children, link;	/* [mount_sem] */
+	u32 flags;			/* MNT_* */
+	s32 id, parent_id;
+	struct refcount refs;
+	char *source;			/* /proc/mounts first field */
+	struct rcu_head rcu;
+};
+
+enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /* no position */, FMODE_EXEC = 16, FMODE_NOCACHE = 32,
+	     FMODE_WRITER = 64 /* holds inode->writers */ };
+
+struct file {
+	struct refcount refs;
+	u32 mode;			/* [I] FMODE_* */
+	u32 flags;			/* [lock, read racily] O_* */
+	const struct file_ops *ops;	/* [I] */
+	struct path path;		/* [I] referenced */
+	struct inode *inode;		/* [I] path.dentry->inode (or anonymous) */
+	struct address_space *mapping;	/* [I] */
+	u64 pos;			/* [pos_lock] */
+	struct mutex pos_lock;		/* LC_FILE_POS, only when shared */
+	struct spinlock lock;		/* LC_FILE_SPIN */
+	const struct cred *cred;	/* [I] opener's */
+	void *private;			/* the driver's */
+	struct list_head epoll_links;	/* [lock] */
+	u32 owner_sig; s32 owner_pid;	/* F_SETOWN */
+	u64 ra_state[2];
+	int wb_err;
+	struct task_work put_work;
+	struct rcu_head rcu;
+};
+
+struct fs_type {
+	const char *name;
+	u32 flags;			/* FS_REQUIRES_DEV, FS_USERNS... */
+	/* mount - make or find a superblock with its root dentry. 0 or -errno */
+	int (*mount)(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out);
+};
+enum { FS_REQUIRES_DEV = 1 };
+#define FILESYSTEM(ident, ...) static const struct fs_type __fs_##ident __used __section(".filesystems") = { .name = #ident, __VA_ARGS__ }
+extern const struct fs_type __filesystems_start[], __filesystems_end[];
+
+/* struct iov_iter - where bytes come from or go to: user or kernel segments. */
+struct iov_iter {
+	bool kernel;			/* segments are kernel addresses */
+	u32 nr;
+	const struct iov_seg { u64 base; size_t len; } *segs;
+	size_t off;			/* within segs[0] */
+	size_t count;			/* bytes left in all */
+};
+void iov_iter_kernel(struct iov_iter *it, struct iov_seg *seg, void *buf, size_t len);
+void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len);
+/* copy_to_iter/copy_from_iter - bytes copied (short on a fault), advancing. */
+size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to);
+size_t copy_from_iter(void *to, size_t len, struct iov_iter *from);
+size_t iter_zero(size_t len, struct iov_iter *to);
+void iov_iter_advance(struct iov_iter *it, size_t len);
+
+struct dir_context {
+	u64 pos;
+	/* emit - false: stop, no room. type: DT_* */
+	bool (*emit)(struct dir_context *ctx, const char *name, u32 len, u64 ino, u32 type, u64 next_pos);
+};
+
+struct kstat { u64 ino, size, blocks; u32 mode, nlink, uid, gid; dev_t_k dev, rdev; u32 blksize;
+	struct timespec_k atime, mtime, ctime, btime; u32 result_mask; u64 attributes, attributes_mask; u64 mnt_id; };
+struct kstatfs { u64 type, bsize, blocks, bfree, bavail, files, ffree, fsid, namelen, frsize, flags; };
+
+/* Poll: a driver's poll calls poll_wait(pt, wq) for each queue it would be woken on, then returns its EPOLL* mask. */
+struct poll_table { void (*queue)(struct poll_table *pt, struct file *file, struct wait_queue *wq); u32 events; };
+static inline void poll_wait(struct poll_table *pt, struct file *file, struct wait_queue *wq)
+{
+	if (pt && pt->queue)
+		pt->queue(pt, file, wq);
+}
+
+/* Files and descriptors (fs/file.h, fs/fdtable.h have the rest). */
+static inline void file_get(struct file *f) { refcount_inc(&f->refs); }
+void file_put(struct file *f);		/* last put is deferred to task work; any thread context */
+struct file *fd_get(int fd);		/* referenced; NULL: EBADF (O_PATH refused) */
+struct file *fd_get_any(int fd);	/* O_PATH allowed */
+int fd_install_new(struct file *f, u32 o_flags);	/* new lowest descriptor (O_CLOEXEC honoured); consumes the reference on success; or -EMFILE */
+int fd_close(int fd);
+struct fdtable *fdtable_create(void);
+int fdtable_clone(struct fdtable *old, struct fdtable **out);	/* fork */
+void fdtable_get(struct fdtable *t), fdtable_put(struct fdtable *t);	/* last put closes all */
+int fdtable_unshare(void);		/* exec: own copy if shared */
+void fdtable_close_on_exec(struct fdtable *t);
+/* fs_struct: cwd, root, umask */
+struct fs_struct { struct refcount refs; struct spinlock lock; struct path root, cwd; u32 umask; };
+struct fs_struct *fs_struct_clone(struct fs_struct *old);	/* NULL if no memory */
+void fs_struct_get(struct fs_struct *fs), fs_struct_put(struct fs_struct *fs);
+
+/* vfs_open_path - open by kernel path string for kernel callers (init, exec): 0 and *out, or -errno. */
+int vfs_open(const char *path, u32 flags, u32 mode, struct file **out);
+/* vfs_open_exec - for exec: regular, executable, deny-write taken (ETXTBSY). dirfd/at_flags as execveat. put by exec_file_put. */
+int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out);
+void vfs_exec_put(struct file *file);
+ssize_t vfs_read_kernel(struct file *f, void *buf, size_t len, u64 *pos);
+ssize_t vfs_write_kernel(struct file *f, const void *buf, size_t len, u64 *pos);
+int vfs_mkdir(const char *path, u32 mode), vfs_mknod(const char *path, u32 mode, dev_t_k dev), vfs_symlink(const char *target, const char *path);
+int path_lookup(int dirfd, const char *name, u32 lookup_flags, struct path *out);
+void path_get(const struct path *p), path_put(const struct path *p);
+/* path_string - absolute path of p in buf (as seen from current's root); returns a pointer into buf or NULL if too long. "(deleted)" suffix. */
+char *path_string(const struct path *p, char *buf, size_t size);
+int inode_permission(struct inode *inode, u32 mask);	/* MAY_READ 4, MAY_WRITE 2, MAY_EXEC 1 */
+struct inode *inode_create(struct super *sb);		/* new in-memory inode, refs 1, ino assigned; NULL */
+void inode_get(struct inode *i), inode_put(struct inode *i);
+/* anon_file_create - a file without a name (pipe, eventfd, epoll): name appears in /proc/pid/fd as "anon_inode:[name]" */
+int anon_file_create(const char *name, const struct file_ops *ops, void *private, u32 o_flags, struct file **out);
+struct timespec_k current_time_k(void);
+void vfs_init(void);			/* caches, rootfs mounted, init_task's fs */
+int initramfs_unpack(const void *data, size_t size);	/* fs/initramfs.c; gzip or plain, several in a row */
+
+/* Character devices: one line a device.  fops->open gets the inode; devtmpfs shows the node. */
+struct chardev { const char *name; dev_t_k dev; u32 count; u32 mode; const struct file_ops *fops; };
+#define CHARDEV(ident, ...) static const struct chardev __chardev_##ident __used __section(".chardevs") = { __VA_ARGS__ }
+extern const struct chardev __chardevs_start[], __chardevs_end[];
+int chardev_register(const struct chardev *cd);		/* at run time (ttys, pts); adds a devtmpfs node */
+
+/* /proc files: one show function and one line, in the file that owns the data. */
+struct seq;				/* fs/seq.h: seq_printf(seq, ...), seq_puts, seq_write */
+struct proc_entry { const char *path; u32 mode; int (*show)(struct seq *s, void *arg); int (*write)(const char *buf, size_t len, void *arg); void *arg; };
+#define PROC_FILE(ident, ...) static const struct proc_entry __proc_##ident __used __section(".proc_files") = { __VA_ARGS__ }
+extern const struct proc_entry __proc_files_start[], __proc_files_end[];

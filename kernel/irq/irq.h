@@ -1,0 +1,32 @@
+/* Interrupts: descriptors and domains, and work queues. */
+#pragma once
+#include <kernel/lib/list.h>
+#include <kernel/lib/types.h>
+
+typedef void (*irq_handler_fn)(u32 irq, void *arg);	/* Context: irq */
+#define IRQ_EDGE 1u
+#define IRQ_PERCPU 2u
+
+struct irqchip {
+	const char *name;
+	void (*mask)(u32 irq), (*unmask)(u32 irq);
+	void (*set_type)(u32 irq, bool edge);
+	u32 (*acknowledge)(void);		/* hw irq, or IRQ_NONE */
+	void (*end)(u32 irq);
+	void (*send_ipi)(u32 cpu, u32 ipi);
+	void (*cpu_init)(void);			/* this CPU's interface */
+	void (*set_affinity)(u32 irq, u32 cpu);
+};
+#define IRQ_NONE (~0u)
+void irqchip_register(const struct irqchip *chip, u32 nr_irqs);
+/* irq_request - install a handler and unmask. 0, -EBUSY, -EINVAL */
+int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name);
+void irq_free(u32 irq);
+void irq_dispatch(void);			/* from trap.c: acknowledge, handle, until none; irqs off; does irq enter/exit (preempt_count) */
+
+/* Work queues: fn(work) in a kernel thread.  work_queue from any context; false if already queued. */
+struct work { struct list_head link; void (*fn)(struct work *w); bool queued; };
+void work_init(struct work *w, void (*fn)(struct work *));
+bool work_queue(struct work *w);
+void work_flush(void);				/* all queued so far have run; may sleep */
+void workqueue_init(void);

@@ -1,0 +1,34 @@
+/* Processes: tables, creation, exec, exit, credentials, limits. */
+#pragma once
+#include <kernel/task.h>
+
+extern struct spinlock proc_lock;	/* LC_PROC_TABLE (irqs off) */
+extern struct list_head all_tasks;	/* [T,R] task.all_link */
+extern struct process *init_process;
+
+struct task *task_find(s32 tid);	/* RCU read side or proc_lock held; no reference */
+struct process *process_find(s32 pid);
+static inline s32 current_pid(void) { return current->proc->pid; }
+bool pgrp_is_orphaned(s32 pgid);
+bool pgrp_in_session(s32 pgid, s32 sid);
+/* exec_kernel - init: turn the current kernel thread into a program. Returns -errno on failure. */
+int exec_kernel(const char *path, char *const argv[], char *const envp[]);
+void __noreturn process_exit(int wait_status);	/* whole group */
+void __noreturn thread_exit(int wait_status);	/* this thread */
+
+struct cred {
+	struct refcount refs;
+	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits; bool no_new_privs;
+	u32 ngroups; u32 *groups;
+	struct rcu_head rcu;
+};
+static inline const struct cred *current_cred(void) { return current->cred; }
+bool capable(int cap);			/* current, effective */
+bool cred_in_group(const struct cred *c, u32 gid);	/* fsgid or supplementary */
+void cred_get(const struct cred *c), cred_put(const struct cred *c);
+
+#include <asm/resource.h>
+struct rlimits { struct { u64 cur, max; } lim[RLIM_NLIMITS]; };
+u64 rlimit(unsigned resource);		/* current's soft limit */

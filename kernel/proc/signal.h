@@ -1,0 +1,20 @@
+/* Signals as other rooms use them. Theory in signal.c. */
+#pragma once
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <kernel/proc/signal_types.h>
+#include <kernel/task.h>
+
+/* signal_send_* - Context: any, no lock ranked at or above LC_SIGHAND held (proc_lock may be). info NULL: kernel-made SI_KERNEL/SI_USER. */
+int signal_send_task(struct task *t, int sig, const siginfo_t *info);		/* thread-directed */
+int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+int signal_send_pgrp(s32 pgid, int sig);		/* from the kernel (tty): takes proc_lock (reader side RCU) */
+int signal_send_session_leader(s32 sid, int sig);
+/* signal_force - for faults: current cannot ignore or block it. */
+void signal_force(int sig, int code, u64 addr);
+/* signal_deliver - on the way to EL0 with TIF_SIGPENDING: acts, builds frames, sets up restarts. Context: irqs on. */
+void signal_deliver(struct trap_frame *tf);
+bool signal_ignored_or_blocked(int sig);		/* of current; tty background checks */
+/* arch/arm64/sigframe.c */
+struct ksigaction { u64 handler, flags, restorer; struct sigset mask; };
+int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction *act, const siginfo_t *info, struct sigset oldmask);	/* 0 or -EFAULT */

@@ -1,0 +1,31 @@
+/* Scheduling: what the rest of the kernel calls. */
+#pragma once
+#include <kernel/task.h>
+
+/* schedule - give up the CPU; current->state says whether it stays runnable.  Context: thread, preempt_count 0, no spin lock. */
+void schedule(void);
+/* schedule_until - as schedule(), but wakes by itself at the deadline (monotonic ns; TIME_NEVER none). */
+void schedule_until(u64 deadline_ns);
+void sched_yield_current(void);
+/* task_wake - make t runnable if its state is in mask; true if it was asleep.  Context: any. */
+bool task_wake(struct task *t, u32 mask);
+static inline bool task_wake_normal(struct task *t) { return task_wake(t, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE); }
+/* sched_fork - set up a new task's entity from current's; sched_wake_new puts it on a run queue the first time. */
+void sched_fork(struct task *t);
+void sched_wake_new(struct task *t);
+/* sched_first_run - entry code of a new task: finishes the switch (drops the run queue lock, enables irqs). */
+void sched_first_run(struct task *prev);
+/* sched_exit - current is dead: never returns; its last reference is dropped by the next task on this CPU. */
+void __noreturn sched_exit(void);
+/* kthread_create - a started kernel thread; NULL if no memory (reported).  name is copied. */
+struct task *kthread_create(void (*fn)(void *), void *arg, const char *name);
+bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
+int sched_set_affinity(struct task *t, cpumask_t mask);
+void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */
+void __noreturn cpu_idle_loop(void);
+void set_current_state(u32 state);	/* with the barrier that pairs with task_wake */
+/* accounting hooks: user/kernel time, called by entry code paths (cheap: one counter read) */
+u64 sched_nr_running(void), sched_nr_switches(void);
+void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
+u64 sched_idle_ns(u32 cpu);
+void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);

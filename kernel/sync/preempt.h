@@ -1,0 +1,64 @@
+/* Preemption: a count per task, and the flags that ask for work on the way out of the kernel.
+ *
+ * preempt_count is touched by its own task (and interrupts on it, which leave it as found).  preempt_enable() reschedules when
+ * the count drops to zero and TIF_NEED_RESCHED is set. */
+#pragma once
+#include <arch/cpu.h>
+#include <arch/atomic.h>
+#include <arch/irqflags.h>
+
+/* Thread flags, in task_head.flags; [a] */
+#define TIF_NEED_RESCHED	(1u << 0)
+#define TIF_SIGPENDING		(1u << 1)
+#define TIF_NOTIFY		(1u << 2)	/* task work waits */
+#define TIF_TRACE		(1u << 3)	/* system calls are traced into the log */
+#define TIF_WORK_MASK		0xffffu		/* any: take the slow way out to EL0 */
+#define TIF_SYSCALL_SLOW	(TIF_TRACE)
+#define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
+
+/* The first words of struct task; entry.S knows these offsets: flags 0, preempt_count 4, kernel_sp 8. */
+struct task_head {
+	u32 flags;		/* [a] TIF_* */
+	s32 preempt_count;	/* [own] */
+	u64 kernel_sp;		/* [I] top of the kernel stack (where the EL0 frame ends) */
+};
+
+static inline struct task_head *current_head(void) { return (struct task_head *)current; }
+
+void preempt_schedule(void);
+
+static inline void preempt_disable(void)
+{
+	struct task_head *h = current_head();
+
+	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) + 1);
+	barrier();
+}
+
+static inline void preempt_enable(void)
+{
+	struct task_head *h = current_head();
+
+	barrier();
+	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) - 1);
+	if (unlikely(READ_ONCE(h->preempt_count) == 0 && (READ_ONCE(h->flags) & TIF_NEED_RESCHED)))
+		preempt_schedule();
+}
+
+static inline void preempt_enable_no_resched(void)
+{
+	struct task_head *h = current_head();
+
+	barrier();
+	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) - 1);
+}
+
+static inline bool in_irq(void) { return READ_ONCE(current_head()->preempt_count) >= PREEMPT_IRQ; }
+/* in_atomic - may not sleep: a spin lock is held, preemption is off, or an interrupt is handled. */
+static inline bool in_atomic(void) { return READ_ONCE(current_head()->preempt_count) != 0; }
+/* might_sleep - asserts (debug) that sleeping is allowed here */
+#ifdef CONFIG_DEBUG
+void might_sleep(void);
+#else
+static inline void might_sleep(void) { }
+#endif

@@ -1,0 +1,25 @@
+/* Reader/writer semaphores, writer-preferring, FIFO among waiters.  Context: threads only. */
+#pragma once
+#include <kernel/sync/wait.h>
+
+struct rwsem {
+	s64 count;		/* [a] readers, or RWSEM_WRITER; plus RWSEM_WAITING */
+	struct spinlock wait_lock;
+	struct list_head waiters;	/* [wait_lock] */
+#ifdef CONFIG_DEBUG
+	u16 class;
+	struct task *writer;
+#endif
+};
+void rwsem_init(struct rwsem *s, enum lock_class class);
+void rwsem_read_lock(struct rwsem *s);
+bool rwsem_read_trylock(struct rwsem *s);
+void rwsem_read_unlock(struct rwsem *s);
+void rwsem_write_lock(struct rwsem *s);
+void rwsem_write_lock_nested(struct rwsem *s, u64 key);
+int __must_check rwsem_write_lock_killable(struct rwsem *s);	/* 0 or -EINTR */
+bool rwsem_write_trylock(struct rwsem *s);
+void rwsem_write_unlock(struct rwsem *s);
+void rwsem_downgrade(struct rwsem *s);
+bool rwsem_held(const struct rwsem *s);
+bool rwsem_held_write(const struct rwsem *s);

@@ -1,0 +1,142 @@
+/* The task: one thread of execution, and the process (thread group) it belongs to.
+ *
+ * Members stand under the lock that guards them: [I] immutable after creation, [a] atomic, [own] only the task itself,
+ * [T] proc_lock (LC_PROC_TABLE), [S] proc->sighand->lock, [Q] the run queue's lock, [R] read under RCU. */
+#pragma once
+#include <arch/context.h>
+#include <kernel/lib/list.h>
+#include <kernel/lib/rbtree.h>
+#include <kernel/lib/refcount.h>
+#include <kernel/sync/mutex.h>
+#include <kernel/sync/preempt.h>
+#include <kernel/sync/rcu.h>
+#include <kernel/sync/wait.h>
+#include <kernel/sched/entity.h>
+#include <kernel/proc/signal_types.h>
+
+struct mm;
+struct fdtable;
+struct fs_struct;
+struct cred;
+struct tty;
+struct file;
+struct pid;
+struct process;
+struct rlimits;
+struct posix_timers;
+
+#define TASK_COMM_LEN 16
+
+/* Deferred work run by the task on its way out to EL0 (last puts of files and so on). */
+struct task_work { struct task_work *next; void (*func)(struct task_work *); };
+
+enum task_flags {		/* task->pflags */
+	PF_KTHREAD = 1, PF_EXITING = 2, PF_FORKNOEXEC = 4, PF_MEMALLOC = 8, PF_VFORK = 16, PF_OOM_VICTIM = 32, PF_SIGNALED = 64,
+};
+
+struct restart_block {		/* for ERESTART_RESTARTBLOCK; [own] */
+	long (*func)(struct restart_block *rb);
+	u64 args[6];
+};
+
+struct task {
+	struct task_head head;		/* first: entry.S */
+	struct arch_thread arch;	/* [own] while switched out */
+	u32 state;			/* [Q] TASK_*; set by itself, or by a waker to RUNNING */
+	u32 pflags;			/* [own] PF_* */
+	struct refcount refs;
+	char comm[TASK_COMM_LEN];	/* [own] read racily */
+	void *stack;			/* [I] lowest address of the kernel stack */
+
+	struct sched_entity se;		/* kernel/sched */
+	u32 on_cpu;			/* [a] 1 while its registers are live on a CPU */
+
+	struct mm *mm;			/* [own] NULL for kernel threads */
+	struct fdtable *files;		/* [own] */
+	struct fs_struct *fs;		/* [own] cwd, root, umask */
+	const struct cred *cred;	/* [R] own credentials, replaced whole */
+	u32 nofault;			/* [own] uaccess_nofault depth */
+
+	/* identity and kin */
+	s32 tid;			/* [I] */
+	struct process *proc;		/* [I] */
+	struct list_head thread_link;	/* [T,R] in proc->threads */
+	struct list_head all_link;	/* [T,R] every task */
+	s32 __user *set_child_tid, *clear_child_tid;	/* [own] */
+	void __user *robust_list;	/* [own] */
+	size_t robust_list_len;
+	struct completion *vfork_done;	/* [T] the parent waits */
+	int exit_code;			/* [T] wait status */
+	u64 start_ns;			/* [I] monotonic */
+
+	/* signals */
+	struct sigset blocked, saved_sigmask;	/* [S] blocked written by itself */
+	bool restore_sigmask;		/* [own] */
+	struct sigpending pending;	/* [S] thread-directed */
+	struct sigaltstack_state altstack;	/* [own] */
+	u32 jobctl;			/* [S] stop state of this thread */
+	struct restart_block restart;	/* [own] */
+
+	/* accounting */
+	u64 utime_ns, stime_ns, acct_ns;	/* [Q] */
+	u64 nvcsw, nivcsw, min_flt, maj_flt;
+	u64 nr_syscalls;
+
+	struct task_work *works;	/* [a] lock-free stack */
+	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
+	void *futex_state;		/* [own] kernel/proc/futex.c */
+	struct rcu_head rcu;
+#ifdef CONFIG_DEBUG
+	struct held_lock { const void *lock; u64 key, ip; u16 class; } held[24];	/* [own] lockcheck */
+	u32 nr_held;
+	u32 fail_nth;			/* [own] failure injection: fail the n-th allocation */
+#endif
+};
+
+/* A process: the thread group. */
+struct process {
+	struct refcount refs;
+	s32 pid;			/* [I] tgid */
+	struct task *leader;		/* [T] */
+	struct list_head threads;	/* [T,R] task.thread_link */
+	u32 nr_threads;			/* [T] alive ones */
+	struct process *parent;		/* [T] */
+	struct list_head children, sibling;	/* [T] */
+	s32 pgid, sid;			/* [T] */
+	struct list_head pgrp_link;	/* [T] all of one pgid, see kernel/proc/pid.h */
+	struct list_head session_link;	/* [T] */
+	struct tty *ctty;		/* [T] controlling terminal */
+	bool session_leader;		/* [T] */
+	bool did_exec;			/* [T] for setpgid */
+	struct wait_queue child_wait;	/* wait4 */
+	struct sighand *sighand;	/* [I] shared with CLONE_SIGHAND */
+	struct sigpending shared_pending;	/* [S] */
+	u32 group_flags;		/* [S] PROC_GROUP_EXIT ... */
+	int group_exit_code;		/* [S] */
+	u32 stop_count, stop_sig;	/* [S] group stop in progress */
+	u32 wait_events;		/* [S] stopped/continued to be reported */
+	struct task *group_exec;	/* [S] thread that execs */
+	s32 exit_signal;		/* [T] sent to the parent */
+	bool zombie, child_subreaper, is_init;	/* [T] */
+	struct rlimits *rlim;		/* [S] */
+	struct posix_timers *timers;	/* kernel/time */
+	struct file *exe;		/* [R] */
+	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmaxrss;	/* [T] waited-for children */
+	u64 dead_utime_ns, dead_stime_ns;	/* [T] threads that are gone */
+	s32 oom_score_adj;		/* [a] */
+	u32 dumpable;			/* [a] */
+	struct rcu_head rcu;
+};
+
+extern struct task init_task;		/* the boot thread, later idle of CPU 0 */
+
+static inline void task_get(struct task *t) { refcount_inc(&t->refs); }
+void task_put(struct task *t);
+
+/* signal_pending - current has a signal to act on. */
+static inline bool signal_pending(void) { return atomic_load(&current->head.flags) & TIF_SIGPENDING; }
+bool fatal_signal_pending(const struct task *t);
+
+/* task_work_add - func(work) runs in t on its way to EL0 (or at exit).  Context: any. false if t is already gone. */
+bool task_work_add(struct task *t, struct task_work *work, void (*func)(struct task_work *));
+void task_work_run(void);

@@ -1,0 +1,46 @@
+/* The page cache: one behind read, write, mmap and tmpfs (block devices later). */
+#pragma once
+#include <kernel/lib/radix_tree.h>
+#include <kernel/lib/list.h>
+#include <kernel/sync/rwsem.h>
+#include <mm/page.h>
+
+struct inode;
+struct file;
+struct iov_iter;
+struct vma;
+struct address_space;
+
+struct address_space_ops {
+	/* read_page - fill a locked, not up-to-date page; unlocks it when done.  NULL: new pages are zero (tmpfs). */
+	int (*read_page)(struct address_space *as, struct page *page);
+	int (*write_page)(struct address_space *as, struct page *page);
+	/* write_begin - may refuse (ENOSPC, EFBIG) before a page becomes dirty at [pos, pos+len) */
+	int (*write_begin)(struct address_space *as, u64 pos, size_t len);
+	void (*page_freed)(struct address_space *as, struct page *page);	/* a page left the cache (accounting) */
+	int (*page_added)(struct address_space *as);				/* a page is about to enter: charge; -ENOSPC */
+};
+
+struct address_space {
+	struct inode *host;
+	const struct address_space_ops *ops;
+	struct spinlock tree_lock;	/* LC_PAGE_TREE: writers */
+	struct radix_tree tree;		/* [tree_lock; RCU readers] index -> struct page* */
+	u64 nr_pages;			/* [tree_lock] */
+	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
+	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
+	u32 nr_writable;		/* shared writable mappings [i_mmap_lock] */
+	int wb_err;
+};
+void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops);
+/* filemap_lookup - referenced page or NULL (RCU). */
+struct page *filemap_lookup(struct address_space *as, u64 index);
+/* filemap_get - referenced, up-to-date page, read or created as needed. 0, -ENOMEM, -EIO, -ENOSPC */
+int filemap_get(struct address_space *as, u64 index, bool create, struct page **out);
+ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos);
+ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos);	/* inode lock held; extends i_size */
+/* filemap_truncate - drop every page beyond new_size (unmapping them everywhere) and zero the tail of the last. */
+void filemap_truncate(struct address_space *as, u64 new_size);
+void filemap_punch(struct address_space *as, u64 start, u64 end);
+void filemap_evict(struct address_space *as);	/* inode goes: all pages */
+int filemap_mmap(struct file *file, struct vma *vma);	/* generic mmap: sets vma->ops */

@@ -1,0 +1,68 @@
+/* Physical pages: struct page, one a frame, and the buddy allocator's interface. */
+#pragma once
+#include <arch/atomic.h>
+#include <arch/mmu.h>
+#include <kernel/lib/list.h>
+#include <kernel/lib/types.h>
+
+struct address_space;
+struct anon_vma;
+struct slab_cache;
+
+enum page_flags {			/* page->flags, [a] */
+	PG_LOCKED = 1, PG_UPTODATE = 2, PG_DIRTY = 4, PG_WRITEBACK = 8, PG_BUDDY = 16, PG_SLAB = 32, PG_RESERVED = 64,
+	PG_ANON = 128, PG_TABLE = 256, PG_HUGE_HEAD = 512, PG_HUGE_TAIL = 1024, PG_WAITERS = 2048, PG_SWAPBACKED = 4096,
+	PG_LRU = 8192, PG_ACTIVE = 16384, PG_ERROR = 32768,
+};
+
+struct page {
+	u32 flags;			/* [a] PG_* */
+	s32 refs;			/* [a] references; 0 free */
+	s32 mapcount;			/* [a] user mappings */
+	u8 order;			/* buddy or compound order */
+	u8 pad[3];
+	union {
+		struct list_head lru;	/* free lists, LRU, owner's list */
+		struct { struct slab_cache *slab; void *freelist; };
+		struct { u64 pt_lock_word; u64 pt_count; };	/* page-table pages */
+	};
+	union {
+		struct address_space *mapping;	/* file pages [page lock] */
+		struct anon_vma *anon;		/* anonymous pages */
+		u64 slab_state;
+	};
+	u64 index;			/* page index in the file, or va >> 12 for anonymous */
+	u64 private;
+};
+_Static_assert(sizeof(struct page) <= 64, "one cache line a frame");
+
+extern struct page *page_array;		/* [I] covers [page_base_pfn, page_end_pfn) */
+extern u64 page_base_pfn, page_end_pfn;
+static inline struct page *pfn_to_page(u64 pfn) { return page_array + (pfn - page_base_pfn); }
+static inline u64 page_to_pfn(const struct page *p) { return (u64)(p - page_array) + page_base_pfn; }
+static inline paddr_t page_to_phys(const struct page *p) { return page_to_pfn(p) << PAGE_SHIFT; }
+static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
+static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
+static inline struct page *virt_to_page(const void *va) { return phys_to_page(virt_to_phys(va)); }
+static inline bool pfn_valid(u64 pfn) { return pfn >= page_base_pfn && pfn < page_end_pfn; }
+
+typedef u32 gfp_t;
+#define GFP_KERNEL	0u		/* may sleep, may reclaim */
+#define GFP_ATOMIC	1u		/* may not sleep; reserves allowed */
+#define GFP_ZERO	2u		/* zeroed */
+#define GFP_NOFAIL_TRY	4u		/* dip into reserves */
+#define GFP_NOIO	8u		/* under filesystem or block locks */
+#define GFP_USER	16u		/* for a program: may trigger the OOM killer */
+
+/* page_alloc - 2^order pages, refs 1.  NULL when there is none.  Context: any with GFP_ATOMIC, else thread. */
+struct page *page_alloc(u32 order, gfp_t gfp);
+void page_free(struct page *page, u32 order);	/* raw, refs must be the caller's only one */
+static inline void page_get(struct page *p) { atomic_inc(&p->refs); }
+void page_put_last(struct page *p);
+static inline void page_put(struct page *p) { if (atomic_sub_return_acq_rel(&p->refs, 1) == 0) page_put_last(p); }
+u64 page_nr_free(void), page_nr_total(void);
+
+/* Page lock: sleeping bit lock. */
+void page_lock(struct page *p);
+bool page_trylock(struct page *p);
+void page_unlock(struct page *p);

@@ -1,0 +1,103 @@
+/* Address spaces: struct mm, its VMA tree, faults, and calls of mmap's kin.
+ *
+ * mmap_lock (LC_MMAP): faults hold it for reading; whoever changes VMAs for writing. */
+#pragma once
+#include <arch/mmu.h>
+#include <kernel/lib/list.h>
+#include <kernel/lib/rbtree.h>
+#include <kernel/lib/refcount.h>
+#include <kernel/sync/rwsem.h>
+
+struct file;
+struct vma;
+struct page;
+struct anon_vma;
+struct task;
+
+enum vm_flags {
+	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8,
+	VM_MAYREAD = 16, VM_MAYWRITE = 32, VM_MAYEXEC = 64,
+	VM_GROWSDOWN = 128, VM_LOCKED = 256, VM_DONTCOPY = 512, VM_NORESERVE = 1024, VM_SPECIAL = 2048 /* no struct page rules: vdso */,
+	VM_DONTEXPAND = 4096, VM_STACK = 8192, VM_HUGE = 16384, VM_NOHUGE = 32768, VM_WIPEONFORK = 65536, VM_DONTDUMP = 131072,
+};
+
+struct fault {			/* what a vma's fault operation gets and gives */
+	struct vma *vma;
+	vaddr_t addr;		/* page aligned */
+	u64 index;		/* page index in the object */
+	bool write;
+	struct page *page;	/* out: a referenced page; NULL when the op mapped itself */
+};
+
+struct vm_ops {
+	int (*fault)(struct fault *f);		/* 0, -ENOMEM, -EFAULT (SIGBUS), -EIO */
+	int (*page_mkwrite)(struct fault *f);	/* a shared file page becomes writable; page locked */
+	void (*open)(struct vma *vma);		/* vma was copied or split */
+	void (*close)(struct vma *vma);
+	const char *(*name)(struct vma *vma);
+};
+
+struct vma {
+	struct rb_node node;		/* [mmap_lock] */
+	vaddr_t start, end;		/* [mmap_lock] */
+	u64 gap, max_gap;		/* free space before it; subtree maximum */
+	u32 flags;			/* VM_* */
+	u32 prot;			/* PROT_K_* for the tables */
+	struct mm *mm;
+	const struct vm_ops *ops;	/* NULL: anonymous */
+	struct file *file;		/* referenced */
+	u64 pgoff;			/* page offset in the file; va >> 12 for anonymous */
+	struct anon_vma *anon_vma;
+	struct list_head anon_link, i_mmap_link;
+	void *private;
+};
+
+struct mm {
+	struct rwsem mmap_lock;		/* LC_MMAP */
+	struct rb_root vmas;		/* [mmap_lock] */
+	struct vma *vma_cache;		/* [a] last hit */
+	u32 nr_vmas;
+	struct arch_mm arch;
+	struct refcount users;		/* tasks */
+	struct refcount refs;		/* lazy CPUs, /proc readers */
+	vaddr_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	vaddr_t arg_start, arg_end, env_start, env_end, mmap_base, vdso;
+	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages [mmap_lock] */
+	s64 rss_anon, rss_file, rss_shmem;	/* pages [a] */
+	u64 hiwater_rss;
+	bool wx_allowed;		/* stack marked PF_X or the knob */
+	bool oom_victim;
+	u32 def_flags;			/* mlockall(MCL_FUTURE) */
+	u64 auxv[44];			/* /proc/pid/auxv */
+	struct file *exe;
+};
+
+struct mm *mm_create(void);		/* NULL if no memory */
+static inline void mm_get(struct mm *mm) { refcount_inc(&mm->users); }
+void mm_put(struct mm *mm);		/* last: unmaps all; may sleep */
+/* mm_fork - a copy-on-write copy of current's. *out; 0 or -ENOMEM, -EAGAIN. */
+int __must_check mm_fork(struct mm **out);
+/* mm_switch_current - exec: install mm as current's (drops the old). */
+void mm_install(struct mm *mm);
+
+struct vma *vma_find(struct mm *mm, vaddr_t addr);	/* first with end > addr, or NULL; mmap_lock held */
+
+/* mm_map - map into mm (mmap_lock held for writing). addr 0: choose. flags: VM_*; map_flags: MAP_FIXED etc.
+ * Returns the address or -errno. file may be NULL; takes its own reference. */
+s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff);
+int mm_unmap(struct mm *mm, vaddr_t addr, size_t len);	/* mmap_lock for writing */
+/* for exec: set up the stack VMA, special mappings */
+int mm_map_stack(struct mm *mm, vaddr_t top, size_t size, bool executable);
+int mm_map_special(struct mm *mm, vaddr_t addr, size_t len, u32 vm_flags, struct page **pages, const char *name);
+int mm_set_brk(struct mm *mm, vaddr_t start, vaddr_t end);
+
+/* mm_fault - resolve a user fault.  addr: the faulting address. 0 resolved; else the signal to send (SIGSEGV/SIGBUS) with *code set
+ * (SEGV_MAPERR...), or -EINTR to retry after a fatal signal / -ENOMEM OOM.  Context: thread, irqs on. */
+enum { FAULT_WRITE = 1, FAULT_EXEC = 2, FAULT_USER = 4 };
+int mm_fault(struct mm *mm, vaddr_t addr, u32 fault_flags, int *code);
+
+/* mm_access - read or write another (or the own) address space's memory by pinning and copying through the linear map; forces past
+ * protections when force (ptrace).  Returns bytes done or -EFAULT if none. */
+ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force);
+/* mm_pin_page - the page behind addr, referenced, faulted in (for write: COW broken). 0 or -EFAULT... Futex keys use it too. */
+int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out);
