@@ -29,3 +29,12 @@ u64 sched_nr_running(void), sched_nr_switches(void);
 void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
 u64 sched_idle_ns(u32 cpu);
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
+bool sched_cpu_is_idle(u32 cpu);		/* a racy look */
+void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any context */
+extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
+struct task *sched_idle_task(u32 cpu);
+
+/* task_alloc - a zeroed task with a kernel stack, one reference; NULL if no memory.  Scheduler fields by sched_fork. */
+struct task *task_alloc(void);
+/* task_free_unstarted - undo task_alloc before the task ever ran */
+void task_free_unstarted(struct task *t);

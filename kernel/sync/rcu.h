@@ -17,3 +17,4 @@ void rcu_barrier(void);		/* all callbacks queued before have run; may sleep */
 /* Quiescent-state hooks for the scheduler and the entry code. */
 void rcu_note_switch(void);	/* irqs off */
 void rcu_init(void);
+void rcu_cpu_init(u32 cpu);	/* before a CPU's first call_rcu */

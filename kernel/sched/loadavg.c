@@ -1,0 +1,61 @@
+/* Load averages without a tick: whoever is about to change the number of runnable tasks first accounts for the five-second periods
+ * that have passed with the old number, all at once (the decay of n periods is a power, found by squaring). */
+#include <kernel/sched/sched_internal.h>
+
+#define FSHIFT		11
+#define FIXED_1		(1ul << FSHIFT)
+#define PERIOD_NS	(5 * NSEC_PER_SEC)
+
+static const u64 decay[3] = { 1884, 2014, 2037 };	/* exp(-5s / 1, 5, 15 min) in FIXED_1 */
+static u64 averages[3], last_ns;			/* [load_lock for writing] */
+static DEFINE_SPINLOCK(load_lock, LC_RCU);
+
+static u64 power(u64 x, u64 n)
+{
+	u64 result = FIXED_1;
+
+	for (; n; n >>= 1) {
+		if (n & 1)
+			result = (result * x + FIXED_1 / 2) >> FSHIFT;
+		x = (x * x + FIXED_1 / 2) >> FSHIFT;
+	}
+	return result;
+}
+
+void load_update(u64 now)
+{
+	u64 periods, active;
+
+	if (likely(now - READ_ONCE(last_ns) < PERIOD_NS) || !spin_trylock(&load_lock))
+		return;
+	periods = (now - last_ns) / PERIOD_NS;
+	active = sched_nr_running() << FSHIFT;
+	for (u32 i = 0; i < 3 && periods; i++) {
+		u64 d = power(decay[i], periods);
+
+		averages[i] = (averages[i] * d + active * (FIXED_1 - d)) >> FSHIFT;
+	}
+	WRITE_ONCE(last_ns, last_ns + periods * PERIOD_NS);
+	spin_unlock(&load_lock);
+}
+
+void sched_loadavg(u64 avg[3])
+{
+	irqflags_t flags = arch_irq_save();
+
+	load_update(clock_mono_ns());
+	arch_irq_restore(flags);
+	for (u32 i = 0; i < 3; i++)
+		avg[i] = READ_ONCE(averages[i]);
+}
+
+/* user and kernel time: sum_exec, divided in the proportion in which the counters saw the two. */
+void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
+{
+	u64 total = READ_ONCE(t->se.sum_exec), sys = READ_ONCE(t->stime_ns);
+
+	if (t == current)
+		total += clock_mono_ns() - t->se.exec_start;
+	*stime_ns = min(sys, total);
+	*utime_ns = total - *stime_ns;
+}

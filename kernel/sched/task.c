@@ -1,0 +1,126 @@
+/* Tasks as memory: allocation, kernel threads, the last reference, deferred work.
+ *
+ * Lifetime.  A task starts with one reference, the run queue's, which finish_switch drops when it has died; whoever else keeps a
+ * pointer takes one of his own.  The structure is freed a grace period after the last, since lists are walked under RCU. */
+#include <kernel/debug.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <kernel/sched/sched_internal.h>
+#include <mm/slab.h>
+
+static struct slab_cache *task_cache;
+
+struct task *task_alloc(void)
+{
+	struct task *t;
+
+	if (!task_cache)
+		task_cache = slab_cache_create("task", sizeof(struct task), 64, NULL);
+	t = task_cache ? slab_alloc(task_cache, GFP_KERNEL) : NULL;
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	t->stack = kstack_alloc();
+	if (!t->stack) {
+		slab_free(task_cache, t);
+		return NULL;
+	}
+	t->head.kernel_sp = (u64)t->stack + KERNEL_STACK_SIZE;
+	refcount_set(&t->refs, 1);
+	list_init(&t->thread_link);
+	list_init(&t->all_link);
+	list_init(&t->pending.queue);
+	t->arch.fp_cpu = ~0u;
+	t->start_ns = clock_mono_ns();
+	return t;
+}
+
+void task_free_unstarted(struct task *t)
+{
+	kstack_free(t->stack);
+	slab_free(task_cache, t);
+}
+
+static void task_free_rcu(struct rcu_head *head)
+{
+	slab_free(task_cache, container_of(head, struct task, rcu));
+}
+
+void task_put(struct task *t)
+{
+	if (refcount_dec_and_test(&t->refs)) {
+		DEBUG_ASSERT(!t->stack);
+		call_rcu(&t->rcu, task_free_rcu);
+	}
+}
+
+struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
+{
+	struct task *t = task_alloc();
+
+	if (!t)
+		return NULL;
+	sched_fork(t);
+	t->se.policy = 0;
+	t->se.nice = 0;
+	t->se.weight = WEIGHT_NICE0;
+	t->se.rt_priority = 0;
+	t->se.affinity = ~0ull;
+	t->pflags = PF_KTHREAD;
+	t->proc = init_task.proc;
+	t->cred = init_task.cred;
+	t->fs = init_task.fs;
+	strlcpy(t->comm, name, sizeof(t->comm));
+	arch_thread_init_kernel(t, fn, arg);
+	sched_wake_new(t);
+	return t;
+}
+
+/* Works are a stack pushed by anybody and taken whole by the task.  WORKS_CLOSED ends it: the task has exited. */
+#define WORKS_CLOSED ((struct task_work *)1)
+
+bool task_work_add(struct task *t, struct task_work *work, void (*func)(struct task_work *))
+{
+	struct task_work *head = atomic_load(&t->works);
+
+	work->func = func;
+	do {
+		head = atomic_load(&t->works);
+		if (head == WORKS_CLOSED)
+			return false;
+		work->next = head;
+	} while (!atomic_cas(&t->works, head, work));
+	atomic_fetch_or(&t->head.flags, TIF_NOTIFY);
+	return true;
+}
+
+void task_work_run(void)
+{
+	struct task *t = current;
+	bool exiting = t->pflags & PF_EXITING;
+
+	for (;;) {
+		struct task_work *list, *in_order = NULL;
+
+		atomic_fetch_and(&t->head.flags, ~TIF_NOTIFY);
+		list = atomic_load(&t->works);
+		if (list == WORKS_CLOSED)
+			return;
+		if (!list && (!exiting || atomic_cas(&t->works, list, WORKS_CLOSED)))
+			return;
+		list = atomic_xchg(&t->works, NULL);
+		while (list) {		/* oldest first */
+			struct task_work *next = list->next;
+
+			list->next = in_order;
+			in_order = list;
+			list = next;
+		}
+		while (in_order) {
+			struct task_work *next = in_order->next;
+
+			in_order->func(in_order);
+			in_order = next;
+		}
+	}
+}

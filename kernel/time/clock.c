@@ -1,0 +1,87 @@
+/* Clocks.  Monotonic time is the architected virtual counter, scaled by a multiplication; real time is that plus an offset under a
+ * sequence counter.  Nothing here waits, so it serves every context. */
+#include <arch/cpu.h>
+#include <kernel/sync/seqcount.h>
+#include <kernel/sync/spinlock.h>
+#include <kernel/time/time.h>
+
+static u64 freq_hz = 62500000, mult, start;	/* ns = (counter - start) * mult >> 32 */
+static struct seqcount real_seq;
+static s64 real_offset_ns;			/* [real_lock, real_seq] */
+static DEFINE_SPINLOCK(real_lock, LC_RCU);
+void (*clock_changed_hook)(void);
+
+u64 clock_counter(void)
+{
+	return read_sysreg(cntvct_el0);
+}
+
+u64 clock_freq_hz(void)
+{
+	return freq_hz;
+}
+
+void clock_init(u64 hz)
+{
+	freq_hz = hz;
+	mult = (NSEC_PER_SEC << 32) / hz;
+	start = clock_counter();
+}
+
+static inline u64 scale(u64 ticks, u64 m)
+{
+	return (u64)(((__uint128_t)ticks * m) >> 32);
+}
+
+u64 clock_mono_ns(void)
+{
+	return scale(clock_counter() - start, mult);
+}
+
+u64 clock_ns_to_counter(u64 ns)
+{
+	return start + (u64)(((__uint128_t)ns << 32) / mult) + 1;
+}
+
+void clock_params(u64 *start_counter, u64 *mult32)
+{
+	*start_counter = start;
+	*mult32 = mult;
+}
+
+s64 clock_real_offset_ns(void)
+{
+	s64 off;
+	u32 seq;
+
+	do {
+		seq = seq_read_begin(&real_seq);
+		off = READ_ONCE(real_offset_ns);
+	} while (seq_read_retry(&real_seq, seq));
+	return off;
+}
+
+u64 clock_real_ns(void)
+{
+	return clock_mono_ns() + (u64)clock_real_offset_ns();
+}
+
+void clock_set_real_ns(u64 ns)
+{
+	irqflags_t flags = spin_lock_irqsave(&real_lock);
+
+	seq_write_begin(&real_seq);
+	real_offset_ns = (s64)(ns - clock_mono_ns());
+	seq_write_end(&real_seq);
+	spin_unlock_irqrestore(&real_lock, flags);
+	if (clock_changed_hook)
+		clock_changed_hook();
+}
+
+void delay_ns(u64 ns)
+{
+	u64 end = clock_mono_ns() + ns;
+
+	while (clock_mono_ns() < end)
+		cpu_relax();
+}

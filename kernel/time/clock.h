@@ -1,0 +1,9 @@
+/* What the timer and vDSO code need of the clock beyond <kernel/time/time.h>. */
+#pragma once
+#include <kernel/lib/types.h>
+
+u64 clock_ns_to_counter(u64 ns);	/* the first counter value at which clock_mono_ns() >= ns */
+/* clock_params - mono ns = (counter - start) * mult32 >> 32 */
+void clock_params(u64 *start_counter, u64 *mult32);
+s64 clock_real_offset_ns(void);		/* real = mono + offset */
+extern void (*clock_changed_hook)(void);	/* after clock_set_real_ns: vDSO page, absolute timers */
