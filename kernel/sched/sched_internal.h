@@ -1,5 +1,6 @@
 /* The run queue, shared by the files of this directory. */
 #pragma once
+#include <linux/sched.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/spinlock.h>
 #include <kernel/time/time.h>
