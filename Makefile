@@ -133,6 +133,8 @@ $(B)/Image: $(B)/sarsen.elf
 
 -include scripts/targets.mk
 
+-include tests/tests.mk
+
 clean:
 	rm -rf build/debug build/obj build/gen build/Image build/sarsen.elf build/vdso build/uapi
 
