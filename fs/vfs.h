@@ -1,6 +1,6 @@
 /* The VFS's four nouns: inode (numbers and data), dentry (names), file (positions), mount (places); and their superblock.
  *
- * Keys: [I] immutable, [a] atomic, [i] inode->lock (rwsem, LC_DIR_INODE or LC_FILE_INODE), [s] inode->spin, [d] dentry->lock,
+ * Keys: [I] immutable, [a] atomic, [i] inode->lock (rwsem, LC_DIR_INODE or LC_FILE_INODE), [s] inode->spin, [d] dcache_lock (fs/dcache.c),
  * [R] read under RCU, [h] hash bucket lock. */
 #pragma once
 #include <kernel/lib/list.h>
@@ -10,6 +10,7 @@
 #include <kernel/sync/rcu.h>
 #include <kernel/sync/rwsem.h>
 #include <kernel/sync/seqcount.h>
+#include <kernel/task.h>
 #include <mm/filemap.h>
 
 struct inode;
@@ -25,6 +26,8 @@ struct poll_table;
 struct dir_context;
 struct file_lock;
 struct iov_iter;
+struct iattr;
+struct wait_queue;
 
 typedef u32 dev_t_k;	/* Linux's kernel encoding: major << 20 | minor */
 #define MKDEV_K(ma, mi)	(((u32)(ma) << 20) | (u32)(mi))
@@ -56,7 +59,7 @@ struct inode_ops {
 	int (*setattr)(struct inode *inode, const struct iattr *attr);	/* NULL: the generic one. inode lock held for writing */
 	int (*getattr)(struct inode *inode, struct kstat *st);		/* NULL: generic */
 	int (*permission)(struct inode *inode, u32 mask);		/* NULL: generic mode bits */
-	/* revalidate - RCU-safe; false: the dentry is stale (procfs) */
+	/* revalidate - of the directory, for a child (negative too): RCU-safe; false: the dentry is stale (procfs) */
 	bool (*revalidate)(struct dentry *d);
 };
 
@@ -111,7 +114,8 @@ struct inode {
 	struct address_space data;
 	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash */
 	struct list_head sb_link;	/* [sb->inode_lock] */
-	struct list_head dentries;	/* [s] aliases */
+	struct list_head dentries;	/* [d] aliases */
+	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
 	void *private;			/* the filesystem's, or pipe */
 	s32 writers;			/* [a] >0 open for write; <0 being executed (ETXTBSY) */
@@ -123,19 +127,19 @@ struct dentry {
 	struct dentry *parent;		/* [d,R] referenced; itself for a root */
 	u32 hashval, name_len;		/* [d,R] */
 	const char *name;		/* [d,R] NUL-terminated; inline or allocated */
-	struct inode *inode;		/* [d,R] NULL: negative */
-	struct refcount refs;
-	struct seqcount seq;		/* changes on rename and unhash */
-	struct spinlock lock;		/* LC_DENTRY, parent first */
+	struct inode *inode;		/* [d,R] NULL: negative; referenced */
+	s32 refs;			/* [a] users; 0: cached only; negative: dead */
+	struct seqcount seq;		/* changes on rename, unhash and change of inode */
 	u32 flags;			/* [d] DENTRY_* */
 	struct super *sb;		/* [I] */
-	struct list_head child, children;	/* [parent d] */
-	struct list_head alias;		/* [inode s] */
-	struct list_head lru;
+	struct list_head child, children;	/* [d] */
+	struct list_head alias;		/* [d] in inode->dentries */
+	struct list_head lru;		/* [d] */
 	struct rcu_head rcu;
 	char inline_name[40];
 };
-enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCED = 8, DENTRY_DISCONNECTED = 16 };
+enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCED = 8, DENTRY_DISCONNECTED = 16,
+       DENTRY_REVALIDATE = 32 /* ask the directory's ops before believing it */, DENTRY_ANON = 64 /* no place in the tree */ };
 
 struct super {
 	const struct fs_type *type;	/* [I] */
@@ -163,15 +167,18 @@ struct mount {
 	struct dentry *mountpoint;	/* [mount_sem,R] */
 	struct hlist_node hash;		/* by (parent, mountpoint) */
 	struct list_head child, children, link;	/* [mount_sem] */
-	u32 flags;			/* MNT_* */
-	s32 id, parent_id;
+	u32 flags;			/* [a] MS_RDONLY, MS_NOSUID ... */
+	s32 id;				/* [I] */
+	s32 writers;			/* [a] files open for writing through it */
 	struct refcount refs;
 	char *source;			/* /proc/mounts first field */
 	struct rcu_head rcu;
 };
 
 enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /* no position */, FMODE_EXEC = 16, FMODE_NOCACHE = 32,
-	     FMODE_WRITER = 64 /* holds inode->writers */ };
+	     FMODE_WRITER = 64 /* holds inode->writers */, FMODE_ATIME = 128 /* reads may move atime */,
+	     FMODE_RCU = 256 /* was in a shared table: free it after a grace period */, FMODE_LOCKS = 512 /* had record locks */,
+	     FMODE_EXECED = 1024 /* holds deny-write */ };
 
 struct file {
 	struct refcount refs;
@@ -219,6 +226,7 @@ size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to);
 size_t copy_from_iter(void *to, size_t len, struct iov_iter *from);
 size_t iter_zero(size_t len, struct iov_iter *to);
 void iov_iter_advance(struct iov_iter *it, size_t len);
+void iov_iter_revert(struct iov_iter *it, size_t len);	/* undo len bytes of the current segment */
 
 struct dir_context {
 	u64 pos;
@@ -251,7 +259,7 @@ void fdtable_get(struct fdtable *t), fdtable_put(struct fdtable *t);	/* last put
 int fdtable_unshare(void);		/* exec: own copy if shared */
 void fdtable_close_on_exec(struct fdtable *t);
 /* fs_struct: cwd, root, umask */
-struct fs_struct { struct refcount refs; struct spinlock lock; struct path root, cwd; u32 umask; };
+struct fs_struct { struct refcount refs; struct spinlock lock; struct seqcount seq; struct path root, cwd; u32 umask; struct rcu_head rcu; };
 struct fs_struct *fs_struct_clone(struct fs_struct *old);	/* NULL if no memory */
 void fs_struct_get(struct fs_struct *fs), fs_struct_put(struct fs_struct *fs);
 

@@ -1,0 +1,116 @@
+/* Open files and descriptors: what the file calls use among themselves. */
+#pragma once
+#include <fs/vfs.h>
+#include <kernel/task.h>
+
+#define FD_INLINE	64		/* slots that need no memory of their own: one word of bitmap */
+
+struct fdarray {
+	u32 size;			/* [I] slots, a multiple of 64 */
+	u32 full_hint;			/* [t] no free slot below this one */
+	struct file **files;		/* [t,R] */
+	u64 *open, *cloexec;		/* [t] bitmaps */
+	struct rcu_head rcu;
+};
+
+struct fdtable {
+	struct refcount refs;		/* tasks that share it, and /proc readers for a moment */
+	struct spinlock lock;		/* LC_FDTABLE */
+	struct fdarray *arr;		/* [t,R] &first or larger */
+	struct fdarray first;
+	u64 open0, cloexec0;
+	struct rcu_head rcu;
+	struct file *files0[FD_INLINE];
+};
+
+/* A borrowed descriptor: no reference is taken while the table is nobody else's. */
+enum { FDREF_PUT = 1, FDREF_POS = 2 };
+static inline bool fdtable_private(const struct fdtable *t) { return refcount_read(&t->refs) == 1; }
+struct file *fdref_get_shared(int fd, u32 *ref);
+static inline struct file *fdref_get_any(int fd, u32 *ref)
+{
+	struct fdtable *t = current->files;
+	struct fdarray *a;
+
+	if (unlikely(!fdtable_private(t)))
+		return fdref_get_shared(fd, ref);
+	*ref = 0;
+	a = t->arr;
+	return likely((u32)fd < a->size) ? a->files[fd] : NULL;
+}
+/* fdref_get - NULL: EBADF (O_PATH refused too). */
+static inline struct file *fdref_get(int fd, u32 *ref)
+{
+	struct file *f = fdref_get_any(fd, ref);
+
+	if (unlikely(f && (f->mode & FMODE_PATH))) {
+		if (*ref)
+			file_put(f);
+		return NULL;
+	}
+	return f;
+}
+static inline void fdref_put(struct file *f, u32 ref)
+{
+	if (unlikely(ref)) {
+		if (ref & FDREF_POS)
+			mutex_unlock(&f->pos_lock);
+		if (ref & FDREF_PUT)
+			file_put(f);
+	}
+}
+/* fdref_get_pos - also holds the position's lock, if anybody else could move it. */
+static inline struct file *fdref_get_pos(int fd, u32 *ref)
+{
+	struct file *f = fdref_get(fd, ref);
+
+	if (f && !(f->mode & FMODE_STREAM) && unlikely(*ref || refcount_read(&f->refs) > 1)) {
+		mutex_lock(&f->pos_lock);
+		*ref |= FDREF_POS;
+	}
+	return f;
+}
+
+/* file_alloc - zeroed, refs 1, with current's credentials; NULL: -ENFILE or no memory. */
+struct file *file_alloc(void);
+/* file_release - the last reference is gone, and the caller holds no lock: close now. */
+void file_release(struct file *f);
+/* file_put_now - as file_put, from contexts without locks (system calls): closes at once. */
+static inline void file_put_now(struct file *f)
+{
+	if (refcount_dec_and_test(&f->refs))
+		file_release(f);
+}
+/* file_open_inode - attach inode's operations and open: f->path is set and referenced; on error the caller puts f. */
+int file_open_inode(struct file *f, struct inode *inode, u32 o_flags);
+/* anon_file_on - a file on an inode without a name: its reference is consumed on success. mode: FMODE_* beside those of o_flags. */
+int anon_file_on(const char *name, struct inode *inode, const struct file_ops *ops, void *private, u32 o_flags, struct file **out);
+struct super *anon_super(void);	/* where such inodes belong */
+/* fdtable_get_task - another task's table, referenced, or NULL. */
+struct fdtable *fdtable_get_task(struct task *t);
+/* fd_reserve / fd_install / fd_cancel - the lowest free descriptor, filled or given back later. */
+int fd_reserve(u32 min, u32 o_flags);
+void fd_install(int fd, struct file *f);
+void fd_cancel(int fd);
+struct file *fdtable_file(struct fdtable *t, int fd);	/* another task's: referenced, or NULL */
+/* fdtable_next - smallest open descriptor >= fd, or -1 (for /proc/pid/fd) */
+int fdtable_next(struct fdtable *t, int fd);
+long fd_dup_min(struct file *f, u64 min, u32 o_flags);	/* F_DUPFD */
+int fd_get_cloexec(u32 fd), fd_set_cloexec(u32 fd, bool on);
+u64 files_nr(void);
+extern u64 files_max, nr_open_max;
+void file_cache_init(void);
+/* fs/locks.c */
+void locks_close(struct file *f, struct fdtable *owner);	/* each close: POSIX locks of the process on this inode */
+void locks_release(struct file *f);				/* last: flock and OFD */
+/* fs/epoll.c */
+void epoll_file_gone(struct file *f);
+/* fs/read_write.c: shared with splice-like callers */
+ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *pos);
+ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos);
+s64 generic_seek(struct file *f, s64 off, int whence);
+ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* locks, limits, O_APPEND, then filemap_write */
+void file_accessed(struct file *f);
+/* pipes */
+struct pipe;
+extern const struct file_ops pipe_fops;

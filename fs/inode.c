@@ -1,0 +1,317 @@
+/* Inodes: a file's numbers and data, without a name.
+ *
+ * References: each positive dentry holds one, and whatever keeps a file alive without a dentry (an entry of a tmpfs directory).
+ * The last put evicts the data - it may sleep - and frees the memory after a grace period, since path walks look at inodes under
+ * RCU.  Attributes change under inode->lock held for writing; times also under inode->spin, by readers of the data.  stat() reads
+ * without a lock: each field is a scalar, and a torn set of them is what stat() during a chmod() may see anyway.
+ *
+ * writers: positive is the number of open files that may write; negative the number of programs being run from it. */
+#include <fs/inode.h>
+#include <fs/dcache.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <kernel/proc/signal.h>
+#include <kernel/time/time.h>
+#include <linux/capability.h>
+#include <mm/slab.h>
+
+static struct slab_cache *inode_cache;
+static u64 nr_inodes;			/* [a] */
+const struct inode_ops empty_inode_ops;
+
+u64 inode_nr(void) { return atomic_load(&nr_inodes); }
+
+struct timespec_k current_time_k(void)
+{
+	u64 ns = clock_real_ns();
+	u64 sec = ns / NSEC_PER_SEC;
+
+	return (struct timespec_k){ (s64)sec, (u32)(ns - sec * NSEC_PER_SEC) };
+}
+
+struct inode *inode_create(struct super *sb)
+{
+	struct inode *i = sb->ops && sb->ops->alloc_inode ? sb->ops->alloc_inode(sb) : slab_alloc(inode_cache, GFP_KERNEL);
+
+	if (!i)
+		return NULL;
+	memset(i, 0, sizeof(*i));
+	i->ino = atomic_add_return(&sb->next_ino, 1);
+	i->nlink = 1;
+	refcount_set(&i->refs, 1);
+	i->atime = i->mtime = i->ctime = i->btime = current_time_k();
+	i->sb = sb;
+	i->ops = &empty_inode_ops;
+	i->fops = &noopen_fops;
+	spin_lock_init(&i->spin, LC_INODE_SPIN);
+	rwsem_init(&i->lock, LC_FILE_INODE);
+	i->mapping = &i->data;
+	address_space_init(&i->data, i, NULL);
+	list_init(&i->sb_link);
+	list_init(&i->dentries);
+	atomic_inc(&nr_inodes);
+	return i;
+}
+
+void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev)
+{
+	i->mode = mode;
+	i->rdev = rdev;
+	switch (mode & S_IFMT_K) {
+	case S_IFDIR:
+		rwsem_init(&i->lock, LC_DIR_INODE);
+		break;
+	case S_IFCHR:
+		i->fops = &chardev_fops;
+		break;
+	case S_IFIFO:
+		i->fops = &fifo_fops;
+		break;
+	}
+}
+
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_k rdev)
+{
+	const struct cred *c = current_cred();
+
+	i->uid = c->fsuid;
+	i->gid = c->fsgid;
+	if (dir && (dir->mode & S_ISGID)) {
+		i->gid = dir->gid;
+		if (MODE_IS(mode, S_IFDIR))
+			mode |= S_ISGID;
+		else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && !cred_in_group(c, i->gid) && !capable(CAP_FSETID))
+			mode &= ~(u32)S_ISGID;
+	}
+	inode_init_mode(i, mode, rdev);
+}
+
+void inode_get(struct inode *i) { refcount_inc(&i->refs); }
+
+static void inode_free_rcu(struct rcu_head *head)
+{
+	struct inode *i = container_of(head, struct inode, rcu);
+
+	if (i->sb->ops && i->sb->ops->free_inode)
+		i->sb->ops->free_inode(i);
+	else
+		slab_free(inode_cache, i);
+}
+
+void file_locks_free(struct inode *i);
+
+void inode_put(struct inode *i)
+{
+	if (!refcount_dec_and_test(&i->refs))
+		return;
+	if (i->locks)
+		file_locks_free(i);
+	if (i->sb->ops && i->sb->ops->evict)
+		i->sb->ops->evict(i);
+	else if (i->data.nr_pages)
+		filemap_evict(&i->data);
+	atomic_dec(&nr_inodes);
+	call_rcu(&i->rcu, inode_free_rcu);
+}
+
+/* Owner, group or other decide, each alone; then the capabilities that override. */
+static int generic_permission(struct inode *i, u32 mask)
+{
+	const struct cred *c = current_cred();
+	u32 mode = i->mode;
+
+	if (c->fsuid == i->uid)
+		mode >>= 6;
+	else if (((mode >> 3) ^ mode) & 7 && cred_in_group(c, i->gid))
+		mode >>= 3;
+	if (likely(!(mask & ~mode & 7)))
+		return 0;
+	if (inode_is_dir(i)) {
+		if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH))
+			return 0;
+		return capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && capable(CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+int inode_permission(struct inode *i, u32 mask)
+{
+	if (mask & MAY_WRITE) {
+		if ((i->sb->flags & 1 /* SB_RDONLY */) && (inode_is_reg(i) || inode_is_dir(i) || inode_is_link(i)))
+			return -EROFS;
+		if (i->flags & INODE_IMMUTABLE)
+			return -EPERM;
+	}
+	if (i->ops->permission)
+		return i->ops->permission(i, mask);
+	return generic_permission(i, mask);
+}
+
+bool inode_owner_or_capable(const struct inode *i)
+{
+	return current_cred()->fsuid == i->uid || capable(CAP_FOWNER);
+}
+
+void inode_touch_at(struct inode *i, u32 which, const struct timespec_k *now)
+{
+	spin_lock(&i->spin);
+	if (which & ATTR_ATIME)
+		i->atime = *now;
+	if (which & ATTR_MTIME)
+		i->mtime = *now;
+	if (which & ATTR_CTIME)
+		i->ctime = *now;
+	spin_unlock(&i->spin);
+}
+
+void inode_touch(struct inode *i, u32 which)
+{
+	struct timespec_k now = current_time_k();
+
+	inode_touch_at(i, which, &now);
+}
+
+int inode_setattr_generic(struct inode *i, const struct iattr *a)
+{
+	if (a->valid & ATTR_SIZE) {
+		u64 old = i->size;
+
+		i_size_write(i, a->size);
+		if (a->size < old)
+			filemap_truncate(i->mapping, a->size);
+	}
+	spin_lock(&i->spin);
+	if (a->valid & ATTR_UID)
+		i->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		i->gid = a->gid;
+	if (a->valid & ATTR_MODE)
+		i->mode = (i->mode & S_IFMT_K) | (a->mode & 07777);
+	if (a->valid & ATTR_ATIME)
+		i->atime = a->atime;
+	if (a->valid & ATTR_MTIME)
+		i->mtime = a->mtime;
+	if (a->valid & ATTR_CTIME)
+		i->ctime = a->ctime;
+	spin_unlock(&i->spin);
+	return 0;
+}
+
+static int setattr_locked(struct inode *i, struct iattr *a)
+{
+	struct timespec_k now = current_time_k();
+
+	if (!(a->valid & ATTR_CTIME)) {
+		a->valid |= ATTR_CTIME;
+		a->ctime = now;
+	}
+	if ((a->valid & ATTR_SIZE) && !(a->valid & ATTR_MTIME)) {
+		a->valid |= ATTR_MTIME;
+		a->mtime = now;
+	}
+	return i->ops->setattr ? i->ops->setattr(i, a) : inode_setattr_generic(i, a);
+}
+
+int inode_setattr(struct inode *i, struct iattr *a)
+{
+	int err;
+
+	rwsem_write_lock(&i->lock);
+	err = setattr_locked(i, a);
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+int inode_truncate(struct inode *i, u64 size)
+{
+	struct iattr a = { .valid = ATTR_SIZE, .size = size };
+	int err;
+
+	if (i->sb->max_bytes && size > i->sb->max_bytes)
+		return -EFBIG;
+	if (size > i_size_read(i) && size > rlimit(RLIMIT_FSIZE)) {
+		signal_send_task(current, SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	rwsem_write_lock(&i->lock);
+	inode_kill_suid(i);
+	err = setattr_locked(i, &a);
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+void inode_kill_suid(struct inode *i)
+{
+	u32 drop = 0;
+
+	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !inode_is_reg(i))
+		return;
+	if (i->mode & S_ISUID)
+		drop |= S_ISUID;
+	if ((i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
+		drop |= S_ISGID;
+	if (drop && !capable(CAP_FSETID)) {
+		struct iattr a = { .valid = ATTR_MODE, .mode = i->mode & ~drop };
+
+		setattr_locked(i, &a);
+	}
+}
+
+void inode_getattr_generic(const struct inode *i, struct kstat *st)
+{
+	st->ino = i->ino;
+	st->size = i_size_read(i);
+	st->blocks = i->blocks;
+	st->mode = i->mode;
+	st->nlink = i->nlink;
+	st->uid = i->uid;
+	st->gid = i->gid;
+	st->dev = i->sb->dev;
+	st->rdev = i->rdev;
+	st->blksize = i->sb->block_size;
+	st->atime = i->atime;
+	st->mtime = i->mtime;
+	st->ctime = i->ctime;
+	st->btime = i->btime;
+	st->result_mask = 0x7ff | 0x800;	/* STATX_BASIC_STATS | STATX_BTIME */
+	st->attributes = 0;
+	st->attributes_mask = 0;
+	st->mnt_id = 0;
+}
+
+int inode_getattr(struct inode *i, struct kstat *st)
+{
+	if (likely(!i->ops->getattr)) {
+		inode_getattr_generic(i, st);
+		return 0;
+	}
+	return i->ops->getattr(i, st);
+}
+
+static int writers_add(struct inode *i, s32 delta)
+{
+	s32 v = atomic_load(&i->writers);
+
+	do {
+		if (delta > 0 ? v < 0 : v > 0)
+			return -ETXTBSY;
+	} while (!__atomic_compare_exchange_n(&i->writers, &v, v + delta, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	return 0;
+}
+
+int inode_get_write(struct inode *i) { return writers_add(i, 1); }
+void inode_put_write(struct inode *i) { atomic_dec(&i->writers); }
+int inode_deny_write(struct inode *i) { return writers_add(i, -1); }
+void inode_allow_write(struct inode *i) { atomic_inc(&i->writers); }
+
+void inode_cache_init(void)
+{
+	inode_cache = slab_cache_create("inode", sizeof(struct inode), 0, NULL);
+	VERIFY(inode_cache);
+}

@@ -1,0 +1,52 @@
+/* Inodes beyond what vfs.h says: times, attributes, permission. */
+#pragma once
+#include <fs/vfs.h>
+#include <arch/atomic.h>
+#include <linux/stat.h>
+
+#define S_IFMT_K	((u32)S_IFMT)
+#define MODE_IS(m, t)	(((m) & S_IFMT_K) == (t))
+static inline bool inode_is_dir(const struct inode *i) { return MODE_IS(i->mode, S_IFDIR); }
+static inline bool inode_is_link(const struct inode *i) { return MODE_IS(i->mode, S_IFLNK); }
+static inline bool inode_is_reg(const struct inode *i) { return MODE_IS(i->mode, S_IFREG); }
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
+/* inode->flags */
+enum { INODE_DEAD = 1 /* directory removed */, INODE_LINKABLE = 2 /* O_TMPFILE without O_EXCL */, INODE_NOATIME = 4,
+       INODE_APPEND = 8, INODE_IMMUTABLE = 16 };
+
+/* inode_init_mode - set the mode and, with it, the lock's class and the operations of special files. */
+void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev);
+/* inode_init_owner - uid, gid and mode of a new inode by current's credentials and dir's set-group-ID bit. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_k rdev);
+/* inode_may_lookup - search permission on a directory; the common case inline.  RCU-safe unless the inode has ops->permission. */
+static inline int inode_may_lookup(struct inode *dir)
+{
+	if (likely((dir->mode & 0111) == 0111 && !dir->ops->permission))
+		return 0;
+	return inode_permission(dir, MAY_EXEC);
+}
+/* inode_owner_or_capable - current owns it or has CAP_FOWNER */
+bool inode_owner_or_capable(const struct inode *i);
+void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
+void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
+/* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */
+int inode_setattr_generic(struct inode *i, const struct iattr *a);
+/* inode_setattr - take the lock, call the filesystem, move ctime.  Permissions were checked by the caller. */
+int inode_setattr(struct inode *i, struct iattr *a);
+int inode_truncate(struct inode *i, u64 size);		/* checks ETXTBSY, RLIMIT_FSIZE; takes the lock */
+void inode_getattr_generic(const struct inode *i, struct kstat *st);
+int inode_getattr(struct inode *i, struct kstat *st);
+/* inode_deny_write - exec takes it (ETXTBSY if open for write); inode_get_write is the opener's half. */
+int inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
+int inode_get_write(struct inode *i);
+void inode_put_write(struct inode *i);
+/* file_kill_suid - a write by an unprivileged user drops set-ID bits.  inode lock held for writing. */
+void inode_kill_suid(struct inode *i);
+static inline u64 i_size_read(const struct inode *i) { return atomic_load(&i->size); }
+static inline void i_size_write(struct inode *i, u64 size) { atomic_store(&i->size, size); }
+u64 inode_nr(void);
+void inode_cache_init(void);
+extern const struct inode_ops empty_inode_ops;
+extern const struct file_ops chardev_fops, fifo_fops, noopen_fops;	/* special files' open */

@@ -1,0 +1,75 @@
+/* Path walking.  Theory in namei.c. */
+#pragma once
+#include <fs/dcache.h>
+#include <fs/inode.h>
+
+/* A path from a program, in the kernel: on the caller's stack when short, else in a page-sized buffer. */
+struct filename {
+	const char *name;
+	u32 len;
+	char *alloc;			/* to be freed, or NULL */
+	char small[120];
+};
+/* getname - copy; empty is -ENOENT unless allow_empty.  0, -EFAULT, -ENAMETOOLONG, -ENOENT, -ENOMEM. */
+int getname(struct filename *fn, const char __user *user, bool allow_empty);
+void putname_slow(struct filename *fn);
+static inline void putname(struct filename *fn)
+{
+	if (unlikely(fn->alloc))
+		putname_slow(fn);
+}
+
+enum lookup_flags {
+	LOOKUP_FOLLOW = 1,		/* the last component too, if a symlink */
+	LOOKUP_DIRECTORY = 2,		/* must end in a directory */
+	LOOKUP_PARENT = 4,		/* stop before the last component */
+	LOOKUP_EMPTY = 8,		/* "" means the starting point */
+	LOOKUP_CREATE = 16,		/* an absent last component is not an error: see absent */
+	LOOKUP_NO_AUTOMOUNT = 32, LOOKUP_REF = 64 /* internal: no RCU */,
+	LOOKUP_OPEN_LINK = 128,		/* O_PATH|O_NOFOLLOW */
+};
+enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+
+#define MAX_LINKS 40
+struct walk {
+	struct path path;		/* where we are: referenced, or not while rcu */
+	struct inode *inode;
+	u32 seq, mount_seq;
+	u32 flags;
+	bool rcu, absent, trailing_slash, root_known;
+	u8 last_type;
+	struct qname last;		/* LOOKUP_PARENT or absent; lives until walk_end */
+	struct path root;		/* referenced unless rcu */
+	u32 depth, links;
+	char *bufs;			/* symlink texts to be freed: chained */
+	const char *rest[MAX_LINKS];
+};
+/* walk_path - resolve name from dirfd.  0: w->path is referenced (the caller puts it).  With LOOKUP_CREATE and w->absent, or
+ * LOOKUP_PARENT, w->path is the parent and w->last the name.  walk_end frees what the walk kept, not w->path. */
+int walk_path(struct walk *w, int dirfd, const char *name, u32 flags);
+void walk_end_slow(struct walk *w);
+static inline void walk_end(struct walk *w)
+{
+	if (unlikely(w->bufs))
+		walk_end_slow(w);
+}
+/* path_lookup_user - getname and walk. */
+int path_lookup_user(int dirfd, const char __user *name, u32 flags, struct path *out);
+/* dir_lookup - the child q of d's directory, cached or asked; referenced, perhaps negative.  dir inode locked for writing. */
+int dir_lookup(struct dentry *parent, const struct qname *q, struct dentry **out);
+
+void fs_get_root(struct path *out);
+void fs_get_cwd(struct path *out);
+void fs_set_cwd(const struct path *p);		/* takes its own references */
+void fs_set_root(const struct path *p);
+char *path_string_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside);
+
+/* vfs_create_node and friends - w->path/w->last from a LOOKUP_PARENT walk. */
+int vfs_mknod_at(struct walk *w, u32 mode, dev_t_k dev);
+int vfs_mkdir_at(struct walk *w, u32 mode);
+int vfs_symlink_at(struct walk *w, const char *target);
+int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt);
+int vfs_unlink_at(struct walk *w, bool rmdir);
+/* dir_may_create, dir_may_delete - permission on the directory (and sticky rule for the victim). */
+int dir_may_create(struct inode *dir);
+int dir_may_delete(struct inode *dir, struct inode *victim, bool isdir);

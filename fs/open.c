@@ -1,0 +1,610 @@
+/* Opening, and the calls that change a file's attributes by name.
+ *
+ * An open walks to the inode, checks what the flags ask for, makes a struct file and hands it to the inode's operations.  O_CREAT
+ * walks with LOOKUP_CREATE: an absent last component comes back with its parent, whose lock is then taken and the name looked up
+ * again; if somebody else was first, the walk begins anew.  A file just made is open whatever its mode says.
+ *
+ * Unwinding: until the descriptor is installed nothing is visible to others, so each failure simply puts the file. */
+#include <fs/file.h>
+#include <fs/mount.h>
+#include <fs/namei.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/proc/proc.h>
+#include <linux/capability.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <mm/slab.h>
+#include <arch/uaccess.h>
+#include <syscall_protos.h>
+
+#define O_TMPFILE_BIT	(O_TMPFILE & ~O_DIRECTORY)
+#define VALID_OPEN	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | \
+			 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_BIT | FASYNC)
+
+struct open_how_k { u32 flags, mode; };
+
+/* What the flags ask of an inode that was there already. */
+static int may_open(const struct path *path, struct inode *inode, u32 flags)
+{
+	u32 acc = flags & O_ACCMODE;
+	u32 mask = acc == O_RDONLY ? MAY_READ : acc == O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+	int err;
+
+	if (flags & O_TRUNC)
+		mask |= MAY_WRITE;
+	switch (inode->mode & S_IFMT_K) {
+	case S_IFLNK:
+		return -ELOOP;
+	case S_IFDIR:
+		if (mask & MAY_WRITE || flags & O_CREAT)
+			return -EISDIR;
+		break;
+	case S_IFCHR: case S_IFBLK:
+		if (path->mnt->flags & MS_NODEV)
+			return -EACCES;
+		break;
+	case S_IFREG:
+		if ((mask & MAY_WRITE) && (err = mount_want_write(path->mnt)))
+			return err;
+		break;
+	}
+	err = inode_permission(inode, mask);
+	if (!err && (flags & O_NOATIME) && !inode_owner_or_capable(inode))
+		err = -EPERM;
+	return err;
+}
+
+/* Make the absent last component.  -EEXIST: somebody else did; the caller walks again (or fails, if O_EXCL). */
+static int open_create(struct walk *w, u32 mode)
+{
+	struct dentry *parent = w->path.dentry, *d;
+	struct inode *dir = parent->inode, *made = NULL;
+	int err;
+
+	if (w->trailing_slash)
+		return -EISDIR;
+	rwsem_write_lock(&dir->lock);
+	err = dir_lookup(parent, &w->last, &d);
+	if (err) {
+		rwsem_write_unlock(&dir->lock);
+		return err;
+	}
+	if (d->inode)
+		err = -EEXIST;
+	else if (!(err = mount_want_write(w->path.mnt)) && !(err = dir_may_create(dir)))
+		err = dir->ops->create ? dir->ops->create(dir, d->name, d->name_len, S_IFREG | (mode & 07777 & ~current->fs->umask), 0, &made)
+				       : -EPERM;
+	if (!err)
+		dentry_instantiate(d, made);
+	rwsem_write_unlock(&dir->lock);
+	if (err) {
+		dentry_put(d);
+		return err;
+	}
+	w->path.dentry = d;
+	dentry_put(parent);
+	return 0;
+}
+
+/* O_TMPFILE: w->path is the directory; becomes the nameless file. */
+static int open_tmpfile(struct walk *w, u32 flags, u32 mode)
+{
+	struct dentry *parent = w->path.dentry, *d;
+	struct inode *dir = parent->inode, *made;
+	struct qname q = qname_of("#tmpfile", 8);
+	int err;
+
+	if (!inode_is_dir(dir))
+		return -ENOTDIR;
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return -EINVAL;
+	if (!dir->ops->tmpfile)
+		return -EOPNOTSUPP;
+	err = mount_want_write(w->path.mnt);
+	if (!err)
+		err = dir_may_create(dir);
+	if (err)
+		return err;
+	d = dentry_alloc(parent->sb, parent, &q);
+	if (!d)
+		return -ENOMEM;
+	err = dir->ops->tmpfile(dir, S_IFREG | (mode & 07777 & ~current->fs->umask), &made);
+	if (err) {
+		dentry_put(d);
+		return err;
+	}
+	if (!(flags & O_EXCL))
+		made->flags |= INODE_LINKABLE;
+	dentry_set_anon_inode(d, made);
+	w->path.dentry = d;
+	dentry_put(parent);
+	return 0;
+}
+
+/* Walk, create, check.  On success w->path is what is to be opened. */
+static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32 mode, bool *created)
+{
+	u32 lookup = (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
+	int err;
+
+	*created = false;
+	if (flags & O_CREAT)
+		lookup = (flags & O_EXCL ? lookup & ~(u32)LOOKUP_FOLLOW : lookup) | LOOKUP_CREATE;
+	for (;;) {
+		err = walk_path(w, dirfd, name, lookup);
+		if (err)
+			return err;
+		if (!w->absent)
+			break;
+		err = open_create(w, mode);
+		if (!err) {
+			*created = true;
+			return 0;
+		}
+		path_put(&w->path);
+		walk_end(w);
+		if (err != -EEXIST || (flags & O_EXCL))
+			return err;
+	}
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		err = -EEXIST;
+	else if ((flags & O_CREAT) && w->trailing_slash)
+		err = -EISDIR;
+	else if (flags & O_TMPFILE_BIT)
+		err = open_tmpfile(w, flags, mode);
+	else if (!(flags & O_PATH))
+		err = may_open(&w->path, w->path.dentry->inode, flags);
+	if (err) {
+		path_put(&w->path);
+		walk_end(w);
+	}
+	*created = flags & O_TMPFILE_BIT;
+	return err;
+}
+
+static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct file **out)
+{
+	struct inode *inode;
+	struct file *f;
+	struct walk w;
+	bool created;
+	int err;
+
+	f = file_alloc();
+	if (!f)
+		return -ENFILE;
+	err = open_walk(&w, dirfd, name, flags, mode, &created);
+	if (err)
+		goto err_file;
+	f->path = w.path;	/* the walk's reference */
+	walk_end(&w);
+	inode = w.path.dentry->inode;
+	err = file_open_inode(f, inode, flags);
+	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
+		err = inode_truncate(inode, 0);
+	if (err)
+		goto err_file;
+	*out = f;
+	return 0;
+err_file:
+	file_put_now(f);
+	return err;
+}
+
+static int flags_check(u32 *flags)
+{
+	u32 f = *flags & VALID_OPEN;
+
+	if (f & O_PATH)
+		f &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	else if ((f & O_TMPFILE_BIT) && !(f & O_DIRECTORY))
+		return -EINVAL;
+	else if ((f & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return -EINVAL;
+	*flags = f;
+	return 0;
+}
+
+int vfs_open(const char *path, u32 flags, u32 mode, struct file **out)
+{
+	return open_file(AT_FDCWD, path, flags, mode, out);
+}
+
+long sys_openat(int dirfd, const char __user *user, u32 flags, u32 mode)
+{
+	struct filename fn;
+	struct file *f;
+	int err, fd;
+
+	err = flags_check(&flags);
+	if (err)
+		return err;
+	err = getname(&fn, user, false);
+	if (err)
+		return err;
+	fd = fd_reserve(0, flags);
+	if (fd >= 0) {
+		err = open_file(dirfd, fn.name, flags, mode, &f);
+		if (likely(!err)) {
+			fd_install(fd, f);
+		} else {
+			fd_cancel(fd);
+			fd = err;
+		}
+	}
+	putname(&fn);
+	return fd;
+}
+
+int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
+{
+	u32 lookup = (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	struct inode *inode;
+	struct file *f;
+	struct path p;
+	int err;
+
+	err = path_lookup(dirfd, path, lookup, &p);
+	if (err)
+		return err;
+	inode = p.dentry->inode;
+	if (inode_is_link(inode))
+		err = -ELOOP;
+	else if (!inode_is_reg(inode) || (p.mnt->flags & MS_NOEXEC))
+		err = -EACCES;
+	else
+		err = inode_permission(inode, MAY_EXEC);
+	if (!err)
+		err = inode_deny_write(inode);
+	f = err ? NULL : file_alloc();
+	if (!f) {
+		if (!err)
+			inode_allow_write(inode);
+		path_put(&p);
+		return err ? err : -ENFILE;
+	}
+	f->path = p;
+	err = file_open_inode(f, inode, O_RDONLY | O_LARGEFILE);
+	f->mode |= FMODE_EXECED;
+	if (err) {
+		file_put_now(f);
+		return err;
+	}
+	*out = f;
+	return 0;
+}
+
+void vfs_exec_put(struct file *f)
+{
+	file_put(f);	/* deny-write goes with it */
+}
+
+/* --- attributes by descriptor or name --- */
+
+static int path_of(int dirfd, const char __user *name, u32 at_flags, struct path *out)
+{
+	return path_lookup_user(dirfd, name, (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				(at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), out);
+}
+
+static int chmod_path(const struct path *p, u32 mode)
+{
+	struct iattr a = { .valid = ATTR_MODE, .mode = mode & 07777 };
+	struct inode *i = p->dentry->inode;
+	int err = mount_want_write(p->mnt);
+
+	if (err)
+		return err;
+	if (!inode_owner_or_capable(i))
+		return -EPERM;
+	if (inode_is_link(i))
+		return -EOPNOTSUPP;
+	if (!inode_is_dir(i) && !cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
+		a.mode &= ~(u32)S_ISGID;
+	return inode_setattr(i, &a);
+}
+
+static int chown_path(const struct path *p, u32 uid, u32 gid)
+{
+	struct inode *i = p->dentry->inode;
+	const struct cred *c = current_cred();
+	struct iattr a = { .valid = 0 };
+	int err = mount_want_write(p->mnt);
+
+	if (err)
+		return err;
+	if (uid != ~0u) {
+		if ((c->fsuid != i->uid || uid != i->uid) && !capable(CAP_CHOWN))
+			return -EPERM;
+		a.valid |= ATTR_UID;
+		a.uid = uid;
+	}
+	if (gid != ~0u) {
+		if ((c->fsuid != i->uid || (gid != i->gid && !cred_in_group(c, gid))) && !capable(CAP_CHOWN))
+			return -EPERM;
+		a.valid |= ATTR_GID;
+		a.gid = gid;
+	}
+	if (!inode_is_dir(i) && (i->mode & (S_ISUID | S_ISGID))) {
+		a.valid |= ATTR_MODE;
+		a.mode = i->mode & ~(u32)S_ISUID;
+		if ((i->mode & 0010))
+			a.mode &= ~(u32)S_ISGID;
+	}
+	return inode_setattr(i, &a);
+}
+
+long sys_fchmod(int fd, u32 mode)
+{
+	u32 ref;
+	struct file *f = fdref_get(fd, &ref);
+	long err;
+
+	if (!f)
+		return -EBADF;
+	err = chmod_path(&f->path, mode);
+	fdref_put(f, ref);
+	return err;
+}
+
+long sys_fchmodat(int dirfd, const char __user *name, u32 mode)
+{
+	struct path p;
+	int err = path_of(dirfd, name, 0, &p);
+
+	if (err)
+		return err;
+	err = chmod_path(&p, mode);
+	path_put(&p);
+	return err;
+}
+
+long sys_fchown(int fd, u32 uid, u32 gid)
+{
+	u32 ref;
+	struct file *f = fdref_get(fd, &ref);
+	long err;
+
+	if (!f)
+		return -EBADF;
+	err = chown_path(&f->path, uid, gid);
+	fdref_put(f, ref);
+	return err;
+}
+
+long sys_fchownat(int dirfd, const char __user *name, u32 uid, u32 gid, u32 flags)
+{
+	struct path p;
+	int err;
+
+	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	err = path_of(dirfd, name, flags, &p);
+	if (err)
+		return err;
+	err = chown_path(&p, uid, gid);
+	path_put(&p);
+	return err;
+}
+
+/* access(2) asks for the real user: the file-system identity is lent for the walk. */
+static int access_as_real(int dirfd, const char __user *name, u32 mode, u32 flags)
+{
+	const struct cred *old = current->cred;
+	struct cred lent = *old;
+	bool real = !(flags & AT_EACCESS) && (old->uid != old->fsuid || old->gid != old->fsgid);
+	struct path p;
+	int err;
+
+	if (real) {		/* on the stack: nobody else may keep a reference of it, and no file is opened meanwhile */
+		lent.fsuid = old->uid;
+		lent.fsgid = old->gid;
+		lent.cap_effective = old->uid ? 0 : old->cap_permitted;
+		WRITE_ONCE(current->cred, &lent);
+	}
+	err = path_of(dirfd, name, flags, &p);
+	if (!err) {
+		struct inode *i = p.dentry->inode;
+
+		if ((mode & MAY_EXEC) && inode_is_reg(i) && (p.mnt->flags & MS_NOEXEC))
+			err = -EACCES;
+		if (!err && mode)
+			err = inode_permission(i, mode);
+		if (!err && (mode & MAY_WRITE) && (inode_is_reg(i) || inode_is_dir(i)))
+			err = mount_want_write(p.mnt);
+		path_put(&p);
+	}
+	if (real) {
+		WRITE_ONCE(current->cred, old);
+		synchronize_rcu();	/* readers of our credentials in /proc */
+	}
+	return err;
+}
+
+long sys_faccessat2(int dirfd, const char __user *name, int mode, u32 flags)
+{
+	if (mode & ~7 || flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return access_as_real(dirfd, name, (u32)mode, flags);
+}
+
+long sys_faccessat(int dirfd, const char __user *name, int mode)
+{
+	return sys_faccessat2(dirfd, name, mode, 0);
+}
+
+/* --- directories of the process --- */
+
+static int dir_enter(const struct path *p)
+{
+	if (!inode_is_dir(p->dentry->inode))
+		return -ENOTDIR;
+	return inode_permission(p->dentry->inode, MAY_EXEC);
+}
+
+long sys_chdir(const char __user *name)
+{
+	struct path p;
+	int err = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = dir_enter(&p);
+	if (!err)
+		fs_set_cwd(&p);
+	path_put(&p);
+	return err;
+}
+
+long sys_fchdir(int fd)
+{
+	u32 ref;
+	struct file *f = fdref_get_any(fd, &ref);
+	long err;
+
+	if (!f)
+		return -EBADF;
+	err = dir_enter(&f->path);
+	if (!err)
+		fs_set_cwd(&f->path);
+	fdref_put(f, ref);
+	return err;
+}
+
+long sys_chroot(const char __user *name)
+{
+	struct path p;
+	int err = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = dir_enter(&p);
+	if (!err && !capable(CAP_SYS_CHROOT))
+		err = -EPERM;
+	if (!err)
+		fs_set_root(&p);
+	path_put(&p);
+	return err;
+}
+
+long sys_umask(int mask)
+{
+	return (long)__atomic_exchange_n(&current->fs->umask, (u32)mask & 0777, __ATOMIC_RELAXED);
+}
+
+struct fs_struct *fs_struct_clone(struct fs_struct *old)
+{
+	struct fs_struct *fs = kmalloc(sizeof(*fs), GFP_KERNEL);
+
+	if (!fs)
+		return NULL;
+	refcount_set(&fs->refs, 1);
+	spin_lock_init(&fs->lock, LC_FS_STRUCT);
+	fs->seq.seq = 0;
+	spin_lock(&old->lock);
+	fs->root = old->root;
+	fs->cwd = old->cwd;
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	spin_unlock(&old->lock);
+	fs->umask = old->umask;
+	return fs;
+}
+
+void fs_struct_get(struct fs_struct *fs) { refcount_inc(&fs->refs); }
+
+static void fs_struct_free(struct rcu_head *head) { kfree(container_of(head, struct fs_struct, rcu)); }
+
+void fs_struct_put(struct fs_struct *fs)
+{
+	struct path root, cwd;
+
+	if (!fs || !refcount_dec_and_test(&fs->refs))
+		return;
+	spin_lock(&fs->lock);	/* pivot_root looks at tasks' roots: leave it nothing to find */
+	root = fs->root;
+	cwd = fs->cwd;
+	fs->root = fs->cwd = (struct path){ NULL, NULL };
+	spin_unlock(&fs->lock);
+	path_put(&root);
+	path_put(&cwd);
+	call_rcu(&fs->rcu, fs_struct_free);
+}
+
+/* --- sizes --- */
+
+long sys_truncate(const char __user *name, s64 length)
+{
+	struct inode *i;
+	struct path p;
+	int err;
+
+	if (length < 0)
+		return -EINVAL;
+	err = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
+	if (err)
+		return err;
+	i = p.dentry->inode;
+	if (inode_is_dir(i))
+		err = -EISDIR;
+	else if (!inode_is_reg(i))
+		err = -EINVAL;
+	else if (!(err = mount_want_write(p.mnt)) && !(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
+		err = inode_truncate(i, (u64)length);
+		inode_put_write(i);
+	}
+	path_put(&p);
+	return err;
+}
+
+long sys_ftruncate(int fd, s64 length)
+{
+	struct file *f;
+	long err;
+	u32 ref;
+
+	if (length < 0)
+		return -EINVAL;
+	f = fdref_get(fd, &ref);
+	if (!f)
+		return -EBADF;
+	if (!(f->mode & FMODE_WRITE) || !inode_is_reg(f->inode))
+		err = -EINVAL;
+	else
+		err = inode_truncate(f->inode, (u64)length);
+	fdref_put(f, ref);
+	return err;
+}
+
+long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
+{
+	struct file *f;
+	long err;
+	u32 ref;
+
+	f = fdref_get(fd, &ref);
+	if (!f)
+		return -EBADF;
+	if (off < 0 || len <= 0)
+		err = -EINVAL;
+	else if (mode & ~(u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		err = -EOPNOTSUPP;
+	else if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		err = -EOPNOTSUPP;
+	else if (!(f->mode & FMODE_WRITE))
+		err = -EBADF;
+	else if (MODE_IS(f->inode->mode, S_IFIFO))
+		err = -ESPIPE;
+	else if (inode_is_dir(f->inode))
+		err = -EISDIR;
+	else if (!inode_is_reg(f->inode))
+		err = -ENODEV;
+	else if ((u64)off + (u64)len > f->inode->sb->max_bytes)
+		err = -EFBIG;
+	else
+		err = f->ops->fallocate ? f->ops->fallocate(f, mode, (u64)off, (u64)len) : -EOPNOTSUPP;
+	fdref_put(f, ref);
+	return err;
+}

@@ -1,0 +1,12 @@
+/* Superblocks: one mounted filesystem each.  References are mounts'. */
+#pragma once
+#include <fs/vfs.h>
+
+/* super_create - a new superblock with an anonymous device number; refs 1.  NULL if no memory. */
+struct super *super_create(const struct fs_type *type, const struct super_ops *ops, u64 magic);
+static inline void super_get(struct super *sb) { refcount_inc(&sb->refs); }
+void super_put(struct super *sb);	/* last: prunes dentries, put_super, frees */
+const struct fs_type *fs_type_find(const char *name);
+int super_sync(struct super *sb, bool wait);
+void supers_sync_all(bool wait);
+struct super *super_find_dev(dev_t_k dev);

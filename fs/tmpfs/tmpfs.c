@@ -1,0 +1,736 @@
+/* tmpfs: files that live in the page cache, directories that live in trees.
+ *
+ * A directory is one red-black tree of entries ordered by key = (hash of the name + 1) << 24 | number among equals.  A lookup
+ * descends by the hash and compares the few entries that share it; readdir goes in key order and its position is the next key, so
+ * that entries may come and go behind and before it without anything being skipped or shown twice.  "." is 0, ".." is 1.
+ *
+ * Each entry holds a reference on its inode: that is what keeps a file alive that nobody has open.  The dentry cache above is only
+ * a cache.  An entry's memory changes under its directory's lock (held for writing); lookups and readdir hold it in any mode.
+ *
+ * Data: the page cache with no store behind it.  A page is charged when it enters the cache (page_added: -ENOSPC beyond size=),
+ * and given back when it leaves.  Inodes are charged on creation.
+ *
+ * Going: the last put of an inode drops its pages; a directory's (only at unmount is it not empty) drops its whole subtree
+ * iteratively, since depth is the user's choice and the kernel's stack is not. */
+#include <fs/tmpfs/tmpfs.h>
+#include <fs/dcache.h>
+#include <fs/file.h>
+#include <fs/inode.h>
+#include <fs/super.h>
+#include <kernel/abi/dirent.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/fmt.h>
+#include <kernel/lib/rbtree.h>
+#include <kernel/lib/string.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/limits.h>
+#include <linux/magic.h>
+#include <mm/slab.h>
+
+struct tmpfs_entry {
+	struct rb_node node;		/* [dir] by key */
+	u64 key;			/* [I] */
+	struct inode *inode;		/* [dir] referenced */
+	u32 len;			/* [I] */
+	char name[];			/* [I] NUL-terminated */
+};
+
+struct tmpfs_inode {
+	struct inode vfs;
+	struct rb_root entries;		/* [vfs.lock] of a directory */
+	u32 nr_entries;			/* [vfs.lock] */
+};
+
+struct tmpfs_super {
+	u64 max_pages, pages;		/* [a] 0: no limit */
+	u64 max_inodes, inodes;		/* [a] */
+	u32 mode, uid, gid;		/* of the root */
+	bool size_given;
+};
+
+#define KEY_SHIFT	24
+
+static struct slab_cache *tmpfs_inode_cache;
+static const struct inode_ops tmpfs_dir_ops;
+static const struct inode_ops tmpfs_file_iops;
+static const struct address_space_ops tmpfs_aops;
+
+static struct tmpfs_inode *tmpfs_i(const struct inode *i) { return container_of(i, struct tmpfs_inode, vfs); }
+static struct tmpfs_super *tmpfs_sb(const struct super *sb) { return sb->private; }
+
+/* --- entries --- */
+
+static u64 first_key(const char *name, u32 len) { return ((u64)name_hash(name, len) + 1) << KEY_SHIFT; }
+
+/* The first entry with key >= key, or NULL. */
+static struct tmpfs_entry *entry_from(const struct inode *dir, u64 key)
+{
+	struct rb_node *n = tmpfs_i(dir)->entries.rb_node;
+	struct tmpfs_entry *best = NULL;
+
+	while (n) {
+		struct tmpfs_entry *e = rb_entry(n, struct tmpfs_entry, node);
+
+		if (e->key >= key) {
+			best = e;
+			n = n->rb_left;
+		} else {
+			n = n->rb_right;
+		}
+	}
+	return best;
+}
+
+static struct tmpfs_entry *entry_next(const struct tmpfs_entry *e)
+{
+	struct rb_node *n = rb_next(&e->node);
+
+	return n ? rb_entry(n, struct tmpfs_entry, node) : NULL;
+}
+
+static struct tmpfs_entry *entry_find(const struct inode *dir, const char *name, u32 len)
+{
+	u64 key = first_key(name, len);
+	struct tmpfs_entry *e;
+
+	for (e = entry_from(dir, key); e && e->key >> KEY_SHIFT == key >> KEY_SHIFT; e = entry_next(e))
+		if (e->len == len && !memcmp(e->name, name, len))
+			return e;
+	return NULL;
+}
+
+static struct tmpfs_entry *entry_alloc(const char *name, u32 len)
+{
+	struct tmpfs_entry *e = kmalloc(sizeof(*e) + len + 1, GFP_KERNEL);
+
+	if (!e)
+		return NULL;
+	e->len = len;
+	memcpy(e->name, name, len);
+	e->name[len] = 0;
+	return e;
+}
+
+/* Hang e into dir, taking over the inode reference.  -ENOSPC if 2^24 names share a hash. */
+static int entry_insert(struct inode *dir, struct tmpfs_entry *e, struct inode *inode)
+{
+	struct tmpfs_inode *d = tmpfs_i(dir);
+	u64 key = first_key(e->name, e->len), end = key + (1ul << KEY_SHIFT);
+	struct rb_node **link, *parent;
+
+again:
+	link = &d->entries.rb_node;
+	parent = NULL;
+	while (*link) {
+		struct tmpfs_entry *at = rb_entry(*link, struct tmpfs_entry, node);
+
+		parent = *link;
+		if (at->key == key) {		/* taken: the next number */
+			if (++key == end)
+				return -ENOSPC;
+			goto again;
+		}
+		link = key < at->key ? &parent->rb_left : &parent->rb_right;
+	}
+	e->key = key;
+	e->inode = inode;
+	rb_link_node(&e->node, parent, link);
+	rb_insert_color(&e->node, &d->entries);
+	d->nr_entries++;
+	dir->size += 20;
+	return 0;
+}
+
+static void entry_remove(struct inode *dir, struct tmpfs_entry *e)
+{
+	struct tmpfs_inode *d = tmpfs_i(dir);
+
+	rb_erase(&e->node, &d->entries);
+	d->nr_entries--;
+	dir->size -= 20;
+}
+
+static void dir_changed(struct inode *dir)
+{
+	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
+}
+
+static void nlink_add(struct inode *i, s32 n)
+{
+	spin_lock(&i->spin);
+	i->nlink = (u32)((s32)i->nlink + n);
+	spin_unlock(&i->spin);
+}
+
+/* --- inodes --- */
+
+static struct inode *tmpfs_alloc_inode(struct super *sb)
+{
+	struct tmpfs_inode *t = slab_alloc(tmpfs_inode_cache, GFP_KERNEL);
+
+	(void)sb;
+	if (!t)
+		return NULL;
+	t->entries = RB_ROOT;
+	t->nr_entries = 0;
+	return &t->vfs;
+}
+
+static void tmpfs_free_inode(struct inode *i)
+{
+	kfree(i->link);
+	slab_free(tmpfs_inode_cache, tmpfs_i(i));
+}
+
+int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rdev, struct inode **out)
+{
+	struct tmpfs_super *t = tmpfs_sb(sb);
+	struct inode *i;
+
+	if (t->max_inodes && atomic_load(&t->inodes) >= t->max_inodes)
+		return -ENOSPC;
+	i = inode_create(sb);
+	if (!i)
+		return -ENOMEM;
+	atomic_inc(&t->inodes);
+	inode_init_owner(i, dir, mode, rdev);
+	i->ops = &tmpfs_file_iops;
+	if (inode_is_dir(i)) {
+		i->ops = &tmpfs_dir_ops;
+		i->fops = &tmpfs_dir_fops;
+		i->nlink = 2;
+		i->size = 40;
+	} else if (inode_is_reg(i)) {
+		i->fops = &tmpfs_file_ops;
+		i->data.ops = &tmpfs_aops;
+	}
+	*out = i;
+	return 0;
+}
+
+/* Everything below a directory, without recursion: entries wait on a list through their tree nodes. */
+static void drop_entries(struct inode *dir)
+{
+	struct rb_node *list = NULL, *n;
+
+	for (;;) {
+		while ((n = tmpfs_i(dir)->entries.rb_node)) {
+			struct tmpfs_entry *e = rb_entry(n, struct tmpfs_entry, node);
+
+			entry_remove(dir, e);
+			n->rb_left = list;
+			list = n;
+		}
+		if (!list)
+			return;
+		struct tmpfs_entry *e = rb_entry(list, struct tmpfs_entry, node);
+		struct inode *child = e->inode;
+
+		list = list->rb_left;
+		kfree(e);
+		if (inode_is_dir(child) && refcount_read(&child->refs) == 1) {
+			while ((n = tmpfs_i(child)->entries.rb_node)) {
+				struct tmpfs_entry *c = rb_entry(n, struct tmpfs_entry, node);
+
+				entry_remove(child, c);
+				n->rb_left = list;
+				list = n;
+			}
+		}
+		inode_put(child);
+	}
+}
+
+static void tmpfs_evict(struct inode *i)
+{
+	if (inode_is_dir(i))
+		drop_entries(i);
+	else if (i->data.nr_pages)
+		filemap_evict(&i->data);
+	atomic_dec(&tmpfs_sb(i->sb)->inodes);
+}
+
+/* --- directory operations --- */
+
+static int tmpfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
+{
+	struct tmpfs_entry *e = entry_find(dir, name, len);
+
+	if (!e)
+		return -ENOENT;
+	inode_get(e->inode);
+	*out = e->inode;
+	return 0;
+}
+
+/* A new entry for a new inode; one reference for the entry, one for the caller. */
+static int add_new(struct inode *dir, const char *name, u32 len, struct inode *i)
+{
+	struct tmpfs_entry *e = entry_alloc(name, len);
+	int err = e ? entry_insert(dir, e, i) : -ENOMEM;
+
+	if (err) {
+		kfree(e);
+		return err;
+	}
+	inode_get(i);
+	inode_touch_at(dir, ATTR_MTIME | ATTR_CTIME, &i->ctime);
+	return 0;
+}
+
+static int tmpfs_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
+{
+	struct inode *i;
+	int err = tmpfs_inode(dir->sb, dir, mode, rdev, &i);
+
+	if (err)
+		return err;
+	err = add_new(dir, name, len, i);
+	if (err) {
+		inode_put(i);
+		return err;
+	}
+	*out = i;
+	return 0;
+}
+
+static int tmpfs_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out)
+{
+	int err = tmpfs_create(dir, name, len, S_IFDIR | mode, 0, out);
+
+	if (!err)
+		nlink_add(dir, 1);
+	return err;
+}
+
+static int tmpfs_symlink(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out)
+{
+	char *text = kstrdup(target, GFP_KERNEL);
+	struct inode *i;
+	int err;
+
+	if (!text)
+		return -ENOMEM;
+	err = tmpfs_inode(dir->sb, dir, S_IFLNK | 0777, 0, &i);
+	if (err) {
+		kfree(text);
+		return err;
+	}
+	i->link = text;
+	i->size = strlen(text);
+	err = add_new(dir, name, len, i);
+	if (err)
+		inode_put(i);
+	else
+		*out = i;
+	return err;
+}
+
+static int tmpfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	struct tmpfs_entry *e = entry_alloc(name, len);
+	int err = e ? entry_insert(dir, e, inode) : -ENOMEM;
+
+	if (err) {
+		kfree(e);
+		return err;
+	}
+	inode_get(inode);
+	nlink_add(inode, 1);
+	inode_touch(inode, ATTR_CTIME);
+	dir_changed(dir);
+	return 0;
+}
+
+static int tmpfs_unlink(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	struct tmpfs_entry *e = entry_find(dir, name, len);
+	struct timespec_k now;
+
+	if (!e)
+		return -ENOENT;
+	entry_remove(dir, e);
+	kfree(e);
+	now = current_time_k();
+	spin_lock(&inode->spin);
+	inode->nlink--;
+	inode->ctime = now;
+	spin_unlock(&inode->spin);
+	inode_touch_at(dir, ATTR_MTIME | ATTR_CTIME, &now);
+	inode_put(inode);	/* the entry's: the caller holds another */
+	return 0;
+}
+
+static int tmpfs_rmdir(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	int err;
+
+	if (tmpfs_i(inode)->nr_entries)
+		return -ENOTEMPTY;
+	err = tmpfs_unlink(dir, name, len, inode);
+	if (!err) {
+		nlink_add(inode, -1);
+		nlink_add(dir, -1);
+	}
+	return err;
+}
+
+static int exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndir, struct tmpfs_entry *ne)
+{
+	int move = (int)inode_is_dir(oe->inode) - (int)inode_is_dir(ne->inode);
+
+	swap(oe->inode, ne->inode);
+	if (odir != ndir && move) {
+		nlink_add(odir, -move);
+		nlink_add(ndir, move);
+	}
+	inode_touch(oe->inode, ATTR_CTIME);
+	inode_touch(ne->inode, ATTR_CTIME);
+	dir_changed(odir);
+	if (odir != ndir)
+		dir_changed(ndir);
+	return 0;
+}
+
+static int tmpfs_rename(struct inode *odir, const char *oname, u32 olen, struct inode *inode,
+			struct inode *ndir, const char *nname, u32 nlen, struct inode *target, u32 flags)
+{
+	struct tmpfs_entry *oe = entry_find(odir, oname, olen), *ne = entry_find(ndir, nname, nlen);
+	bool dir = inode_is_dir(inode);
+	int err;
+
+	if (!oe || !ne != !target)
+		return -ENOENT;
+	if (flags & RENAME_EXCHANGE)
+		return exchange(odir, oe, ndir, ne);
+	if (target && dir && tmpfs_i(target)->nr_entries)
+		return -ENOTEMPTY;
+	if (target) {
+		ne->inode = inode;
+		nlink_add(target, dir ? -2 : -1);
+		inode_touch(target, ATTR_CTIME);
+		if (dir)
+			nlink_add(ndir, -1);
+	} else {
+		ne = entry_alloc(nname, nlen);
+		err = ne ? entry_insert(ndir, ne, inode) : -ENOMEM;
+		if (err) {
+			kfree(ne);
+			return err;
+		}
+	}
+	entry_remove(odir, oe);
+	kfree(oe);
+	if (dir && odir != ndir) {
+		nlink_add(odir, -1);
+		nlink_add(ndir, 1);
+	}
+	inode_touch(inode, ATTR_CTIME);
+	dir_changed(odir);
+	if (odir != ndir)
+		dir_changed(ndir);
+	if (target)
+		inode_put(target);
+	return 0;
+}
+
+static int tmpfs_tmpfile(struct inode *dir, u32 mode, struct inode **out)
+{
+	int err = tmpfs_inode(dir->sb, dir, mode, 0, out);
+
+	if (!err)
+		(*out)->nlink = 0;
+	return err;
+}
+
+int tmpfs_add(struct inode *dir, const char *name, u32 mode, dev_t_k rdev, struct inode **out)
+{
+	struct inode *i = NULL;
+	u32 len = (u32)strlen(name);
+	int err;
+
+	rwsem_write_lock(&dir->lock);
+	if (entry_find(dir, name, len))
+		err = -EEXIST;
+	else
+		err = MODE_IS(mode, S_IFDIR) ? tmpfs_mkdir(dir, name, len, mode, &i) : tmpfs_create(dir, name, len, mode, rdev, &i);
+	rwsem_write_unlock(&dir->lock);
+	if (!err) {
+		i->mode = mode;
+		if (out)
+			*out = i;
+		else
+			inode_put(i);
+	}
+	return err;
+}
+
+static int tmpfs_readdir(struct file *f, struct dir_context *ctx)
+{
+	struct inode *dir = f->inode;
+	struct tmpfs_entry *e;
+
+	if (ctx->pos == 0 && !ctx->emit(ctx, ".", 1, dir->ino, DT_DIR, 1))
+		return 0;
+	if (ctx->pos == 1) {
+		struct dentry *parent = READ_ONCE(f->path.dentry->parent);
+
+		if (!ctx->emit(ctx, "..", 2, parent->inode ? parent->inode->ino : dir->ino, DT_DIR, 2))
+			return 0;
+	}
+	for (e = entry_from(dir, ctx->pos); e; e = entry_next(e))
+		if (!ctx->emit(ctx, e->name, e->len, e->inode->ino, mode_to_dt(e->inode->mode), e->key + 1))
+			return 0;
+	return 0;
+}
+
+static s64 tmpfs_dir_seek(struct file *f, s64 off, int whence)
+{
+	if (whence == SEEK_CUR)
+		off += (s64)f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	f->pos = (u64)off;
+	return off;
+}
+
+static const struct inode_ops tmpfs_dir_ops = {
+	.lookup = tmpfs_lookup, .create = tmpfs_create, .mkdir = tmpfs_mkdir, .symlink = tmpfs_symlink, .link = tmpfs_link,
+	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile,
+};
+static const struct inode_ops tmpfs_file_iops;
+const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .seek = tmpfs_dir_seek };
+
+/* --- data --- */
+
+static int tmpfs_page_added(struct address_space *as)
+{
+	struct inode *i = as->host;
+	struct tmpfs_super *t = tmpfs_sb(i->sb);
+
+	if (atomic_add_return(&t->pages, 1) > t->max_pages && t->max_pages) {
+		atomic_dec(&t->pages);
+		return -ENOSPC;
+	}
+	atomic_add(&i->blocks, PAGE_SIZE / 512);
+	return 0;
+}
+
+static void tmpfs_page_freed(struct address_space *as, struct page *page)
+{
+	(void)page;
+	atomic_dec(&tmpfs_sb(as->host->sb)->pages);
+	atomic_sub(&as->host->blocks, PAGE_SIZE / 512);
+}
+
+static const struct address_space_ops tmpfs_aops = { .page_added = tmpfs_page_added, .page_freed = tmpfs_page_freed };
+
+static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	(void)f; (void)start; (void)end; (void)datasync;
+	return 0;
+}
+
+static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+	struct inode *i = f->inode;
+	int err = 0;
+
+	rwsem_write_lock(&i->lock);
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+		u64 end = off + len;
+
+		if (mode & FALLOC_FL_ZERO_RANGE && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->size)
+			i_size_write(i, end);
+		filemap_punch(&i->data, off, end);
+	} else {
+		for (u64 index = off >> PAGE_SHIFT; !err && index < (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT; index++) {
+			struct page *p;
+
+			err = signal_pending() ? -EINTR : filemap_get(&i->data, index, true, &p);
+			if (!err)
+				page_put(p);
+		}
+		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > i->size)
+			i_size_write(i, off + len);
+	}
+	if (!err)
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+const struct file_ops tmpfs_file_ops = {
+	.read = filemap_read, .write = generic_file_write, .mmap = filemap_mmap, .fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate,
+};
+
+/* --- superblock --- */
+
+static int parse_size(const char *v, u64 *pages)
+{
+	const char *end;
+	u64 n = parse_number(v, &end, 0);
+
+	if (end == v)
+		return -EINVAL;
+	switch (*end) {
+	case 'k': case 'K': n <<= 10; end++; break;
+	case 'm': case 'M': n <<= 20; end++; break;
+	case 'g': case 'G': n <<= 30; end++; break;
+	case '%':
+		*pages = page_nr_total() * n / 100;
+		return end[1] ? -EINVAL : 0;
+	}
+	*pages = DIV_ROUND_UP(n, PAGE_SIZE);
+	return *end ? -EINVAL : 0;
+}
+
+static int parse_option(struct tmpfs_super *t, const char *name, const char *value)
+{
+	const char *end;
+	u64 n;
+
+	if (!strcmp(name, "size") && value) {
+		t->size_given = true;
+		return parse_size(value, &t->max_pages);
+	}
+	if (!value)
+		return -EINVAL;
+	n = parse_number(value, &end, !strcmp(name, "mode") ? 8 : 0);
+	if (!strcmp(name, "nr_inodes") || !strcmp(name, "nr_blocks"))
+		switch (*end) {
+		case 'k': case 'K': n <<= 10; end++; break;
+		case 'm': case 'M': n <<= 20; end++; break;
+		}
+	if (end == value || *end)
+		return -EINVAL;
+	if (!strcmp(name, "nr_inodes"))
+		t->max_inodes = n;
+	else if (!strcmp(name, "nr_blocks"))
+		t->max_pages = n;
+	else if (!strcmp(name, "mode"))
+		t->mode = (u32)n & 07777;
+	else if (!strcmp(name, "uid"))
+		t->uid = (u32)n;
+	else if (!strcmp(name, "gid"))
+		t->gid = (u32)n;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_options(struct tmpfs_super *t, const char *opts)
+{
+	char *copy = kstrdup(opts, GFP_KERNEL), *at = copy, *name;
+	int err = copy ? 0 : -ENOMEM;
+
+	while (!err && (name = strsep(&at, ","))) {
+		char *value;
+
+		if (!*name)
+			continue;
+		value = strchr(name, '=');
+		if (value)
+			*value++ = 0;
+		err = parse_option(t, name, value);
+	}
+	kfree(copy);
+	return err;
+}
+
+static int tmpfs_statfs(struct super *sb, struct kstatfs *st)
+{
+	struct tmpfs_super *t = tmpfs_sb(sb);
+
+	st->type = sb->magic;
+	st->blocks = t->max_pages;
+	st->bfree = st->bavail = t->max_pages > t->pages ? t->max_pages - t->pages : 0;
+	st->files = t->max_inodes;
+	st->ffree = t->max_inodes > t->inodes ? t->max_inodes - t->inodes : 0;
+	return 0;
+}
+
+static int tmpfs_remount(struct super *sb, u32 flags, const char *opts)
+{
+	struct tmpfs_super *t = tmpfs_sb(sb), new = *t;
+	int err = parse_options(&new, opts);
+
+	(void)flags;
+	if (err)
+		return err;
+	if ((new.max_pages && new.max_pages < t->pages) || (new.max_inodes && new.max_inodes < t->inodes))
+		return -EINVAL;
+	t->max_pages = new.max_pages;
+	t->max_inodes = new.max_inodes;
+	t->size_given = new.size_given;
+	return 0;
+}
+
+static int tmpfs_show_options(struct super *sb, char *buf, size_t len)
+{
+	struct tmpfs_super *t = tmpfs_sb(sb);
+	int n = 0;
+
+	if (t->size_given)
+		n = scnprintf(buf, len, "size=%lluk", (unsigned long long)(t->max_pages * (PAGE_SIZE / 1024)));
+	if (t->mode != 01777)
+		scnprintf(buf + n, len - (size_t)n, "%smode=%o", n ? "," : "", t->mode);
+	return 0;
+}
+
+static void tmpfs_put_super(struct super *sb) { kfree(sb->private); }
+
+static const struct super_ops tmpfs_super_ops = {
+	.alloc_inode = tmpfs_alloc_inode, .free_inode = tmpfs_free_inode, .evict = tmpfs_evict, .statfs = tmpfs_statfs,
+	.remount = tmpfs_remount, .show_options = tmpfs_show_options, .put_super = tmpfs_put_super,
+};
+
+int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
+{
+	struct tmpfs_super *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	struct super *sb;
+	struct inode *root;
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	if (!tmpfs_inode_cache)		/* the first one is made at boot, alone */
+		tmpfs_inode_cache = slab_cache_create("tmpfs_inode", sizeof(struct tmpfs_inode), 0, NULL);
+	t->max_pages = page_nr_total() / 2;
+	t->max_inodes = page_nr_total() / 2;
+	t->mode = 01777;
+	err = parse_options(t, opts);
+	sb = err ? NULL : super_create(type, &tmpfs_super_ops, magic);
+	if (!sb) {
+		kfree(t);
+		return err ? err : -ENOMEM;
+	}
+	sb->private = t;
+	err = tmpfs_inode(sb, NULL, S_IFDIR | t->mode, 0, &root);
+	if (!err) {
+		root->uid = t->uid;
+		root->gid = t->gid;
+		sb->root = dentry_make_root(sb, root);
+		err = sb->root ? 0 : -ENOMEM;
+	}
+	if (err) {
+		super_put(sb);
+		return err;
+	}
+	*out = sb;
+	return 0;
+}
+
+static int tmpfs_mount(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out)
+{
+	(void)flags; (void)source;
+	return tmpfs_super(type, TMPFS_MAGIC, opts, out);
+}
+
+FILESYSTEM(tmpfs, .mount = tmpfs_mount);
+FILESYSTEM(ramfs, .mount = tmpfs_mount);
+FILESYSTEM(rootfs, .mount = tmpfs_mount);

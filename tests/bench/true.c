@@ -1,2 +1,0 @@
-/* true: the smallest static program, for fork and exec. */
-int main(void) { return 0; }
