@@ -84,9 +84,9 @@ $(B)/obj/%.o: %.S build/uapi/.done $(GEN) Makefile
 	@echo "  AS      $<"
 	@$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
-$(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
+$(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -Ikernel/lib/shim -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
 
-THIRD_CFLAGS = $(filter-out -W%,$(CFLAGS)) -w -isystem kernel/lib/shim
+THIRD_CFLAGS = $(filter-out -W%,$(CFLAGS)) -w -Ikernel/lib/shim
 $(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c build/uapi/.done
 	@mkdir -p $(@D)
 	@$(CC) $(THIRD_CFLAGS) -I$(THIRD)/libfdt -c $< -o $@
@@ -132,6 +132,8 @@ $(B)/Image: $(B)/sarsen.elf
 	$(OBJCOPY) -O binary $< $@
 
 -include scripts/targets.mk
+
+-include tests/tests.mk
 
 clean:
 	rm -rf build/debug build/obj build/gen build/Image build/sarsen.elf build/vdso build/uapi

@@ -19,3 +19,5 @@ struct boot_param { const char *name; void (*fn)(const char *value); };
 extern const struct boot_param __boot_params_start[], __boot_params_end[];
 /* boot_stage - mark the end of a named stage in the boot profile */
 void boot_stage(const char *name);
+/* boot_profile_print - with "bootprof" on the command line: the stages so far, before init starts */
+void boot_profile_print(void);

@@ -3,12 +3,43 @@
 #include <kernel/lib/types.h>
 
 extern const void *boot_fdt;		/* NULL if there was none */
+extern paddr_t boot_fdt_pa;
+
+/* What /chosen says.  Pointers lead into boot_fdt. */
+struct boot_chosen {
+	const char *bootargs;		/* never NULL */
+	const char *stdout_path;	/* or NULL */
+	paddr_t initrd_start, initrd_end;	/* 0, 0: none */
+	u64 kaslr_seed;			/* 0: none */
+	const u8 *rng_seed;
+	u32 rng_seed_len;
+};
+extern struct boot_chosen boot_chosen;
+
+/* fdt_init - take the tree at va (mapped, physical pa); scan its nodes and /chosen.  0 or -EINVAL (no tree; boot_fdt stays NULL).
+ * Context: earliest boot, before memory. */
+int fdt_init(const void *va, paddr_t pa);
+/* fdt_set_mapping - the same tree is now mapped at va (the linear map). */
+void fdt_set_mapping(const void *va);
+/* fdt_scan_memory - /memory to bootmem_add; the tree, initrd and reserved ranges to bootmem_reserve. */
+void fdt_scan_memory(void);
+
 /* fdt_reg - the index-th (address, size) of node's "reg", in CPU terms.  0 or -ENOENT. */
 int fdt_reg(int node, int index, u64 *addr, u64 *size);
 /* fdt_irq - the index-th interrupt of node as a GIC interrupt number; *edge set. 0 or -ENOENT */
 int fdt_irq(int node, int index, u32 *irq, bool *edge);
+/* fdt_prop - a property's bytes and *len, or NULL.  fdt_prop_u32 - its index-th cell; 0 or -ENOENT. */
+const void *fdt_prop(int node, const char *name, int *len);
+int fdt_prop_u32(int node, const char *name, u32 index, u32 *out);
+/* fdt_compatible - the first node at or after number *iter of the scan that matches compat; -1 if none.  Start with *iter = 0. */
+int fdt_compatible(const char *compat, u32 *iter);
+/* fdt_path - the node at an absolute path or an alias ("serial0"), an option after ':' ignored; -1. */
+int fdt_path(const char *path);
+/* fdt_node_parent - the node's parent, -1 for the root. */
+int fdt_node_parent(int node);
+static inline u32 fdt_be32(const void *p) { u32 v; __builtin_memcpy(&v, p, 4); return __builtin_bswap32(v); }
 
-/* Drivers: matched by "compatible", one file each, ended by DRIVER(). probe(node) returns 0 or -errno (reported). */
+/* Drivers: matched by "compatible", one file each, ended by DRIVER(). probe(node) returns 0 or -errno (reported; -ENODEV is not). */
 struct driver { const char *name; const char *const *match; int (*probe)(int node); u32 level; };
 enum { DRIVER_IRQCHIP, DRIVER_CLOCK, DRIVER_CONSOLE, DRIVER_DEVICE };	/* level: probed in this order */
 #define DRIVER(ident, ...) static const struct driver __driver_##ident __used __section(".drivers") = { .name = #ident, __VA_ARGS__ }

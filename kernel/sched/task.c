@@ -25,7 +25,7 @@ struct task *task_alloc(void)
 		slab_free(task_cache, t);
 		return NULL;
 	}
-	t->head.kernel_sp = (u64)t->stack + KERNEL_STACK_SIZE;
+	t->head.kernel_sp = (u64)t->stack + KERNEL_STACK_SIZE - 16;	/* entry.S finds the task in the word there */
 	refcount_set(&t->refs, 1);
 	list_init(&t->thread_link);
 	list_init(&t->all_link);

@@ -12,6 +12,7 @@
 #define TIF_SIGPENDING		(1u << 1)
 #define TIF_NOTIFY		(1u << 2)	/* task work waits */
 #define TIF_TRACE		(1u << 3)	/* system calls are traced into the log */
+#define TIF_FP_RESTORE		(1u << 4)	/* FP state is in memory, not in the registers */
 #define TIF_WORK_MASK		0xffffu		/* any: take the slow way out to EL0 */
 #define TIF_SYSCALL_SLOW	(TIF_TRACE)
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */

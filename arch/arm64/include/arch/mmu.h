@@ -29,6 +29,7 @@
 
 static inline void *phys_to_virt(paddr_t pa) { return (void *)(pa + LINEAR_BASE); }
 static inline paddr_t virt_to_phys(const void *va) { return (u64)va - LINEAR_BASE; }	/* linear map addresses only */
+typedef u64 pte_t;
 paddr_t image_to_phys(const void *va);		/* addresses inside the kernel image */
 
 /* Protections of a mapping, user or kernel. */

@@ -1,0 +1,237 @@
+/* Exception entry and exit: the only place that saves and restores a trap frame.
+ *
+ * From EL0 the frame lies at the top of the kernel stack (SP_EL1 is task->head.kernel_sp then), with the task's address in the word
+ * above it.  SP_EL0 holds the user's stack pointer while the program runs and current while the kernel does.
+ * From EL1 the frame is pushed onto the current stack, after a look whether there is one: stacks are 16 KiB in 32 KiB slots, so
+ * bit 14 of a good stack pointer is clear; if not, the fault is reported from a spare stack.
+ * Specification: Arm ARM D1.10 (vectors), D1.13. */
+#include <arch/asm.h>
+
+#define FRAME		288
+#define F_SP		248
+#define F_PC		256
+#define F_ORIG		272
+#define T_FLAGS		0
+#define T_COUNT		4
+#define TIF_NEED_RESCHED_BIT	0
+
+	.macro save_regs
+	stp	x0, x1, [sp, #16 * 0]
+	stp	x2, x3, [sp, #16 * 1]
+	stp	x4, x5, [sp, #16 * 2]
+	stp	x6, x7, [sp, #16 * 3]
+	stp	x8, x9, [sp, #16 * 4]
+	stp	x10, x11, [sp, #16 * 5]
+	stp	x12, x13, [sp, #16 * 6]
+	stp	x14, x15, [sp, #16 * 7]
+	stp	x16, x17, [sp, #16 * 8]
+	stp	x18, x19, [sp, #16 * 9]
+	stp	x20, x21, [sp, #16 * 10]
+	stp	x22, x23, [sp, #16 * 11]
+	stp	x24, x25, [sp, #16 * 12]
+	stp	x26, x27, [sp, #16 * 13]
+	stp	x28, x29, [sp, #16 * 14]
+	.endm
+
+	.macro restore_low
+	ldp	x2, x3, [sp, #16 * 1]
+	ldp	x4, x5, [sp, #16 * 2]
+	ldp	x6, x7, [sp, #16 * 3]
+	ldp	x8, x9, [sp, #16 * 4]
+	ldp	x10, x11, [sp, #16 * 5]
+	ldp	x12, x13, [sp, #16 * 6]
+	ldp	x14, x15, [sp, #16 * 7]
+	ldp	x16, x17, [sp, #16 * 8]
+	ldp	x18, x19, [sp, #16 * 9]
+	ldp	x20, x21, [sp, #16 * 10]
+	ldp	x22, x23, [sp, #16 * 11]
+	ldp	x24, x25, [sp, #16 * 12]
+	ldp	x26, x27, [sp, #16 * 13]
+	ldp	x28, x29, [sp, #16 * 14]
+	ldr	x30, [sp, #16 * 15]
+	.endm
+
+	.macro enter_el0
+	sub	sp, sp, #FRAME
+	save_regs
+	mrs	x21, sp_el0
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	stp	x30, x21, [sp, #16 * 15]
+	stp	x22, x23, [sp, #F_PC]
+	ldr	x28, [sp, #FRAME]		/* the task */
+	msr	sp_el0, x28
+	mov	x29, xzr
+	mov	x30, xzr
+	.endm
+
+	.macro enter_el1
+	sub	sp, sp, #FRAME
+	add	sp, sp, x0			/* is bit 14 of sp clear?  without a free register */
+	sub	x0, sp, x0
+	tbnz	x0, #14, 9f
+	sub	x0, sp, x0
+	sub	sp, sp, x0
+	save_regs
+	add	x21, sp, #FRAME
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	stp	x30, x21, [sp, #16 * 15]
+	stp	x22, x23, [sp, #F_PC]
+	mov	x24, #-1
+	stp	xzr, x24, [sp, #F_ORIG]
+	b	8f
+9:	b	stack_overflow
+8:
+	.endm
+
+	.macro vector label
+	.align 7
+	b	\label
+	.endm
+
+	.text
+	.align	11
+	.globl	vectors
+vectors:
+	vector	bad_el1t_sync
+	vector	bad_el1t_irq
+	vector	bad_el1t_fiq
+	vector	bad_el1t_serror
+	vector	el1_sync
+	vector	el1_irq
+	vector	bad_el1_fiq
+	vector	bad_el1_serror
+	vector	el0_sync
+	vector	el0_irq
+	vector	bad_el0_fiq
+	vector	bad_el0_serror
+	vector	bad_el0_32
+	vector	bad_el0_32
+	vector	bad_el0_32
+	vector	bad_el0_32
+
+el0_sync:
+	enter_el0
+	mrs	x24, esr_el1
+	lsr	x25, x24, #26
+	cmp	x25, #0x15			/* SVC, AArch64 */
+	b.ne	1f
+	sxtw	x8, w8
+	stp	x0, x8, [sp, #F_ORIG]
+	msr	daifclr, #3
+	mov	x0, sp
+	bl	syscall_dispatch
+	b	ret_to_user
+1:	mov	x26, #-1
+	stp	x0, x26, [sp, #F_ORIG]
+	mov	x0, sp
+	mov	x1, x24
+	mrs	x2, far_el1
+	bl	trap_el0_sync
+	b	ret_to_user
+
+el0_irq:
+	enter_el0
+	mov	x26, #-1
+	stp	x0, x26, [sp, #F_ORIG]
+	mov	x0, sp
+	bl	trap_irq
+	b	ret_to_user
+
+	.globl	ret_to_user
+ret_to_user:
+	msr	daifset, #3
+	mrs	x28, sp_el0
+	ldr	w1, [x28, #T_FLAGS]
+	tst	w1, #0xffff
+	b.ne	2f
+3:	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
+	ldr	x23, [sp, #F_PC + 8]
+	msr	sp_el0, x21
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	ldp	x0, x1, [sp]
+	restore_low
+	add	sp, sp, #FRAME
+	eret
+2:	mov	x0, sp
+	bl	exit_to_user_work		/* comes back with interrupts off and nothing left to do */
+	b	3b
+
+el1_sync:
+	enter_el1
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	ldr	x29, [sp, #16 * 14 + 8]
+	bl	trap_el1_sync
+	b	ret_to_kernel
+
+el1_irq:
+	enter_el1
+	mov	x0, sp
+	bl	trap_irq
+	mrs	x28, sp_el0
+	ldp	w1, w2, [x28]			/* flags, preempt_count */
+	cbnz	w2, ret_to_kernel
+	tbz	w1, #TIF_NEED_RESCHED_BIT, ret_to_kernel
+	bl	preempt_schedule_irq
+ret_to_kernel:
+	msr	daifset, #3
+	ldp	x22, x23, [sp, #F_PC]
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	ldp	x0, x1, [sp]
+	restore_low
+	add	sp, sp, #FRAME
+	eret
+
+/* sp is bad: x0 = sp - FRAME as it was, sp = that + x0's old value.  Only the report matters now. */
+stack_overflow:
+	msr	tpidr_el0, x0
+	sub	x0, sp, x0
+	msr	tpidrro_el0, x0
+	adr_l	x0, overflow_stack + 4096 - FRAME
+	mov	sp, x0
+	mrs	x0, tpidrro_el0
+	save_regs
+	mrs	x21, tpidr_el0
+	add	x21, x21, #FRAME
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	stp	x30, x21, [sp, #16 * 15]
+	stp	x22, x23, [sp, #F_PC]
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	bl	trap_stack_overflow
+	b	.
+
+	.macro bad name, from_el0, what
+\name:
+	.if \from_el0
+	enter_el0
+	.else
+	enter_el1
+	.endif
+	mov	x0, sp
+	mov	x1, #\what
+	mrs	x2, esr_el1
+	mrs	x3, far_el1
+	bl	trap_bad
+	b	.
+	.endm
+	bad	bad_el1t_sync, 0, 0
+	bad	bad_el1t_irq, 0, 1
+	bad	bad_el1t_fiq, 0, 2
+	bad	bad_el1t_serror, 0, 3
+	bad	bad_el1_fiq, 0, 6
+	bad	bad_el1_serror, 0, 7
+	bad	bad_el0_fiq, 1, 10
+	bad	bad_el0_serror, 1, 11
+	bad	bad_el0_32, 1, 12
+
+	.section .bss, "aw", %nobits
+	.balign 16
+overflow_stack:	.skip 4096

@@ -1,0 +1,195 @@
+/* The kernel's own map: built once at boot, extended by vmalloc and device windows.
+ *
+ * Boot.  head.S runs on coarse tables.  kernel_map_init() builds the final root: the image with text executable and read-only,
+ * rodata read-only, the rest writable and not executable; the linear map of all RAM by the largest blocks that fit, in which the
+ * image's text and rodata are read-only too; the fix-mapped slots.  Its tables come from a pool in .bss until the linear map
+ * reaches the boot allocator's memory, then from there.
+ *
+ * Later changes are of single last-level entries in the vmalloc area, under kernel_pt_lock. */
+#include <arch/cpu.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/sync/spinlock.h>
+#include <mm/init.h>
+#include <mm/page.h>
+#include "pagetable.h"
+#include "kmap.h"
+
+extern char _text[], _etext[], _rodata[], _erodata[], _end[], early_pgd[];
+void cpu_replace_kernel_tables(paddr_t pgd);
+
+#define POOL_PAGES 40
+static pte_t pool[POOL_PAGES][PTRS_PER_TABLE] __aligned(4096);
+static u32 pool_used;
+static pte_t kernel_pgd[PTRS_PER_TABLE] __aligned(4096);
+static pte_t *fix_table;
+static bool buddy_ready;		/* tables come from page_alloc */
+static DEFINE_SPINLOCK(kernel_pt_lock, LC_KERNEL_PT);
+u64 kernel_phys;			/* where the image lies; head.S sets it */
+
+paddr_t image_to_phys(const void *va)
+{
+	return (u64)va - (u64)_text + kernel_phys;
+}
+
+static bool in_image(const void *p)
+{
+	return (const char *)p >= _text && (const char *)p < _end;
+}
+
+static paddr_t table_phys(const pte_t *table)
+{
+	return in_image(table) ? image_to_phys(table) : virt_to_phys(table);
+}
+
+/* While the final map is being built, pool tables are reached through the image, not yet through the linear map. */
+static pte_t *table_virt(pte_t e)
+{
+	paddr_t pa = e & PTE_ADDR_MASK;
+
+	if (pa >= kernel_phys && pa < kernel_phys + (u64)(_end - _text))
+		return (pte_t *)(_text + (pa - kernel_phys));
+	return phys_to_virt(pa);
+}
+
+static pte_t *new_table(void)
+{
+	if (buddy_ready) {
+		struct page *page = page_alloc(0, GFP_ATOMIC | GFP_ZERO);
+
+		return page ? page_address(page) : NULL;
+	}
+	VERIFY(pool_used < POOL_PAGES);
+	return pool[pool_used++];
+}
+
+static pte_t *descend(pte_t *root, vaddr_t va, int last)
+{
+	pte_t *table = root;
+
+	for (int level = 0; level < last; level++) {
+		pte_t *p = &table[table_index(va, level)];
+
+		if (!*p) {
+			pte_t *t = new_table();
+
+			if (!t)
+				return NULL;
+			atomic_store_release(p, table_phys(t) | PTE_TABLE | PTE_VALID);
+		}
+		VERIFY(pte_is_table(*p));
+		table = table_virt(*p);
+	}
+	return table;
+}
+
+/* Map [va, va + size) by the largest blocks that alignment and rights allow. */
+static void map_range(pte_t *root, vaddr_t va, paddr_t pa, u64 size, u32 prot)
+{
+	while (size) {
+		int level = 3;
+		u64 step;
+
+		if (IS_ALIGNED(va | pa, BIT(30)) && size >= BIT(30))
+			level = 1;
+		else if (IS_ALIGNED(va | pa, PMD_SIZE) && size >= PMD_SIZE)
+			level = 2;
+		step = BIT(LEVEL_SHIFT(level));
+		descend(root, va, level)[table_index(va, level)] = level == 3 ? pte_make(pa, prot) : pte_make(pa, prot) & ~PTE_TABLE;
+		va += step;
+		pa += step;
+		size -= step;
+	}
+}
+
+/* fixmap_map - put pa's page into an early slot and return its address; before kernel_map_init only slots above the device tree. */
+volatile void *fixmap_map(u32 slot, paddr_t pa, u32 prot)
+{
+	vaddr_t va = FIXMAP_BASE + 4 * PMD_SIZE + slot * PAGE_SIZE;
+
+	if (!fix_table)
+		fix_table = descend((pte_t *)early_pgd, va, 3);
+	fix_table[table_index(va, 3)] = pte_make(pa & PAGE_MASK, prot);
+	asm volatile("dsb ishst\n\tisb" : : : "memory");
+	return (volatile void *)(va + (pa & (PAGE_SIZE - 1)));
+}
+
+const void *fixmap_fdt(paddr_t pa)
+{
+	return (const void *)(FIXMAP_BASE + (pa & (PMD_SIZE - 1)));
+}
+
+static void map_linear(paddr_t start, paddr_t end)
+{
+	paddr_t ro_start = kernel_phys, ro_end = kernel_phys + (u64)(_erodata - _text);
+
+	if (start < ro_start && end > start)
+		map_range(kernel_pgd, LINEAR_BASE + start, start, min(end, ro_start) - start, PROT_K_R | PROT_K_W);
+	if (end > ro_start && start < ro_end)
+		map_range(kernel_pgd, LINEAR_BASE + max(start, ro_start), max(start, ro_start),
+			  min(end, ro_end) - max(start, ro_start), PROT_K_R);
+	if (end > ro_end)
+		map_range(kernel_pgd, LINEAR_BASE + max(start, ro_end), max(start, ro_end), end - max(start, ro_end),
+			  PROT_K_R | PROT_K_W);
+}
+
+void kernel_map_init(void)
+{
+	vaddr_t text = (vaddr_t)_text;
+	paddr_t start, end;
+
+	map_range(kernel_pgd, text, kernel_phys, (u64)(_etext - _text), PROT_K_R | PROT_K_X);
+	map_range(kernel_pgd, (vaddr_t)_rodata, image_to_phys(_rodata), (u64)(_erodata - _rodata), PROT_K_R);
+	map_range(kernel_pgd, (vaddr_t)_erodata, image_to_phys(_erodata), (u64)(_end - _erodata), PROT_K_R | PROT_K_W);
+	kernel_pgd[table_index(FIXMAP_BASE, 0)] = ((pte_t *)early_pgd)[table_index(FIXMAP_BASE, 0)];
+	for (u32 i = 0; bootmem_next_range(i, &start, &end); i++)
+		map_linear(ALIGN_UP(start, PAGE_SIZE), ALIGN_DOWN(end, PAGE_SIZE));
+	cpu_replace_kernel_tables(image_to_phys(kernel_pgd));
+}
+
+void kernel_map_use_buddy(void)
+{
+	buddy_ready = true;
+}
+
+int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot)
+{
+	irqflags_t flags = spin_lock_irqsave(&kernel_pt_lock);
+	pte_t *table = descend(kernel_pgd, va, 3);
+
+	if (table) {
+		DEBUG_ASSERT(!table[table_index(va, 3)]);
+		atomic_store(&table[table_index(va, 3)], pte_make(pa, prot));
+		asm volatile("dsb ishst\n\tisb" : : : "memory");
+	}
+	spin_unlock_irqrestore(&kernel_pt_lock, flags);
+	return table ? 0 : -ENOMEM;
+}
+
+paddr_t kernel_unmap_page(vaddr_t va)
+{
+	irqflags_t flags = spin_lock_irqsave(&kernel_pt_lock);
+	pte_t *table = descend(kernel_pgd, va, 3);
+	paddr_t pa = ~0ul;
+
+	if (table && table[table_index(va, 3)]) {
+		pa = table[table_index(va, 3)] & PTE_ADDR_MASK;
+		atomic_store(&table[table_index(va, 3)], 0);
+	}
+	spin_unlock_irqrestore(&kernel_pt_lock, flags);
+	return pa;
+}
+
+void cache_sync_code(void *va, size_t len)
+{
+	u64 ctr = read_sysreg(ctr_el0), dline = 4ul << (ctr >> 16 & 15), iline = 4ul << (ctr & 15);
+
+	for (u64 p = ALIGN_DOWN((u64)va, dline); p < (u64)va + len; p += dline)
+		asm volatile("dc cvau, %0" : : "r"(p) : "memory");
+	dsb_ish();
+	for (u64 p = ALIGN_DOWN((u64)va, iline); p < (u64)va + len; p += iline)
+		asm volatile("ic ivau, %0" : : "r"(p) : "memory");
+	dsb_ish();
+	isb();
+}

@@ -1,0 +1,562 @@
+/* User page tables: the only reader and writer of user entries.
+ *
+ * Theory.  Four levels, 4 KiB pages; level 2 may hold a 2 MiB block.  Tables are created on demand by compare-and-swap into an empty
+ * entry and stay until the address space goes (arch_mm_fini), so a walk needs no lock to reach the last level; entries of that
+ * level change under the spin lock kept in the table's struct page (LC_PAGE_TABLE).  Blocks change under the level-2 table's lock.
+ *
+ * A page that the program may not touch (PROT_NONE) keeps its entry with VALID clear and a software bit, so that its contents stay.
+ * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
+ *
+ * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
+ * written (Arm ARM D5.10.1). */
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/sync/spinlock.h>
+#include <mm/page.h>
+#include <mm/vma.h>
+#include "pagetable.h"
+
+#define BATCH 64
+
+extern char early_empty[];
+
+static struct spinlock *table_lock(pte_t *table)
+{
+	return (struct spinlock *)&virt_to_page(table)->pt_lock_word;
+}
+
+static pte_t *table_alloc(void)
+{
+	struct page *page = page_alloc(0, GFP_ZERO);
+
+	if (!page)
+		return NULL;
+	_Static_assert(sizeof(struct spinlock) <= sizeof(u64), "fits pt_lock_word");
+	spin_lock_init((struct spinlock *)&page->pt_lock_word, LC_PAGE_TABLE);
+	atomic_fetch_or(&page->flags, PG_TABLE);
+	return page_address(page);
+}
+
+static void table_free(pte_t *table)
+{
+	struct page *page = virt_to_page(table);
+
+	page->flags = 0;
+	page->pt_lock_word = 0;
+	page_free(page, 0);
+}
+
+int arch_mm_init(struct mm *mm)
+{
+	pte_t *root = table_alloc();
+
+	if (!root)
+		return -ENOMEM;
+	mm->arch.pgd = virt_to_phys(root);
+	tlb_mm_init(mm);
+	return 0;
+}
+
+static void free_level(pte_t *table, int level)
+{
+	for (u32 i = 0; level < 3 && i < PTRS_PER_TABLE; i++)
+		if (pte_is_table(table[i]))
+			free_level(table_of(table[i]), level + 1);
+	table_free(table);
+}
+
+void arch_mm_fini(struct mm *mm)
+{
+	tlb_forget_mm(mm, image_to_phys(early_empty));
+	tlb_flush_mm(mm);
+	free_level(phys_to_virt(mm->arch.pgd), 0);
+	mm->arch.pgd = 0;
+}
+
+/* The table of that level for va, or NULL.  A block at level 2 ends the walk: *block is its entry. */
+static pte_t *walk(struct mm *mm, vaddr_t va, pte_t **block)
+{
+	pte_t *table = phys_to_virt(mm->arch.pgd);
+
+	*block = NULL;
+	for (int level = 0; level < 3; level++) {
+		pte_t *p = &table[table_index(va, level)], e = atomic_load_acquire(p);
+
+		if (!pte_is_table(e)) {
+			if (level == 2 && pte_present(e))
+				*block = p;
+			return NULL;
+		}
+		table = table_of(e);
+	}
+	return table;
+}
+
+/* The table of `level` (2 or 3) for va, made as needed.  0, -ENOMEM, or -EEXIST for a block in the way. */
+static int walk_make(struct mm *mm, vaddr_t va, int last, pte_t **out)
+{
+	pte_t *table = phys_to_virt(mm->arch.pgd);
+
+	for (int level = 0; level < last; level++) {
+		pte_t *p = &table[table_index(va, level)], e = atomic_load_acquire(p);
+
+		if (!e) {
+			pte_t *new = table_alloc();
+
+			if (!new)
+				return -ENOMEM;
+			e = virt_to_phys(new) | PTE_TABLE | PTE_VALID;
+			if (!atomic_cas(p, 0ul, e)) {	/* zeroed table before its link: release */
+				table_free(new);
+				e = atomic_load_acquire(p);
+			}
+		}
+		if (!pte_is_table(e))
+			return -EEXIST;
+		table = table_of(e);
+	}
+	*out = table;
+	return 0;
+}
+
+static void decode(pte_t e, struct pte_info *info)
+{
+	*info = (struct pte_info){ 0 };
+	if (!pte_present(e)) {
+		info->swap = e >> 2;
+		return;
+	}
+	info->present = true;
+	info->pfn = (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
+	info->writable = !(e & PTE_RDONLY);
+	info->dirty = info->writable;
+	info->executable = !(e & PTE_UXN);
+	info->young = true;
+	info->special = e & PTE_SW_SPECIAL;
+}
+
+bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out)
+{
+	pte_t *block, *table = walk(mm, addr, &block);
+
+	if (block) {
+		decode(atomic_load(block), out);
+		out->pfn += (addr >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
+		return true;
+	}
+	if (!table)
+		return false;
+	decode(atomic_load(&table[table_index(addr, 3)]), out);
+	return true;
+}
+
+/* Make the entry's store visible to the table walker before the program returns to the access. */
+static inline void publish(pte_t *p, pte_t e)
+{
+	atomic_store(p, e);
+	asm volatile("dsb ishst" : : : "memory");
+}
+
+int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	pte_t *table, *p;
+	int err = walk_make(mm, addr, 3, &table);
+
+	if (err)
+		return err;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	if (pte_present(*p))
+		err = -EEXIST;
+	else
+		publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER));
+	spin_unlock(table_lock(table));
+	return err;
+}
+
+int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot)
+{
+	pte_t *block, *table = walk(mm, addr, &block), *p;
+	int err = 0;
+
+	if (!table)
+		return -EAGAIN;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	if (!pte_present(*p) || (*p & PTE_ADDR_MASK) >> PAGE_SHIFT != old_pfn) {
+		err = -EAGAIN;
+	} else {
+		atomic_store(p, 0);
+		tlb_flush_page(mm, addr);
+		publish(p, pte_make(new_pfn << PAGE_SHIFT, prot | PROT_K_USER));
+	}
+	spin_unlock(table_lock(table));
+	return err;
+}
+
+int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	pte_t *block, *table = walk(mm, addr, &block), *p;
+	int err = 0;
+
+	if (!table)
+		return -EAGAIN;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	if (!pte_present(*p) || (*p & PTE_ADDR_MASK) >> PAGE_SHIFT != pfn) {
+		err = -EAGAIN;
+	} else {
+		atomic_store(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) | (*p & PTE_SW_SPECIAL));
+		tlb_flush_page(mm, addr);
+	}
+	spin_unlock(table_lock(table));
+	return err;
+}
+
+/* Turn a block into a table of 512 pages with the same rights. */
+static int split_block(struct mm *mm, vaddr_t addr, pte_t *block)
+{
+	pte_t *l2 = (pte_t *)((u64)block & PAGE_MASK), *table = table_alloc();
+	pte_t e;
+
+	if (!table)
+		return -ENOMEM;
+	spin_lock(table_lock(l2));
+	e = *block;
+	if (pte_is_table(e) || !pte_present(e)) {
+		spin_unlock(table_lock(l2));
+		table_free(table);
+		return 0;
+	}
+	for (u32 i = 0; i < PTRS_PER_TABLE; i++)
+		table[i] = (e | PTE_TABLE) + ((u64)i << PAGE_SHIFT);
+	atomic_store(block, 0);
+	tlb_flush_mm(mm);
+	publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
+	spin_unlock(table_lock(l2));
+	(void)addr;
+	return 0;
+}
+
+/* Visit the last-level table (or whole block) behind each 2 MiB of a range, skipping what is not there. */
+struct span { vaddr_t start, end; pte_t *table, *block; };
+
+static bool span_next(struct mm *mm, vaddr_t *pos, vaddr_t end, struct span *s)
+{
+	while (*pos < end) {
+		pte_t *table = phys_to_virt(mm->arch.pgd), e = 0;
+		int level;
+
+		for (level = 0; level < 3; level++) {
+			e = atomic_load_acquire(&table[table_index(*pos, level)]);
+			if (!pte_is_table(e))
+				break;
+			if (level < 2)
+				table = table_of(e);
+		}
+		if (level < 2) {
+			vaddr_t next = ALIGN_DOWN(*pos, 1ul << LEVEL_SHIFT(level)) + (1ul << LEVEL_SHIFT(level));
+
+			*pos = next;
+			continue;
+		}
+		s->start = *pos;
+		s->end = min(ALIGN_DOWN(*pos, PMD_SIZE) + PMD_SIZE, end);
+		*pos = s->end;
+		if (level == 2) {
+			if (!pte_present(e))
+				continue;
+			s->block = &table[table_index(s->start, 2)];
+			s->table = NULL;
+			return true;
+		}
+		s->block = NULL;
+		s->table = table_of(e);
+		return true;
+	}
+	return false;
+}
+
+static bool span_whole(const struct span *s)
+{
+	return s->end - s->start == PMD_SIZE;
+}
+
+static inline pte_t with_prot(pte_t e, u32 prot)
+{
+	pte_t n = pte_make(e & PTE_ADDR_MASK, prot | PROT_K_USER) | (e & PTE_SW_SPECIAL);
+
+	if (e & PTE_RDONLY)
+		n |= PTE_RDONLY;	/* write-protected for a reason: the next write faults and finds out */
+	return n;
+}
+
+void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot)
+{
+	vaddr_t pos = start;
+	struct span s;
+
+	while (span_next(mm, &pos, end, &s)) {
+		if (s.block && span_whole(&s)) {
+			pte_t *l2 = (pte_t *)((u64)s.block & PAGE_MASK);
+
+			spin_lock(table_lock(l2));
+			atomic_store(s.block, with_prot(*s.block, prot) & ~PTE_TABLE);
+			spin_unlock(table_lock(l2));
+			continue;
+		}
+		if (s.block) {
+			if (split_block(mm, s.start, s.block))
+				continue;
+			pos = s.start;
+			continue;
+		}
+		spin_lock(table_lock(s.table));
+		for (vaddr_t va = s.start; va < s.end; va += PAGE_SIZE) {
+			pte_t *p = &s.table[table_index(va, 3)];
+
+			if (pte_present(*p))
+				atomic_store(p, with_prot(*p, prot));
+		}
+		spin_unlock(table_lock(s.table));
+	}
+	tlb_flush_range(mm, start, end);
+}
+
+bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn)
+{
+	pte_t *block, *table = walk(mm, addr, &block), *p;
+	bool was = false;
+
+	if (!table)
+		return false;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	if (pte_present(*p) && (*p & PTE_ADDR_MASK) >> PAGE_SHIFT == pfn && !(*p & PTE_RDONLY)) {
+		was = true;
+		atomic_store(p, *p | PTE_RDONLY);
+		tlb_flush_page(mm, addr);
+	}
+	spin_unlock(table_lock(table));
+	return was;
+}
+
+static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
+{
+	pte_t *l2 = (pte_t *)((u64)s->block & PAGE_MASK), e;
+	struct pte_info info;
+
+	spin_lock(table_lock(l2));
+	e = *s->block;
+	if (pte_present(e) && !pte_is_table(e))
+		atomic_store(s->block, 0);
+	else
+		e = 0;
+	spin_unlock(table_lock(l2));
+	if (!e)
+		return;
+	tlb_flush_mm(mm);
+	decode(e, &info);
+	page_gone(arg, s->start, &info, PTRS_PER_TABLE);
+}
+
+static void unmap_table(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
+{
+	struct { vaddr_t va; pte_t e; } gone[BATCH];
+	vaddr_t va = s->start;
+
+	while (va < s->end) {
+		u32 n = 0;
+
+		spin_lock(table_lock(s->table));
+		for (; va < s->end && n < BATCH; va += PAGE_SIZE) {
+			pte_t *p = &s->table[table_index(va, 3)], e = *p;
+
+			if (!e)
+				continue;
+			atomic_store(p, 0);
+			gone[n].va = va;
+			gone[n++].e = e;
+		}
+		spin_unlock(table_lock(s->table));
+		if (!n)
+			continue;
+		tlb_flush_range(mm, gone[0].va, gone[n - 1].va + PAGE_SIZE);
+		for (u32 i = 0; i < n; i++) {
+			struct pte_info info;
+
+			decode(gone[i].e, &info);
+			page_gone(arg, gone[i].va, &info, 1);
+		}
+	}
+}
+
+void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_gone, void *arg)
+{
+	struct span s;
+
+	while (span_next(mm, &start, end, &s)) {
+		if (!s.block) {
+			unmap_table(mm, &s, page_gone, arg);
+		} else if (span_whole(&s)) {
+			unmap_block(mm, &s, page_gone, arg);
+		} else if (split_block(mm, s.start, s.block) == 0) {
+			start = s.start;
+		}
+	}
+}
+
+bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info)
+{
+	pte_t *block, *table, *p;
+	bool found = false;
+
+	for (;;) {
+		table = walk(mm, addr, &block);
+		if (!block || split_block(mm, addr, block))
+			break;
+	}
+	if (!table)
+		return false;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	if (pte_present(*p) && (*p & PTE_ADDR_MASK) >> PAGE_SHIFT == pfn) {
+		decode(*p, info);
+		atomic_store(p, 0);
+		tlb_flush_page(mm, addr);
+		found = true;
+	}
+	spin_unlock(table_lock(table));
+	return found;
+}
+
+static void copy_table(pte_t *to, const struct span *s, bool cow, pt_dup_fn page_dup, void *arg)
+{
+	spin_lock(table_lock(s->table));
+	for (u32 i = table_index(s->start, 3), n = (u32)((s->end - s->start) >> PAGE_SHIFT); n; i++, n--) {
+		pte_t e = s->table[i];
+		struct pte_info info;
+
+		if (!pte_present(e))
+			continue;
+		if (cow && !(e & PTE_RDONLY)) {
+			e |= PTE_RDONLY;
+			atomic_store(&s->table[i], e);
+		}
+		decode(e, &info);
+		page_dup(arg, &info, 1);
+		atomic_store(&to[i], e);
+	}
+	spin_unlock(table_lock(s->table));
+}
+
+int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bool cow, pt_dup_fn page_dup, void *arg)
+{
+	struct span s;
+
+	while (span_next(src, &start, end, &s)) {
+		pte_t *to;
+		int err;
+
+		if (s.block) {		/* the child shares pages, so the parent's block becomes pages too */
+			err = split_block(src, s.start, s.block);
+			if (err)
+				return err;
+			start = s.start;
+			continue;
+		}
+		err = walk_make(dst, s.start, 3, &to);
+		if (err)
+			return err;
+		copy_table(to, &s, cow, page_dup, arg);
+	}
+	return 0;
+}
+
+int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len)
+{
+	vaddr_t pos = old, end = old + len;
+	struct span s;
+
+	while (span_next(mm, &pos, end, &s)) {
+		if (s.block) {
+			if (split_block(mm, s.start, s.block))
+				return -ENOMEM;
+			pos = s.start;
+			continue;
+		}
+		for (vaddr_t va = s.start; va < s.end; va += PAGE_SIZE) {
+			pte_t *p = &s.table[table_index(va, 3)], *to, e;
+			int err;
+
+			if (!*p)
+				continue;
+			err = walk_make(mm, new + (va - old), 3, &to);
+			if (err)
+				return err;
+			spin_lock(table_lock(s.table));
+			e = *p;
+			atomic_store(p, 0);
+			spin_unlock(table_lock(s.table));
+			tlb_flush_page(mm, va);
+			spin_lock(table_lock(to));
+			publish(&to[table_index(new + (va - old), 3)], e);
+			spin_unlock(table_lock(to));
+		}
+	}
+	return 0;
+}
+
+int pt_map_huge(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	pte_t *l2, *p;
+	int err = walk_make(mm, addr, 2, &l2);
+
+	if (err)
+		return err;
+	p = &l2[table_index(addr, 2)];
+	spin_lock(table_lock(l2));
+	if (*p)
+		err = -EEXIST;
+	else
+		publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) & ~PTE_TABLE);
+	spin_unlock(table_lock(l2));
+	return err;
+}
+
+int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
+	    int (*fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages), void *arg)
+{
+	struct pte_info info;
+	struct span s;
+	int ret = 0;
+
+	while (!ret && span_next(mm, &start, end, &s)) {
+		if (s.block) {
+			decode(atomic_load(s.block), &info);
+			info.pfn += (s.start & (PMD_SIZE - 1)) >> PAGE_SHIFT;
+			ret = fn(arg, s.start, &info, (u32)((s.end - s.start) >> PAGE_SHIFT));
+			continue;
+		}
+		for (vaddr_t va = s.start; !ret && va < s.end; va += PAGE_SIZE) {
+			pte_t e = atomic_load(&s.table[table_index(va, 3)]);
+
+			if (!pte_present(e))
+				continue;
+			decode(e, &info);
+			ret = fn(arg, va, &info, 1);
+		}
+	}
+	return ret;
+}
+
+void pt_flush_mm(struct mm *mm)
+{
+	tlb_flush_mm(mm);
+}
+
+void pt_flush_range(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	tlb_flush_range(mm, start, end);
+}

@@ -1,0 +1,57 @@
+/* Page-table entry bits, private to arch/arm64 (mmu.c, tlb.c, kmap.c). Arm ARM D5.3. */
+#pragma once
+#include <arch/mmu.h>
+
+#define PTE_VALID	BIT(0)
+#define PTE_TABLE	BIT(1)		/* levels 0-2: next table; level 3: page */
+#define PTE_ATTR(i)	((u64)(i) << 2)
+#define PTE_USER	BIT(6)
+#define PTE_RDONLY	BIT(7)
+#define PTE_SH_INNER	(3ul << 8)
+#define PTE_AF		BIT(10)
+#define PTE_NG		BIT(11)
+#define PTE_PXN		BIT(53)
+#define PTE_UXN		BIT(54)
+#define PTE_SW_NONE	BIT(55)		/* software: present to us, PROT_NONE to the program (VALID clear) */
+#define PTE_SW_SPECIAL	BIT(56)
+#define PTE_ADDR_MASK	0x0000fffffffff000ul
+
+#define PTRS_PER_TABLE	512
+#define LEVEL_SHIFT(l)	(39 - 9 * (l))
+static inline u32 table_index(vaddr_t va, int level) { return va >> LEVEL_SHIFT(level) & (PTRS_PER_TABLE - 1); }
+static inline pte_t *table_of(pte_t e) { return phys_to_virt(e & PTE_ADDR_MASK); }
+static inline bool pte_is_table(pte_t e) { return (e & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE); }
+/* A level-3 entry that maps a page, visible to the program or not. */
+static inline bool pte_present(pte_t e) { return e & (PTE_VALID | PTE_SW_NONE); }
+
+/* pte_make - a level-3 entry (blocks: clear PTE_TABLE) for PROT_K_* */
+static inline pte_t pte_make(paddr_t pa, u32 prot)
+{
+	pte_t e = pa | PTE_AF | PTE_SH_INNER | PTE_TABLE | PTE_VALID;
+
+	if (prot & PROT_K_DEVICE)
+		e |= PTE_ATTR(1);
+	else if (prot & PROT_K_NC)
+		e |= PTE_ATTR(2);
+	if (!(prot & PROT_K_W))
+		e |= PTE_RDONLY;
+	if (prot & PROT_K_USER) {
+		e |= PTE_NG | PTE_PXN | PTE_USER;
+		if (!(prot & PROT_K_X))
+			e |= PTE_UXN;
+		if (!(prot & (PROT_K_R | PROT_K_W | PROT_K_X)))
+			e = (e & ~(PTE_VALID | PTE_USER)) | PTE_SW_NONE;
+	} else {
+		e |= PTE_UXN;
+		if (!(prot & PROT_K_X))
+			e |= PTE_PXN;
+	}
+	return e;
+}
+
+/* tlb.c */
+void tlb_flush_page(struct mm *mm, vaddr_t va);
+void tlb_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
+void tlb_flush_mm(struct mm *mm);
+void tlb_mm_init(struct mm *mm);
+void tlb_forget_mm(struct mm *mm, paddr_t empty_table);

@@ -1,0 +1,2 @@
+/* true: the smallest static program, for fork and exec. */
+int main(void) { return 0; }

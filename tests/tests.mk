@@ -1,0 +1,16 @@
+# Tests that boot something; included by the Makefile.  TESTARGS= goes to scripts/test-user.
+.PHONY: test-user test-on-linux test-phases test-fuzz bench lean-linux
+test-on-linux:
+	THIRD=$(abspath $(THIRD)) scripts/test-on-linux $(TESTARGS)
+
+test-user: $(B)/Image
+	THIRD=$(abspath $(THIRD)) scripts/test-user --image $(B)/Image --smp $(or $(SMP),1) $(TESTARGS)
+
+test-phases: $(B)/Image
+	IMAGE=$(B)/Image tests/phases/run $(PHASES)
+
+bench: build/Image
+	THIRD=$(abspath $(THIRD)) scripts/bench $(if $(LINUX),--linux $(LINUX)) $(BENCHARGS)
+
+lean-linux:
+	THIRD=$(abspath $(THIRD)) scripts/build-lean-linux
