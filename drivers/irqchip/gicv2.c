@@ -1,0 +1,101 @@
+/* GICv2: distributor and CPU interface, both memory-mapped.  ARM IHI 0048B. */
+#include <arch/cpu.h>
+#include <drivers/base/fdt.h>
+#include <kernel/errno.h>
+#include <kernel/irq/irq.h>
+
+enum { GICD_CTLR = 0x000, GICD_TYPER = 0x004, GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180, GICD_IPRIORITYR = 0x400,
+       GICD_ITARGETSR = 0x800, GICD_ICFGR = 0xc00, GICD_SGIR = 0xf00 };
+enum { GICC_CTLR = 0x000, GICC_PMR = 0x004, GICC_IAR = 0x00c, GICC_EOIR = 0x010 };
+
+static volatile void *dist, *cpu_if;
+
+static void gicv2_mask(u32 irq)
+{
+	mmio_write32(dist, GICD_ICENABLER + irq / 32 * 4, 1u << (irq % 32));
+}
+
+static void gicv2_unmask(u32 irq)
+{
+	mmio_write32(dist, GICD_ISENABLER + irq / 32 * 4, 1u << (irq % 32));
+}
+
+static void gicv2_set_type(u32 irq, bool edge)
+{
+	u32 off = GICD_ICFGR + irq / 16 * 4, bit = 2u << (irq % 16 * 2), v;
+
+	if (irq < 32)
+		return;		/* fixed */
+	v = mmio_read32(dist, off);
+	mmio_write32(dist, off, edge ? v | bit : v & ~bit);
+}
+
+static u32 gicv2_acknowledge(void)
+{
+	u32 irq = mmio_read32(cpu_if, GICC_IAR) & 0x3ff;
+
+	return irq >= 1020 ? IRQ_NONE : irq;
+}
+
+static void gicv2_end(u32 irq)
+{
+	mmio_write32(cpu_if, GICC_EOIR, irq);
+}
+
+static void gicv2_send_ipi(u32 cpu, u32 ipi)
+{
+	asm volatile("dsb ishst" : : : "memory");	/* what the receiver will look at, before it is told */
+	mmio_write32(dist, GICD_SGIR, 1u << (16 + cpu) | ipi);
+}
+
+static void gicv2_set_affinity(u32 irq, u32 cpu)
+{
+	u32 off = GICD_ITARGETSR + irq / 4 * 4, shift = irq % 4 * 8, v = mmio_read32(dist, off);
+
+	mmio_write32(dist, off, (v & ~(0xffu << shift)) | 1u << (cpu + shift));
+}
+
+static void gicv2_cpu_init(void)
+{
+	mmio_write32(dist, GICD_ICENABLER, 0xffff0000);
+	mmio_write32(dist, GICD_ISENABLER, 0x0000ffff);
+	for (u32 i = 0; i < 32; i += 4)
+		mmio_write32(dist, GICD_IPRIORITYR + i, 0xa0a0a0a0);
+	mmio_write32(cpu_if, GICC_PMR, 0xf0);
+	mmio_write32(cpu_if, GICC_CTLR, 1);
+}
+
+static const struct irqchip gicv2 = {
+	.name = "GICv2", .mask = gicv2_mask, .unmask = gicv2_unmask, .set_type = gicv2_set_type, .acknowledge = gicv2_acknowledge,
+	.end = gicv2_end, .send_ipi = gicv2_send_ipi, .cpu_init = gicv2_cpu_init, .set_affinity = gicv2_set_affinity,
+};
+
+static int gicv2_probe(int node)
+{
+	u64 addr, size;
+	u32 lines;
+
+	if (fdt_reg(node, 0, &addr, &size))
+		return -ENOENT;
+	dist = ioremap(addr, size);
+	if (fdt_reg(node, 1, &addr, &size))
+		return -ENOENT;
+	cpu_if = ioremap(addr, size);
+	if (!dist || !cpu_if)
+		return -ENOMEM;
+	lines = ((mmio_read32(dist, GICD_TYPER) & 0x1f) + 1) * 32;
+	mmio_write32(dist, GICD_CTLR, 0);
+	for (u32 i = 32; i < lines; i += 32)
+		mmio_write32(dist, GICD_ICENABLER + i / 8, ~0u);
+	for (u32 i = 32; i < lines; i += 4) {
+		mmio_write32(dist, GICD_IPRIORITYR + i, 0xa0a0a0a0);
+		mmio_write32(dist, GICD_ITARGETSR + i, 0x01010101);
+	}
+	mmio_write32(dist, GICD_CTLR, 1);
+	gicv2_cpu_init();
+	irqchip_register(&gicv2, lines);
+	return 0;
+}
+
+static const char *const gicv2_match[] = { "arm,cortex-a15-gic", "arm,gic-400", NULL };
+DRIVER(gicv2, .match = gicv2_match, .probe = gicv2_probe, .level = DRIVER_IRQCHIP);
