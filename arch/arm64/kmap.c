@@ -14,7 +14,7 @@
 #include <mm/init.h>
 #include <mm/page.h>
 #include "pagetable.h"
-#include "kmap.h"
+#include <arch/kmap.h>
 
 extern char _text[], _etext[], _rodata[], _erodata[], _end[], early_pgd[];
 void cpu_replace_kernel_tables(paddr_t pgd);

@@ -83,7 +83,6 @@ void irq_dispatch(void)
 	h->preempt_count -= PREEMPT_IRQ;
 }
 
-u64 irq_total(void);
 u64 irq_total(void)
 {
 	u64 n = 0;

@@ -22,6 +22,7 @@ void irqchip_register(const struct irqchip *chip, u32 nr_irqs);
 /* irq_request - install a handler and unmask. 0, -EBUSY, -EINVAL */
 int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name);
 void irq_free(u32 irq);
+u64 irq_total(void);				/* handled since boot, for /proc/stat */
 void irq_dispatch(void);			/* from trap.c: acknowledge, handle, until none; irqs off; does irq enter/exit (preempt_count) */
 
 /* Work queues: fn(work) in a kernel thread.  work_queue from any context; false if already queued. */
