@@ -1,4 +1,4 @@
-/* Last words. */
+/* Last words (panic itself is in <kernel/debug.h>). */
 #pragma once
 #include <kernel/debug.h>
 
@@ -7,3 +7,10 @@ struct trap_frame;
 void __noreturn __printf(4, 5) panic_trap(struct trap_frame *tf, u64 esr, u64 far, const char *fmt, ...);
 /* backtrace_print - the current one, into the log */
 void backtrace_print(void);
+/* regs_print - registers and the syndrome in words, into the log (the architecture's) */
+void regs_print(const struct trap_frame *tf, u64 esr, u64 far);
+extern bool panic_in_progress;
+/* panic_stop_hook - set once other CPUs run: makes them call panic_park() (or just stop); may return before they have. */
+extern void (*panic_stop_hook)(void);
+/* panic_park - of another CPU told to stop: one line about itself, then halts.  Context: irqs off. */
+void __noreturn panic_park(void);

@@ -1,0 +1,137 @@
+/* Fatal stops.  The first CPU to panic wins; others are told to stop and park.  What is printed follows a fixed form that machines
+ * read: "Kernel panic: reason", registers, backtrace; then panic=N decides between reset and halt. */
+#include <arch/cpu.h>
+#include <arch/trapframe.h>
+#include <drivers/power/power.h>
+#include <kernel/debug.h>
+#include <kernel/initcall.h>
+#include <kernel/lib/fmt.h>
+#include <kernel/lib/string.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/symbols.h>
+#include <kernel/task.h>
+#include <kernel/time/time.h>
+
+bool panic_in_progress;
+void (*panic_stop_hook)(void);
+static u32 panic_owner;			/* [a] CPU + 1 */
+static s64 panic_timeout;		/* seconds: 0 halt, < 0 at once */
+static char reason[256];
+
+static void param_panic(const char *value)
+{
+	if (!value || kstrtos64(value, 0, &panic_timeout))
+		panic_timeout = 0;
+}
+BOOT_PARAM("panic", param_panic);
+
+static void frame_print(const struct trap_frame *tf)
+{
+	printk(LOG_EMERG "pc : %016lx %pS\n", tf->pc, (void *)tf->pc);
+	printk(LOG_EMERG "lr : %016lx %pS\n", tf->x[30], (void *)tf->x[30]);
+	printk(LOG_EMERG "sp : %016lx pstate: %08lx\n", tf->sp, tf->pstate);
+	for (int i = 0; i < 30; i += 3)
+		printk(LOG_EMERG "x%-2d: %016lx x%-2d: %016lx x%-2d: %016lx\n", i, tf->x[i], i + 1, tf->x[i + 1], i + 2, tf->x[i + 2]);
+}
+
+static __always_inline_ void capture_frame(struct trap_frame *tf)
+{
+	asm volatile("stp x0, x1, [%0]\n\tstp x2, x3, [%0, #16]\n\tstp x4, x5, [%0, #32]\n\tstp x6, x7, [%0, #48]\n\t"
+		     "stp x8, x9, [%0, #64]\n\tstp x10, x11, [%0, #80]\n\tstp x12, x13, [%0, #96]\n\tstp x14, x15, [%0, #112]\n\t"
+		     "stp x16, x17, [%0, #128]\n\tstp x18, x19, [%0, #144]\n\tstp x20, x21, [%0, #160]\n\tstp x22, x23, [%0, #176]\n\t"
+		     "stp x24, x25, [%0, #192]\n\tstp x26, x27, [%0, #208]\n\tstp x28, x29, [%0, #224]\n\tstr x30, [%0, #240]"
+		     : : "r"(tf->x) : "memory");
+	tf->sp = (u64)__builtin_frame_address(0);
+	tf->pc = (u64)__builtin_return_address(0);
+	tf->pstate = read_sysreg(daif) | PSR_MODE_EL1h;
+}
+
+static void __noreturn halt(void)
+{
+	arch_irq_disable();
+	for (;;)
+		cpu_wait_for_interrupt();
+}
+
+void panic_park(void)
+{
+	printk(LOG_EMERG "CPU %u: stopped in %s[%d]\n", smp_cpu_id(), current->comm, current->tid);
+	halt();
+}
+
+static void __noreturn finish(void)
+{
+	if (panic_timeout > 0) {
+		printk(LOG_EMERG "Rebooting in %ld seconds\n", panic_timeout);
+		delay_ns((u64)panic_timeout * NSEC_PER_SEC);
+	}
+	if (panic_timeout)
+		power_reset();
+	printk(LOG_EMERG "System halted\n");
+	halt();
+}
+
+/* begin - the first CPU to come returns, with the reason printed; others, and a fault while reporting one, do not. */
+static void begin(const char *fmt, va_list args)
+{
+	u32 me = smp_cpu_id() + 1;
+
+	arch_irq_disable();
+	if (!atomic_cas_acquire(&panic_owner, 0u, me)) {
+		if (atomic_load(&panic_owner) == me)
+			finish();
+		halt();
+	}
+	panic_in_progress = true;
+	printk_panic_mode();
+	kvsnprintf(reason, sizeof(reason), fmt, args);
+	for (size_t n = strlen(reason); n && reason[n - 1] == '\n'; n--)
+		reason[n - 1] = '\0';
+	fmt_symbol_hook = symbol_format;
+	printk(LOG_EMERG "Kernel panic: %s\n", reason);
+	printk(LOG_EMERG "CPU: %u task: %s[%d]\n", me - 1, current->comm, current->tid);
+}
+
+static void __noreturn end(const struct trap_frame *tf)
+{
+	backtrace_frame(tf->pc, frame_from_user(tf) ? 0 : tf->x[29]);
+	if (panic_stop_hook) {
+		panic_stop_hook();
+		delay_ns(50 * NSEC_PER_MSEC);
+	}
+	finish();
+}
+
+void panic_trap(struct trap_frame *tf, u64 esr, u64 far, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	begin(fmt, args);
+	regs_print(tf, esr, far);
+	end(tf);
+}
+
+void panic(const char *fmt, ...)
+{
+	struct trap_frame tf;
+	va_list args;
+
+	capture_frame(&tf);
+	va_start(args, fmt);
+	begin(fmt, args);
+	frame_print(&tf);
+	end(&tf);
+}
+
+void assert_failed(const char *expr, const char *file, int line)
+{
+	panic("assertion failed: %s, %s:%d", expr, file, line);
+}
+
+void warn_report(const char *expr, const char *file, int line)
+{
+	printk(LOG_WARN "WARN: %s, %s:%d, CPU %u, %s[%d]\n", expr, file, line, smp_cpu_id(), current->comm, current->tid);
+	backtrace_print();
+}

@@ -1,0 +1,414 @@
+/* The log: a ring of records, and the consoles that follow it.
+ *
+ * A record is a 12-byte head and its text, padded to four bytes, never split over the ring's end (a head with WRAP, or less room
+ * than a head, sends the reader to the start).  Storing drops the oldest records until the new one fits.  Sequence numbers never
+ * repeat; a cursor is a number and an offset, valid while its number is not below first_seq.  The boot ring is small and static so
+ * that 12 MiB of RAM suffice; it moves into a larger one once the allocator runs.
+ *
+ * Locking: log_lock (LC_PRINTK, the highest rank, interrupts off) guards ring and format buffer.  The consoles are fed by whoever
+ * wins console_busy, without log_lock: it copies one record out, writes it, and looks again after letting go, so that a line
+ * stored meanwhile is never left behind.  Who loses just returns; its line will be shown by the owner.
+ *
+ * No wake-up happens under a caller's locks: if printk finds interrupts on and nothing held it wakes readers at once; else it
+ * leaves log_wake_pending, which idle CPUs and the next printk in a free context look at.
+ *
+ * Rejected: per-CPU buffers merged at reading (ordering costs more than the lock at our rate). */
+#include <kernel/initcall.h>
+#include <kernel/lib/fmt.h>
+#include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <kernel/sync/wait.h>
+#include <kernel/task.h>
+#include <kernel/time/time.h>
+#include <mm/slab.h>
+
+#define BOOT_RING_SIZE	(64u << 10)
+#define LINE_MAX_LEN	992u
+#define WRAP		0xffffu
+
+struct record {
+	u32 ts_lo, ts_hi;
+	u16 len;
+	u8 level, facility;
+};
+
+int console_loglevel = 7;
+bool log_wake_pending;
+DEFINE_WAIT_QUEUE(log_wait);
+
+static DEFINE_SPINLOCK(log_lock, LC_PRINTK);
+static char boot_ring[BOOT_RING_SIZE] __aligned(8);
+static char *ring = boot_ring;		/* [log_lock] and the next */
+static u32 ring_size = BOOT_RING_SIZE;
+static struct log_cursor head, tail;	/* oldest record; where the next one goes */
+static char fmt_buf[LINE_MAX_LEN + 8];
+static u32 store_cpu;			/* CPU + 1 that is inside vprintk, against recursion */
+static bool panicking;
+
+static struct console *consoles;
+static u32 console_busy;		/* [a] */
+static struct log_cursor console_cursor;	/* [console_busy] */
+static char con_text[LINE_MAX_LEN + 8], con_line[LINE_MAX_LEN + 64];	/* [console_busy] */
+static char console_names[4][32];
+static u32 nr_console_names;
+
+/* --- the ring; log_lock held -------------------------------------------------------------------------------------------------- */
+static u32 record_size(u32 len) { return ALIGN_UP((u32)sizeof(struct record) + len, 4u); }
+
+static u32 skip_wrap(u32 off)
+{
+	if (ring_size - off < sizeof(struct record) || ((struct record *)(ring + off))->len == WRAP)
+		return 0;
+	return off;
+}
+
+static void drop_oldest(void)
+{
+	struct record *r;
+
+	head.off = skip_wrap(head.off);
+	r = (struct record *)(ring + head.off);
+	head.off += record_size(r->len);
+	head.seq++;
+}
+
+/* make_room - drop records until [tail.off, tail.off + need) is free; wraps first if the end is too near. */
+static void make_room(u32 need)
+{
+	if (ring_size - tail.off < need) {
+		while (head.seq != tail.seq && head.off >= tail.off && skip_wrap(head.off))
+			drop_oldest();
+		if (ring_size - tail.off >= sizeof(struct record))
+			((struct record *)(ring + tail.off))->len = WRAP;
+		if (head.seq != tail.seq)
+			head.off = skip_wrap(head.off);
+		tail.off = 0;
+	}
+	while (head.seq != tail.seq && head.off >= tail.off && head.off < tail.off + need) {
+		drop_oldest();
+		if (head.seq != tail.seq)
+			head.off = skip_wrap(head.off);
+		if (head.off == 0 && tail.off)
+			break;
+	}
+	if (head.seq == tail.seq)
+		head.off = tail.off;
+}
+
+static void store_locked(u32 facility, u32 level, const char *text, u32 len)
+{
+	u64 ts = clock_mono_ns();
+	struct record *r;
+
+	make_room(record_size(len) + 4);
+	r = (struct record *)(ring + tail.off);
+	*r = (struct record){ (u32)ts, (u32)(ts >> 32), (u16)len, (u8)level, (u8)facility };
+	memcpy(r + 1, text, len);
+	tail.off += record_size(len);
+	tail.seq++;
+}
+
+/* read_locked - the record at cur; false if none */
+static bool read_locked(struct log_cursor *cur, struct log_record *rec, char *text, size_t size, u64 *lost)
+{
+	struct record *r;
+
+	*lost = 0;
+	if (cur->seq < head.seq) {
+		*lost = head.seq - cur->seq;
+		*cur = head;
+	}
+	if (cur->seq >= tail.seq)
+		return false;
+	cur->off = skip_wrap(cur->off);
+	r = (struct record *)(ring + cur->off);
+	rec->seq = cur->seq++;
+	rec->ts_ns = (u64)r->ts_hi << 32 | r->ts_lo;
+	rec->level = r->level;
+	rec->facility = r->facility;
+	rec->len = min_t(size_t, r->len, size);
+	memcpy(text, r + 1, rec->len);
+	cur->off += record_size(r->len);
+	return true;
+}
+
+static irqflags_t log_acquire(void)
+{
+	if (unlikely(panicking)) {
+		irqflags_t flags = arch_irq_save();
+
+		preempt_disable();
+		return flags;
+	}
+	return spin_lock_irqsave(&log_lock);
+}
+
+static void log_release(irqflags_t flags)
+{
+	if (unlikely(panicking)) {
+		arch_irq_restore(flags);
+		preempt_enable_no_resched();
+	} else {
+		spin_unlock_irqrestore(&log_lock, flags);
+	}
+}
+
+bool log_next(struct log_cursor *cur, struct log_record *rec, char *text, size_t size, u64 *lost)
+{
+	irqflags_t flags = log_acquire();
+	bool got = read_locked(cur, rec, text, size, lost);
+
+	log_release(flags);
+	return got;
+}
+
+void log_first(struct log_cursor *cur)
+{
+	irqflags_t flags = log_acquire();
+
+	*cur = head;
+	log_release(flags);
+}
+
+void log_end(struct log_cursor *cur)
+{
+	irqflags_t flags = log_acquire();
+
+	*cur = tail;
+	log_release(flags);
+}
+
+bool log_has(const struct log_cursor *cur) { return READ_ONCE(tail.seq) > cur->seq; }
+size_t log_size(void) { return ring_size; }
+
+size_t log_format(const struct log_record *rec, const char *text, char *buf, size_t size)
+{
+	u64 us = rec->ts_ns / 1000;
+
+	return (size_t)scnprintf(buf, size, "[%5lu.%06lu] %.*s\n", us / 1000000, us % 1000000, (int)rec->len, text);
+}
+
+/* log_grow - move the ring into a larger one, so that 4096 lines are kept. */
+static int log_grow(void)
+{
+	u64 ram = page_nr_total() << PAGE_SHIFT;
+	u32 size = ram < (24ul << 20) ? 256u << 10 : ram < (512ul << 20) ? 512u << 10 : 1u << 20;
+	char *new = kmalloc(size, GFP_KERNEL);
+	irqflags_t flags;
+
+	if (!new)
+		return -1;
+	flags = log_acquire();
+	if (head.off < tail.off || head.seq == tail.seq) {
+		memcpy(new, ring, ring_size);
+	} else {	/* wrapped: unfold, oldest first; cursors below head.seq restart there, console's is moved */
+		u32 first = ring_size - head.off, off = 0;
+		struct log_cursor c = head;
+
+		(void)first;
+		while (c.seq < tail.seq) {
+			struct record *r;
+
+			c.off = skip_wrap(c.off);
+			r = (struct record *)(ring + c.off);
+			if (c.seq == console_cursor.seq)
+				console_cursor.off = off;
+			memcpy(new + off, r, record_size(r->len));
+			off += record_size(r->len);
+			c.off += record_size(r->len);
+			c.seq++;
+		}
+		if (console_cursor.seq == tail.seq)
+			console_cursor.off = off;
+		head.off = 0;
+		tail.off = off;
+	}
+	ring = new;
+	ring_size = size;
+	log_release(flags);
+	return 0;
+}
+BOOT_INIT(core, log_grow);
+
+/* --- consoles ----------------------------------------------------------------------------------------------------------------- */
+static void console_emit(const struct log_record *rec)
+{
+	size_t n;
+
+	if ((int)rec->level >= console_loglevel)
+		return;
+	n = log_format(rec, con_text, con_line, sizeof(con_line));
+	for (struct console *c = consoles; c; c = c->next)
+		c->write(c, con_line, n);
+}
+
+static void console_flush(void)
+{
+	struct log_record rec;
+	u64 lost;
+
+	preempt_disable();
+	while (consoles && log_has(&console_cursor)) {
+		if (!panicking && !atomic_cas_acquire(&console_busy, 0u, 1u))
+			break;
+		while (log_next(&console_cursor, &rec, con_text, LINE_MAX_LEN, &lost))
+			console_emit(&rec);
+		atomic_store_release(&console_busy, 0u);
+		smp_mb();	/* let go before looking again; pairs with the store of a record before the try */
+	}
+	preempt_enable_no_resched();
+}
+
+void printk_wake_readers(void)
+{
+	if (atomic_xchg(&log_wake_pending, false))
+		wake_up_all(&log_wait);
+}
+
+static void log_kick(void)
+{
+	console_flush();
+	if (!list_empty(&log_wait.head)) {
+		atomic_store(&log_wake_pending, true);
+		if (!in_atomic() && !arch_irqs_disabled())
+			printk_wake_readers();
+	}
+}
+
+void console_register(struct console *con)
+{
+	preempt_disable();
+	while (!atomic_cas_acquire(&console_busy, 0u, 1u))
+		cpu_relax();
+	if (consoles && consoles->early && !con->early)
+		consoles = NULL;	/* what the early one showed is not shown again */
+	con->next = consoles;
+	consoles = con;
+	atomic_store_release(&console_busy, 0u);
+	preempt_enable();
+	console_flush();
+}
+
+bool console_wanted(const char *name)
+{
+	for (u32 i = 0; i < nr_console_names; i++)
+		if (!strcmp(console_names[i], name))
+			return true;
+	return nr_console_names == 0;
+}
+
+static void param_console(const char *value)
+{
+	size_t n = 0;
+
+	if (!value || nr_console_names == ARRAY_SIZE(console_names))
+		return;
+	while (value[n] && value[n] != ',' && n < sizeof(console_names[0]) - 1) {
+		console_names[nr_console_names][n] = value[n];
+		n++;
+	}
+	nr_console_names++;
+}
+BOOT_PARAM("console", param_console);
+
+static void param_quiet(const char *value) { (void)value; console_loglevel = 4; }
+BOOT_PARAM("quiet", param_quiet);
+static void param_debug(const char *value) { (void)value; console_loglevel = 10; }
+BOOT_PARAM("debug", param_debug);
+
+static void param_loglevel(const char *value)
+{
+	u64 n;
+
+	if (value && !kstrtou64(value, 0, &n) && n <= 15)
+		console_loglevel = (int)n;
+}
+BOOT_PARAM("loglevel", param_loglevel);
+
+void printk_panic_mode(void)
+{
+	panicking = true;
+	console_loglevel = 15;
+}
+
+/* --- writers ------------------------------------------------------------------------------------------------------------------ */
+static void store_lines(u32 facility, u32 level, const char *s, u32 len)
+{
+	while (len && s[len - 1] == '\n')
+		len--;
+	for (;;) {
+		const char *nl = memchr(s, '\n', len);
+		u32 n = nl ? (u32)(nl - s) : len;
+
+		store_locked(facility, level, s, n);
+		if (!nl)
+			break;
+		s += n + 1;
+		len -= n + 1;
+	}
+}
+
+void log_store(u32 facility, u32 level, const char *text, size_t len)
+{
+	irqflags_t flags = log_acquire();
+
+	store_lines(facility, level, text, (u32)min_t(size_t, len, LINE_MAX_LEN));
+	log_release(flags);
+	log_kick();
+}
+
+int vprintk(const char *fmt, va_list args)
+{
+	irqflags_t flags = arch_irq_save();
+	u32 level = 4, me = smp_cpu_id() + 1;
+	int n;
+
+	if (unlikely(READ_ONCE(store_cpu) == me && !panicking)) {	/* a report from inside ourselves */
+		arch_irq_restore(flags);
+		return 0;
+	}
+	(void)log_acquire();
+	WRITE_ONCE(store_cpu, me);
+	if (fmt[0] == '\001' && is_digit(fmt[1])) {
+		level = (u32)(fmt[1] - '0');
+		fmt += 2;
+	}
+	n = kvsnprintf(fmt_buf, LINE_MAX_LEN, fmt, args);
+	if (n >= (int)LINE_MAX_LEN)
+		n = LINE_MAX_LEN - 1;
+	store_lines(0, level, fmt_buf, (u32)n);
+	WRITE_ONCE(store_cpu, 0u);
+	log_release(flags);
+	log_kick();
+	return n;
+}
+
+int printk(const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vprintk(fmt, args);
+	va_end(args);
+	return n;
+}
+
+bool ratelimit_ok(struct ratelimit *rl)
+{
+	u64 now = clock_mono_ns(), begin = atomic_load(&rl->begin_ns);
+	u32 missed;
+
+	if (begin == 0 || now - begin >= rl->interval_ns) {
+		if (atomic_cas_acquire(&rl->begin_ns, begin, now)) {
+			missed = atomic_xchg(&rl->missed, 0u);
+			atomic_store(&rl->printed, 0u);
+			if (missed)
+				printk(LOG_WARN "log: %u lines suppressed\n", missed);
+		}
+	}
+	if (atomic_add_return(&rl->printed, 1u) <= rl->burst)
+		return true;
+	atomic_inc(&rl->missed);
+	return false;
+}

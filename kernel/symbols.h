@@ -1,0 +1,20 @@
+/* Kernel addresses as names, and stack walks. */
+#pragma once
+#include <kernel/lib/types.h>
+
+struct task;
+struct seq;
+extern const char _text[], _etext[];
+static inline bool is_kernel_text(u64 addr) { return addr >= (u64)_text && addr < (u64)_etext; }
+/* symbol_lookup - the function at addr: name, offset into it and its size.  False if addr is no kernel text.  Context: any. */
+bool symbol_lookup(u64 addr, const char **name, u64 *off, u64 *size);
+/* symbol_at - the i-th symbol in address order, for /proc/kallsyms; false past the end. */
+bool symbol_at(u32 i, u64 *addr, const char **name);
+/* symbol_format - "name+0x10/0x40" or the address in hex.  Context: any. */
+void symbol_format(char *buf, size_t len, u64 addr);
+/* backtrace_frame - log pc and the callers from frame pointer fp (backtrace_print in <kernel/panic.h>: of the caller).  Context: any. */
+void backtrace_frame(u64 pc, u64 fp);
+/* backtrace_task - of a task that does not run.  Context: any; racy. */
+void backtrace_task(struct task *t);
+/* stack_walk - return addresses from fp, at most max; how many.  Context: any. */
+u32 stack_walk(u64 fp, u64 *pcs, u32 max);
