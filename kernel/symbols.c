@@ -108,7 +108,7 @@ void backtrace_frame(u64 pc, u64 fp)
 
 void backtrace_print(void)
 {
-	backtrace_print(0, (u64)__builtin_frame_address(0));
+	backtrace_frame(0, (u64)__builtin_frame_address(0));
 }
 
 /* cpu_switch leaves the frame record (x29, x30) where the saved stack pointer points. */
