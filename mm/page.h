@@ -66,3 +66,10 @@ u64 page_nr_free(void), page_nr_total(void);
 void page_lock(struct page *p);
 bool page_trylock(struct page *p);
 void page_unlock(struct page *p);
+
+/* alloc_should_fail - failure injection: true if this allocation of current's must fail (debug builds) */
+#ifdef CONFIG_DEBUG
+bool alloc_should_fail(void);
+#else
+static inline bool alloc_should_fail(void) { return false; }
+#endif
