@@ -8,6 +8,7 @@
  * writers: positive is the number of open files that may write; negative the number of programs being run from it. */
 #include <fs/inode.h>
 #include <fs/dcache.h>
+#include <fs/locks.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -100,7 +101,7 @@ static void inode_free_rcu(struct rcu_head *head)
 		slab_free(inode_cache, i);
 }
 
-void file_locks_free(struct inode *i);
+
 
 void inode_put(struct inode *i)
 {

@@ -15,6 +15,10 @@ void signal_force(int sig, int code, u64 addr);
 /* signal_deliver - on the way to EL0 with TIF_SIGPENDING: acts, builds frames, sets up restarts. Context: irqs on. */
 void signal_deliver(struct trap_frame *tf);
 bool signal_ignored_or_blocked(int sig);		/* of current; tty background checks */
+/* sigmask_push - ppoll and kin: block what *user says while the call waits.  NULL user: nothing.  0, -EFAULT, -EINVAL (size).
+ * sigmask_pop - the wait is over: restore the old mask now, or, if interrupted, leave that to signal_deliver (restore_sigmask). */
+int sigmask_push(const struct sigset __user *user, size_t size);
+void sigmask_pop(bool interrupted);
 /* arch/arm64/sigframe.c */
 struct ksigaction { u64 handler, flags, restorer; struct sigset mask; };
 int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction *act, const siginfo_t *info, struct sigset oldmask);	/* 0 or -EFAULT */

@@ -1,0 +1,57 @@
+/* ioctl: the few requests that are everybody's, then the driver's. */
+#include <fs/file.h>
+#include <fs/inode.h>
+#include <kernel/errno.h>
+#include <asm/ioctls.h>
+#include <asm/fcntl.h>
+#include <linux/fs.h>
+#include <arch/uaccess.h>
+#include <syscall_protos.h>
+
+static long set_nonblock(struct file *f, u64 arg, u32 flag)
+{
+	int on;
+
+	if (get_user(on, (int __user *)user_ptr(arg)))
+		return -EFAULT;
+	spin_lock(&f->lock);
+	f->flags = on ? f->flags | flag : f->flags & ~flag;
+	spin_unlock(&f->lock);
+	return 0;
+}
+
+static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
+{
+	switch (cmd) {
+	case FIOCLEX:
+	case FIONCLEX:
+		return fd_set_cloexec((u32)fd, cmd == FIOCLEX);
+	case FIONBIO:
+		return set_nonblock(f, arg, O_NONBLOCK);
+	case FIOASYNC:
+		return set_nonblock(f, arg, FASYNC);
+	case FIGETBSZ:
+		return put_user((int)f->inode->sb->block_size, (int __user *)user_ptr(arg));
+	case FIONREAD:
+		if (inode_is_reg(f->inode)) {
+			u64 left = i_size_read(f->inode) - f->pos;
+
+			return put_user((int)(left > 0x7fffffff ? 0x7fffffff : left), (int __user *)user_ptr(arg));
+		}
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+}
+
+long sys_ioctl(int fd, unsigned cmd, unsigned long arg)
+{
+	u32 ref;
+	struct file *f = fdref_get(fd, &ref);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	ret = file_ioctl(f, fd, cmd, arg);
+	fdref_put(f, ref);
+	return ret;
+}
