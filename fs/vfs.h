@@ -208,7 +208,7 @@ struct fs_type {
 	int (*mount)(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out);
 };
 enum { FS_REQUIRES_DEV = 1 };
-#define FILESYSTEM(ident, ...) static const struct fs_type __fs_##ident __used __section(".filesystems") = { .name = #ident, __VA_ARGS__ }
+#define FILESYSTEM(ident, ...) static const struct fs_type __fs_##ident __used __aligned(8) __section(".filesystems") = { .name = #ident, __VA_ARGS__ }
 extern const struct fs_type __filesystems_start[], __filesystems_end[];
 
 /* struct iov_iter - where bytes come from or go to: user or kernel segments. */
@@ -286,12 +286,12 @@ int initramfs_unpack(const void *data, size_t size);	/* fs/initramfs.c; gzip or 
 
 /* Character devices: one line a device.  fops->open gets the inode; devtmpfs shows the node. */
 struct chardev { const char *name; dev_t_k dev; u32 count; u32 mode; const struct file_ops *fops; };
-#define CHARDEV(ident, ...) static const struct chardev __chardev_##ident __used __section(".chardevs") = { __VA_ARGS__ }
+#define CHARDEV(ident, ...) static const struct chardev __chardev_##ident __used __aligned(8) __section(".chardevs") = { __VA_ARGS__ }
 extern const struct chardev __chardevs_start[], __chardevs_end[];
 int chardev_register(const struct chardev *cd);		/* at run time (ttys, pts); adds a devtmpfs node */
 
 /* /proc files: one show function and one line, in the file that owns the data. */
 struct seq;				/* fs/seq.h: seq_printf(seq, ...), seq_puts, seq_write */
 struct proc_entry { const char *path; u32 mode; int (*show)(struct seq *s, void *arg); int (*write)(const char *buf, size_t len, void *arg); void *arg; };
-#define PROC_FILE(ident, ...) static const struct proc_entry __proc_##ident __used __section(".proc_files") = { __VA_ARGS__ }
+#define PROC_FILE(ident, ...) static const struct proc_entry __proc_##ident __used __aligned(8) __section(".proc_files") = { __VA_ARGS__ }
 extern const struct proc_entry __proc_files_start[], __proc_files_end[];

@@ -60,8 +60,12 @@ static void init_thread(void *arg)
 	drivers_probe(DRIVER_DEVICE);
 	initcalls_run(__initcall_device_start, __initcall_device_end);
 	boot_stage("devices");
-	if (boot_chosen.initrd_end)
-		initramfs_unpack(phys_to_virt(boot_chosen.initrd_start), boot_chosen.initrd_end - boot_chosen.initrd_start);
+	if (boot_chosen.initrd_end) {
+		u64 size = boot_chosen.initrd_end - boot_chosen.initrd_start;
+
+		initramfs_unpack(phys_to_virt(boot_chosen.initrd_start), size);
+		mm_free_initmem(boot_chosen.initrd_start, size);
+	}
 	boot_stage("initramfs");
 	initcalls_run(__initcall_late_start, __initcall_late_end);
 	boot_stage("late");

@@ -14,3 +14,7 @@ bench: build/Image
 
 lean-linux:
 	THIRD=$(abspath $(THIRD)) scripts/build-lean-linux
+
+.PHONY: test-unit-fs
+test-unit-fs: $(GEN)
+	tests/unit/fs/run
