@@ -74,6 +74,7 @@ struct mm {
 
 struct mm *mm_create(void);		/* NULL if no memory */
 static inline void mm_get(struct mm *mm) { refcount_inc(&mm->users); }
+void mm_ref_put(struct mm *mm);	/* drops one of mm->refs */
 void mm_put(struct mm *mm);		/* last: unmaps all; may sleep */
 /* mm_fork - a copy-on-write copy of current's. *out; 0 or -ENOMEM, -EAGAIN. */
 int __must_check mm_fork(struct mm **out);

@@ -1,0 +1,322 @@
+/* Page faults.
+ *
+ * mm_fault runs with mmap_lock held for reading; faults of different pages, and of the same page on two CPUs, go in parallel: the
+ * page-table lock decides who installs first, the other drops his page and retries the access.
+ *
+ *   nothing there, anonymous    a zeroed page, writable at once if the VMA is
+ *   nothing there, file         the page from the cache: read-only for private mappings; a private write copies it at once
+ *   there, read-only, a write   anonymous and ours alone: made writable.  Otherwise copied (COW); shared file pages are marked dirty
+ *
+ * References: a mapped page holds one reference and one mapcount per mapping.  An anonymous page whose only reference is its one
+ * mapping may be reused in place.  The zero page is not used: a read of fresh memory is almost always followed by a write. */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/resource.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <kernel/sched/sched.h>
+#include <mm/filemap.h>
+#include <mm/mm_internal.h>
+#include <mm/oom.h>
+#include <mm/slab.h>
+
+#define FAULT_SIGBUS	(-EFAULT)
+
+static void rss_add(struct mm *mm, const struct page *p, s64 n)
+{
+	atomic_add(p->flags & PG_ANON ? &mm->rss_anon : p->flags & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
+}
+
+void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
+{
+	struct vma *vma = arg;
+	struct page *p;
+
+	(void)addr;
+	if (!info->present || info->special || (vma->flags & VM_SPECIAL))
+		return;
+	for (u32 i = 0; i < nr; i++) {
+		p = pfn_to_page(info->pfn + i);
+		rss_add(vma->mm, p, -1);
+		atomic_dec(&p->mapcount);
+		page_put(p);
+	}
+}
+
+/* Install p (whose reference we own) and count it. -EEXIST: somebody was first; p is dropped, which is success. */
+static int install(struct vma *vma, vaddr_t addr, struct page *p, u32 prot)
+{
+	int err;
+
+	atomic_inc(&p->mapcount);
+	err = pt_map(vma->mm, addr, page_to_pfn(p), prot);
+	if (likely(!err)) {
+		rss_add(vma->mm, p, 1);
+		return 0;
+	}
+	atomic_dec(&p->mapcount);
+	page_put(p);
+	return err == -EEXIST ? 0 : err;
+}
+
+static struct page *anon_page(gfp_t gfp)
+{
+	struct page *p = page_alloc(0, GFP_USER | gfp);
+
+	if (likely(p))
+		p->flags = PG_ANON;
+	return p;
+}
+
+static int fault_anon(struct vma *vma, vaddr_t addr)
+{
+	struct page *p = anon_page(GFP_ZERO);
+
+	return p ? install(vma, addr, p, vma->prot) : -ENOMEM;
+}
+
+/* Give the program its own copy of from at addr; from is mapped there now (mapped) or not at all. */
+static int copy_in(struct vma *vma, vaddr_t addr, struct page *from, bool mapped)
+{
+	struct page *p = anon_page(0);
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	copy_page(page_address(p), page_address(from));
+	if (vma->flags & VM_EXEC)
+		cache_sync_code(page_address(p), PAGE_SIZE);
+	if (!mapped)
+		return install(vma, addr, p, vma->prot);
+	atomic_inc(&p->mapcount);
+	err = pt_replace(vma->mm, addr, page_to_pfn(from), page_to_pfn(p), vma->prot);
+	if (err) {	/* it changed meanwhile: the access will tell */
+		atomic_dec(&p->mapcount);
+		page_put(p);
+		return 0;
+	}
+	rss_add(vma->mm, p, 1);
+	rss_add(vma->mm, from, -1);
+	atomic_dec(&from->mapcount);
+	page_put(from);
+	return 0;
+}
+
+static int mkwrite(struct vma *vma, struct fault *f)
+{
+	if (vma->ops->page_mkwrite)
+		return vma->ops->page_mkwrite(f);
+	atomic_fetch_or(&f->page->flags, PG_DIRTY);
+	return 0;
+}
+
+static int fault_file(struct vma *vma, vaddr_t addr, bool write)
+{
+	struct fault f = { .vma = vma, .addr = addr, .write = write, .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
+	u32 prot = vma->prot;
+	int err = vma->ops->fault(&f);
+
+	if (err || !f.page)
+		return err;
+	if (write && !(vma->flags & VM_SHARED)) {
+		err = copy_in(vma, addr, f.page, false);
+		page_put(f.page);
+		return err;
+	}
+	if (write)
+		err = mkwrite(vma, &f);
+	else
+		prot &= ~(u32)PROT_K_W;
+	if (err) {
+		page_put(f.page);
+		return err;
+	}
+	if (vma->flags & VM_EXEC)
+		cache_sync_code(page_address(f.page), PAGE_SIZE);
+	return install(vma, addr, f.page, prot);
+}
+
+/* A write to a page that is there but read-only. */
+static int fault_wp(struct vma *vma, vaddr_t addr, const struct pte_info *info)
+{
+	struct page *p = pfn_to_page(info->pfn);
+	int err;
+
+	if (vma->flags & VM_SHARED) {
+		struct fault f = { .vma = vma, .addr = addr, .write = true, .page = p,
+				   .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
+
+		err = mkwrite(vma, &f);
+		if (!err)
+			pt_set_prot_one(vma->mm, addr, info->pfn, vma->prot);
+		return err;
+	}
+	if ((p->flags & PG_ANON) && atomic_load_acquire(&p->refs) == 1) {
+		pt_set_prot_one(vma->mm, addr, info->pfn, vma->prot);
+		return 0;
+	}
+	if (unlikely(!refcount_inc_not_zero((struct refcount *)&p->refs)))
+		return 0;
+	err = copy_in(vma, addr, p, true);
+	page_put(p);
+	return err;
+}
+
+static int handle(struct vma *vma, vaddr_t addr, bool write)
+{
+	struct pte_info info;
+
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	if (pt_lookup(vma->mm, addr, &info) && info.present) {
+		if (write && !info.writable)
+			return fault_wp(vma, addr, &info);
+		pt_flush_range(vma->mm, addr, addr + PAGE_SIZE);	/* spurious, or from a right that was widened */
+		return 0;
+	}
+	if (vma->ops)
+		return vma->ops->fault ? fault_file(vma, addr, write) : FAULT_SIGBUS;
+	return fault_anon(vma, addr);
+}
+
+static bool may_grow(struct mm *mm, struct vma *vma, vaddr_t addr)
+{
+	struct vma *prev = vma_prev(vma);
+	vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+
+	if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > rlimit(RLIMIT_STACK))
+		return false;
+	if (prev && !(prev->flags & VM_GROWSDOWN) && start < prev->end + (STACK_GUARD_PAGES << PAGE_SHIFT))
+		return false;
+	if (prev && start < prev->end)
+		return false;
+	return mm->total_vm + ((vma->start - start) >> PAGE_SHIFT) <= rlimit(RLIMIT_AS) >> PAGE_SHIFT && start >= 65536;
+}
+
+/* Growing changes the tree, so it takes the lock for writing; the caller retries. */
+static bool grow_stack(struct mm *mm, vaddr_t addr)
+{
+	struct vma *vma;
+	bool ok = false;
+
+	rwsem_write_lock(&mm->mmap_lock);
+	vma = vma_find(mm, addr);
+	if (vma && vma->start <= addr) {
+		ok = true;
+	} else if (vma && may_grow(mm, vma, addr)) {
+		vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+
+		mm_account(mm, vma->flags, (s64)((vma->start - start) >> PAGE_SHIFT));
+		vma_resize(mm, vma, start, vma->end);
+		ok = true;
+	}
+	rwsem_write_unlock(&mm->mmap_lock);
+	return ok;
+}
+
+static int access_ok(const struct vma *vma, u32 flags)
+{
+	if (flags & FAULT_EXEC)
+		return vma->flags & VM_EXEC;
+	if (flags & FAULT_WRITE)
+		return vma->flags & VM_WRITE;
+	return vma->flags & (VM_READ | VM_WRITE | VM_EXEC);
+}
+
+int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
+{
+	struct vma *vma;
+	int err;
+
+	*code = SEGV_MAPERR;
+	if (!mm)
+		return SIGSEGV;
+	current->min_flt++;
+	for (;;) {
+		rwsem_read_lock(&mm->mmap_lock);
+		vma = vma_find(mm, addr);
+		if (likely(vma && vma->start <= addr))
+			break;
+		rwsem_read_unlock(&mm->mmap_lock);
+		if (!vma || !grow_stack(mm, addr))
+			return SIGSEGV;
+	}
+	if (!access_ok(vma, flags)) {
+		*code = SEGV_ACCERR;
+		rwsem_read_unlock(&mm->mmap_lock);
+		return SIGSEGV;
+	}
+	err = handle(vma, addr, flags & FAULT_WRITE);
+	rwsem_read_unlock(&mm->mmap_lock);
+	if (likely(!err))
+		return 0;
+	if (err == -ENOMEM) {
+		oom_kill();
+		return fatal_signal_pending(current) ? -EINTR : 0;	/* else try again: memory was freed */
+	}
+	*code = BUS_ADRERR;
+	return SIGBUS;
+}
+
+/* mmap_lock held for reading.  The page at addr, faulted in as an access would, referenced. */
+static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struct page **out)
+{
+	struct vma *vma = vma_find(mm, addr);
+	struct pte_info info;
+	int err;
+
+	if (!vma || vma->start > addr)
+		return -EFAULT;
+	if (!access_ok(vma, write ? FAULT_WRITE : 0) &&
+	    !(force && (write ? (vma->flags & VM_MAYWRITE) && !(vma->flags & VM_SHARED) : vma->flags & VM_MAYREAD)))
+		return -EFAULT;
+	for (int tries = 0; tries < 8; tries++) {
+		if (pt_lookup(mm, addr, &info) && info.present &&
+		    (!write || info.writable || (force && pfn_to_page(info.pfn)->refs == 1))) {
+			struct page *p = pfn_to_page(info.pfn);
+
+			if (refcount_inc_not_zero((struct refcount *)&p->refs)) {
+				*out = p;
+				return 0;
+			}
+		}
+		err = handle(vma, addr, write);
+		if (err)
+			return err == -ENOMEM ? err : -EFAULT;
+	}
+	return -EFAULT;
+}
+
+int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out)
+{
+	int err;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	err = pin_locked(mm, addr, write, false, out);
+	rwsem_read_unlock(&mm->mmap_lock);
+	return err;
+}
+
+ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
+{
+	size_t done = 0;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	while (done < len) {
+		size_t off = (addr + done) & (PAGE_SIZE - 1), n = min(len - done, PAGE_SIZE - off);
+		struct page *p;
+
+		if (addr + done >= 0x0001000000000000ul || pin_locked(mm, addr + done, write, force, &p))
+			break;
+		if (write)
+			memcpy((char *)page_address(p) + off, (char *)buf + done, n);
+		else
+			memcpy((char *)buf + done, (char *)page_address(p) + off, n);
+		page_put(p);
+		done += n;
+	}
+	rwsem_read_unlock(&mm->mmap_lock);
+	return done || !len ? (ssize_t)done : -EFAULT;
+}

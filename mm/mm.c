@@ -1,0 +1,199 @@
+/* Address spaces: creation, fork, end.
+ *
+ * users counts tasks; the last one unmaps everything.  refs counts those who look at the structure without being in it (/proc, lazy
+ * CPUs); users holds one of them.  Fork copies VMAs and page tables under the parent's mmap_lock: private writable pages become
+ * read-only in both, so that the first write copies; then one flush. */
+#include <asm/resource.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <mm/filemap.h>
+#include <mm/mm_internal.h>
+#include <mm/slab.h>
+
+static struct slab_cache *mm_cache;
+
+struct mm *mm_create(void)
+{
+	struct mm *mm;
+
+	if (!mm_cache)
+		mm_cache = slab_cache_create("mm", sizeof(struct mm), 0, NULL);
+	mm = mm_cache ? slab_alloc(mm_cache, GFP_KERNEL | GFP_ZERO) : NULL;
+	if (!mm)
+		return NULL;
+	if (arch_mm_init(mm)) {
+		slab_free(mm_cache, mm);
+		return NULL;
+	}
+	rwsem_init(&mm->mmap_lock, LC_MMAP);
+	refcount_set(&mm->users, 1);
+	refcount_set(&mm->refs, 1);
+	return mm;
+}
+
+void mm_account(struct mm *mm, u32 vm_flags, s64 pages)
+{
+	mm->total_vm += pages;
+	if (vm_flags & VM_LOCKED)
+		mm->locked_vm += pages;
+	if (vm_flags & VM_GROWSDOWN)
+		mm->stack_vm += pages;
+	else if (vm_flags & VM_EXEC)
+		mm->exec_vm += pages;
+	else if ((vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+		mm->data_vm += pages;
+}
+
+static void mm_free(struct mm *mm)
+{
+	if (mm->arch.pgd)
+		arch_mm_fini(mm);
+	slab_free(mm_cache, mm);
+}
+
+void mm_ref_put(struct mm *mm)
+{
+	if (refcount_dec_and_test(&mm->refs))
+		mm_free(mm);
+}
+
+static void unmap_all(struct mm *mm)
+{
+	struct rb_node *n;
+
+	for (n = rb_first(&mm->vmas); n; n = rb_next(n)) {
+		struct vma *vma = rb_entry(n, struct vma, node);
+
+		pt_unmap_range(mm, vma->start, vma->end, mm_page_gone, vma);
+	}
+	while ((n = rb_first(&mm->vmas)) != NULL) {
+		struct vma *vma = rb_entry(n, struct vma, node);
+
+		rb_erase(n, &mm->vmas);
+		vma_free(vma);
+	}
+	mm->nr_vmas = 0;
+	mm->vma_cache = NULL;
+}
+
+void mm_put(struct mm *mm)
+{
+	if (!refcount_dec_and_test(&mm->users))
+		return;
+	rwsem_write_lock(&mm->mmap_lock);
+	unmap_all(mm);
+	rwsem_write_unlock(&mm->mmap_lock);
+	if (mm->exe)
+		file_put(mm->exe);
+	mm->exe = NULL;
+	mm_ref_put(mm);
+}
+
+void mm_install(struct mm *mm)
+{
+	struct mm *old = current->mm;
+	irqflags_t flags;
+
+	preempt_disable();
+	flags = arch_irq_save();
+	current->mm = mm;
+	arch_mm_switch(mm);
+	arch_irq_restore(flags);
+	preempt_enable();
+	if (old)
+		mm_put(old);
+}
+
+static void page_dup(void *arg, const struct pte_info *info, u32 nr)
+{
+	struct vma *vma = arg;
+	struct page *p = pfn_to_page(info->pfn);
+
+	(void)nr;
+	if (vma->flags & VM_SPECIAL)
+		return;
+	page_get(p);
+	atomic_inc(&p->mapcount);
+	atomic_add(p->flags & PG_ANON ? &vma->mm->rss_anon : p->flags & PG_SWAPBACKED ? &vma->mm->rss_shmem : &vma->mm->rss_file, 1);
+}
+
+/* File pages that were only read can be found again in the cache; whatever may have been copied cannot. */
+static bool must_copy(const struct vma *vma)
+{
+	if (vma->flags & VM_SPECIAL)
+		return true;
+	if (!vma->file)
+		return true;
+	return !(vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE) && (vma->flags & VM_WRITE || vma->private);
+}
+
+static int fork_vma(struct mm *mm, struct mm *old, struct vma *from)
+{
+	struct vma *vma = vma_alloc(mm);
+	int err = 0;
+
+	if (!vma)
+		return -ENOMEM;
+	vma->start = from->start;
+	vma->end = from->end;
+	vma->flags = from->flags & ~(u32)VM_LOCKED;
+	vma->prot = from->prot;
+	vma->ops = from->ops;
+	vma->file = from->file;
+	vma->pgoff = from->pgoff;
+	vma->private = from->private;
+	if (vma->file)
+		file_get(vma->file);
+	if (vma->ops && vma->ops->open)
+		vma->ops->open(vma);
+	vma_insert(mm, vma);
+	mm_account(mm, vma->flags, (s64)((vma->end - vma->start) >> PAGE_SHIFT));
+	if (!(from->flags & VM_WIPEONFORK) && must_copy(from))
+		err = pt_copy_range(mm, old, from->start, from->end, !(from->flags & (VM_SHARED | VM_SPECIAL)), page_dup, vma);
+	return err;
+}
+
+int mm_fork(struct mm **out)
+{
+	struct mm *old = current->mm, *mm = mm_create();
+	int err = 0;
+
+	if (!mm)
+		return -ENOMEM;
+	rwsem_write_lock(&old->mmap_lock);
+	mm->start_code = old->start_code;
+	mm->end_code = old->end_code;
+	mm->start_data = old->start_data;
+	mm->end_data = old->end_data;
+	mm->start_brk = old->start_brk;
+	mm->brk = old->brk;
+	mm->start_stack = old->start_stack;
+	mm->arg_start = old->arg_start;
+	mm->arg_end = old->arg_end;
+	mm->env_start = old->env_start;
+	mm->env_end = old->env_end;
+	mm->mmap_base = old->mmap_base;
+	mm->vdso = old->vdso;
+	mm->wx_allowed = old->wx_allowed;
+	memcpy(mm->auxv, old->auxv, sizeof(mm->auxv));
+	mm->exe = old->exe;
+	if (mm->exe)
+		file_get(mm->exe);
+	for (struct rb_node *n = rb_first(&old->vmas); n && !err; n = rb_next(n)) {
+		struct vma *vma = rb_entry(n, struct vma, node);
+
+		if (!(vma->flags & VM_DONTCOPY))
+			err = fork_vma(mm, old, vma);
+	}
+	pt_flush_mm(old);
+	rwsem_write_unlock(&old->mmap_lock);
+	if (err) {
+		mm_put(mm);
+		return err;
+	}
+	*out = mm;
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* Between the files of mm/ only: VMAs and address spaces. */
+#pragma once
+#include <mm/vma.h>
+
+struct vma *vma_alloc(struct mm *mm);		/* zeroed; NULL */
+void vma_free(struct vma *vma);			/* drops its file, unlinks it from the file's list */
+void vma_insert(struct mm *mm, struct vma *vma);	/* tree and file list; mmap_lock for writing */
+void vma_erase(struct mm *mm, struct vma *vma);	/* out of the tree */
+void vma_resize(struct mm *mm, struct vma *vma, vaddr_t start, vaddr_t end);
+struct vma *vma_next(const struct vma *vma);
+struct vma *vma_prev(const struct vma *vma);
+/* vma_split - cut at addr; the new upper half is returned in *upper.  0 or -ENOMEM */
+int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper);
+/* vma_try_merge - with its neighbours where all attributes agree; returns the survivor */
+struct vma *vma_try_merge(struct mm *mm, struct vma *vma);
+/* vma_find_gap - highest free range of len below limit, not below low.  0: none */
+vaddr_t vma_find_gap(struct mm *mm, size_t len, vaddr_t low, vaddr_t limit);
+bool vma_range_free(struct mm *mm, vaddr_t start, vaddr_t end);
+static inline u32 vma_prot(u32 flags)
+{
+	return (flags & VM_READ ? PROT_K_R : 0) | (flags & VM_WRITE ? PROT_K_R | PROT_K_W : 0) | (flags & VM_EXEC ? PROT_K_R | PROT_K_X : 0);
+}
+void mm_account(struct mm *mm, u32 vm_flags, s64 pages);
+void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr);	/* arg: the vma */
+#define STACK_GUARD_PAGES 256ul
+extern u32 vm_wx;		/* vm.wx: 1 allows writable and executable at once */

@@ -1,0 +1,681 @@
+/* mmap and its kin: mapping, unmapping, changing protection, moving, advising.
+ *
+ * The mm_* functions want mmap_lock held for writing; the sys_* ones take it.  W^X: a mapping may not be writable and executable at
+ * once (EACCES) unless mm->wx_allowed or the knob vm.wx says so; changing from one to the other is allowed. */
+#include <linux/mman.h>
+#include <asm/mman.h>
+#include <asm/resource.h>
+#include <linux/capability.h>
+#include <arch/uaccess.h>
+#include <fs/file.h>
+#include <fs/seq.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <mm/filemap.h>
+#include <mm/mm_internal.h>
+#include <mm/shmem.h>
+#include <mm/slab.h>
+#include <syscall_protos.h>
+
+#define MIN_ADDR	65536ul
+#define MAX_MAP_COUNT	65530u
+
+u32 vm_wx;
+
+static bool wx_refused(const struct mm *mm, u32 flags)
+{
+	return (flags & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC) && !mm->wx_allowed && !vm_wx;
+}
+
+static u32 prot_to_vm(int prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+/* Cut VMAs so that none straddles start or end. */
+static int cut(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *v = vma_find(mm, start);
+	int err = 0;
+
+	if (v && v->start < start)
+		err = vma_split(mm, v, start, NULL);
+	if (err)
+		return err;
+	v = vma_find(mm, end - 1);
+	if (v && v->start < end && v->end > end)
+		err = vma_split(mm, v, end, NULL);
+	return err;
+}
+
+int mm_unmap(struct mm *mm, vaddr_t addr, size_t len)
+{
+	vaddr_t end = addr + len;
+	struct vma *v;
+	int err;
+
+	if (!vma_find(mm, addr) || vma_find(mm, addr)->start >= end)
+		return 0;
+	err = cut(mm, addr, end);
+	if (err)
+		return err;
+	while ((v = vma_find(mm, addr)) != NULL && v->start < end) {
+		pt_unmap_range(mm, v->start, v->end, mm_page_gone, v);
+		mm_account(mm, v->flags, -(s64)((v->end - v->start) >> PAGE_SHIFT));
+		vma_erase(mm, v);
+		vma_free(v);
+	}
+	return 0;
+}
+
+static vaddr_t choose(struct mm *mm, vaddr_t hint, size_t len)
+{
+	vaddr_t at;
+
+	if (hint && hint >= MIN_ADDR && hint + len <= USER_END && vma_range_free(mm, hint, hint + len))
+		return hint;
+	at = vma_find_gap(mm, len, MIN_ADDR, mm->mmap_base);
+	return at ? at : vma_find_gap(mm, len, MIN_ADDR, USER_END);
+}
+
+static int check_limits(struct mm *mm, size_t len, u32 flags)
+{
+	u64 pages = len >> PAGE_SHIFT;
+
+	if (mm->nr_vmas >= MAX_MAP_COUNT || mm->total_vm + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+		return -ENOMEM;
+	if ((flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE && mm->data_vm + pages > rlimit(RLIMIT_DATA) >> PAGE_SHIFT)
+		return -ENOMEM;
+	if ((flags & VM_LOCKED) && !capable(CAP_IPC_LOCK) && mm->locked_vm + pages > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+		return -EAGAIN;
+	/* what could never be backed is refused; a reservation without rights costs nothing */
+	if ((flags & (VM_WRITE | VM_NORESERVE)) == VM_WRITE && !(flags & VM_SHARED) && pages > page_nr_total() * 4)
+		return -ENOMEM;
+	return 0;
+}
+
+static int attach(struct vma *vma, struct file *file)
+{
+	int err = 0;
+
+	if (!file)
+		return 0;
+	vma->file = file;
+	file_get(file);
+	if (!file->ops->mmap)
+		err = -ENODEV;
+	else
+		err = file->ops->mmap(file, vma);
+	return err;
+}
+
+s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff)
+{
+	struct vma *vma;
+	s64 err;
+
+	if (wx_refused(mm, vm_flags))
+		return -EACCES;
+	if (map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (!IS_ALIGNED(addr, PAGE_SIZE))
+			return -EINVAL;
+		if (addr < MIN_ADDR && !capable(CAP_SYS_RAWIO))
+			return -EPERM;
+		if (len > USER_END || addr > USER_END - len)
+			return -ENOMEM;
+		if ((map_flags & MAP_FIXED_NOREPLACE) && !vma_range_free(mm, addr, addr + len))
+			return -EEXIST;
+	} else {
+		addr = choose(mm, PAGE_ALIGN(addr), len);
+		if (!addr)
+			return -ENOMEM;
+	}
+	err = check_limits(mm, len, vm_flags);
+	if (!err && (map_flags & MAP_FIXED))
+		err = mm_unmap(mm, addr, len);
+	if (err)
+		return err;
+	vma = vma_alloc(mm);
+	if (!vma)
+		return -ENOMEM;
+	vma->start = addr;
+	vma->end = addr + len;
+	vma->flags = vm_flags;
+	vma->prot = vma_prot(vm_flags);
+	vma->pgoff = pgoff;
+	err = attach(vma, file);
+	if (err) {
+		vma_free(vma);
+		return err;
+	}
+	vma_insert(mm, vma);
+	mm_account(mm, vm_flags, (s64)(len >> PAGE_SHIFT));
+	vma_try_merge(mm, vma);
+	return (s64)addr;
+}
+
+int mm_map_stack(struct mm *mm, vaddr_t top, size_t size, bool executable)
+{
+	u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_GROWSDOWN | VM_STACK | (executable ? VM_EXEC : 0);
+	s64 at;
+
+	if (executable)
+		mm->wx_allowed = true;
+	at = mm_map(mm, NULL, top - size, size, flags, MAP_FIXED, 0);
+	return at < 0 ? (int)at : 0;
+}
+
+static const char *special_name(struct vma *vma)
+{
+	return vma->private;
+}
+static const struct vm_ops special_ops = { .name = special_name };
+
+int mm_map_special(struct mm *mm, vaddr_t addr, size_t len, u32 vm_flags, struct page **pages, const char *name)
+{
+	s64 at = mm_map(mm, NULL, addr, len, vm_flags | VM_SPECIAL | VM_DONTEXPAND, MAP_FIXED, 0);
+	struct vma *vma;
+
+	if (at < 0)
+		return (int)at;
+	vma = vma_find(mm, addr);
+	vma->ops = &special_ops;
+	vma->private = (void *)name;
+	for (size_t i = 0; i < len >> PAGE_SHIFT; i++) {
+		int err = pt_map(mm, addr + i * PAGE_SIZE, page_to_pfn(pages[i]), vma->prot);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int mm_set_brk(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	mm->start_brk = start;
+	mm->brk = end;
+	return 0;
+}
+
+static int populate(struct mm *mm, vaddr_t start, size_t len)
+{
+	for (vaddr_t va = start; va < start + len; va += PAGE_SIZE) {
+		struct vma *vma;
+		struct page *p;
+		bool write;
+
+		rwsem_read_lock(&mm->mmap_lock);
+		vma = vma_find(mm, va);
+		write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+		rwsem_read_unlock(&mm->mmap_lock);
+		if (!vma || mm_pin_page(mm, va, write, &p))
+			return -ENOMEM;
+		page_put(p);
+		if (signal_pending() && fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+long sys_brk(unsigned long brk)
+{
+	struct mm *mm = current->mm;
+	vaddr_t old, new;
+	long ret;
+
+	rwsem_write_lock(&mm->mmap_lock);
+	ret = (long)mm->brk;
+	if (brk < mm->start_brk || brk > USER_END || brk - mm->start_brk > rlimit(RLIMIT_DATA))
+		goto out;
+	old = PAGE_ALIGN(mm->brk);
+	new = PAGE_ALIGN(brk);
+	if (new < old) {
+		if (mm_unmap(mm, new, old - new))
+			goto out;
+	} else if (new > old) {
+		u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | mm->def_flags;
+
+		if (!vma_range_free(mm, old, new + PAGE_SIZE) || mm_map(mm, NULL, old, new - old, flags, MAP_FIXED, 0) < 0)
+			goto out;
+	}
+	mm->brk = brk;
+	ret = (long)brk;
+out:
+	rwsem_write_unlock(&mm->mmap_lock);
+	return ret;
+}
+
+/* What the file's mode lets a mapping be. */
+static int file_flags(struct file *file, int prot, u32 map_type, u32 *vm_flags)
+{
+	if (file->mode & FMODE_PATH)
+		return -EBADF;
+	if (!(file->mode & FMODE_READ))
+		return -EACCES;
+	if (map_type != MAP_PRIVATE) {
+		if ((prot & PROT_WRITE) && !(file->mode & FMODE_WRITE))
+			return -EACCES;
+		if (!(file->mode & FMODE_WRITE))
+			*vm_flags &= ~(u32)VM_MAYWRITE;
+	}
+	return 0;
+}
+
+long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 offset)
+{
+	struct mm *mm = current->mm;
+	u32 vm_flags = prot_to_vm(prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC, type = flags & MAP_TYPE;
+	struct file *file = NULL;
+	s64 ret;
+
+	if (!len || (offset & (s64)(PAGE_SIZE - 1)) || (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)))
+		return -EINVAL;
+	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (len > USER_END || !(len = PAGE_ALIGN(len)))
+		return -ENOMEM;
+	if ((u64)offset + len < (u64)offset)
+		return -EOVERFLOW;
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = fd_get_any(fd);
+		if (!file)
+			return -EBADF;
+		ret = file_flags(file, prot, type, &vm_flags);
+		if (ret)
+			goto out;
+	} else if (type != MAP_PRIVATE) {
+		ret = shmem_file_create("dev/zero", len, &file);
+		if (ret)
+			return ret;
+		offset = 0;
+	}
+	vm_flags |= (type != MAP_PRIVATE ? VM_SHARED : 0) | (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
+		    (flags & MAP_NORESERVE ? VM_NORESERVE : 0) | (flags & MAP_LOCKED ? VM_LOCKED : 0) | mm->def_flags;
+	rwsem_write_lock(&mm->mmap_lock);
+	ret = mm_map(mm, file, addr, len, vm_flags, flags & (MAP_FIXED | MAP_FIXED_NOREPLACE), (u64)offset >> PAGE_SHIFT);
+	rwsem_write_unlock(&mm->mmap_lock);
+	if (ret > 0 && ((flags & MAP_POPULATE) || (vm_flags & VM_LOCKED)) && prot != PROT_NONE)
+		populate(mm, (vaddr_t)ret, len);
+out:
+	if (file)
+		file_put(file);
+	return ret;
+}
+
+static int range_check(unsigned long addr, size_t *len)
+{
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	*len = PAGE_ALIGN(*len);
+	return addr + *len < addr || addr + *len > USER_END + PAGE_SIZE ? -ENOMEM : 0;
+}
+
+long sys_munmap(unsigned long addr, size_t len)
+{
+	struct mm *mm = current->mm;
+	int err;
+
+	if (!len || range_check(addr, &len))
+		return -EINVAL;
+	rwsem_write_lock(&mm->mmap_lock);
+	err = mm_unmap(mm, addr, len);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return err;
+}
+
+/* Call fn for each VMA of [start, end), cut to it; a hole is -ENOMEM (after the part before it, as on Linux). */
+static int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(struct vma *vma, void *arg), void *arg)
+{
+	int err = cut(mm, start, end);
+
+	while (!err && start < end) {
+		struct vma *v = vma_find(mm, start);
+
+		if (!v || v->start > start)
+			return -ENOMEM;
+		start = v->end;
+		err = fn(v, arg);
+	}
+	return err;
+}
+
+static int protect_one(struct vma *vma, void *arg)
+{
+	struct mm *mm = vma->mm;
+	u32 want = *(u32 *)arg, may = vma->flags >> 4 & 7, flags = (vma->flags & ~7u) | want;
+	s64 pages = (s64)((vma->end - vma->start) >> PAGE_SHIFT);
+
+	_Static_assert(VM_MAYREAD == VM_READ << 4 && VM_MAYEXEC == VM_EXEC << 4, "VM_MAY* are VM_* shifted");
+	if ((want & ~may) || wx_refused(mm, flags))
+		return -EACCES;
+	if (flags == vma->flags)
+		return 0;
+	mm_account(mm, vma->flags, -pages);
+	mm_account(mm, flags, pages);
+	if (!vma->private && vma->file && (vma->flags & VM_WRITE) && !(vma->flags & VM_SHARED))
+		vma->private = vma;		/* may hold copies, though no longer writable: fork must copy them */
+	vma->flags = flags;
+	vma->prot = vma_prot(flags);
+	pt_protect_range(mm, vma->start, vma->end, vma->prot);
+	return 0;
+}
+
+long sys_mprotect(unsigned long addr, size_t len, int prot)
+{
+	struct mm *mm = current->mm;
+	u32 want = prot_to_vm(prot);
+	struct vma *v;
+	int err;
+
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
+		return -EINVAL;
+	err = range_check(addr, &len);
+	if (err || !len)
+		return err;
+	rwsem_write_lock(&mm->mmap_lock);
+	err = for_each_vma(mm, addr, addr + len, protect_one, &want);
+	v = vma_find(mm, addr);
+	if (v)
+		vma_try_merge(mm, v);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return err;
+}
+
+static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, size_t new_len, u32 flags)
+{
+	u64 pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
+	s64 at = mm_map(mm, vma->file, new, new_len, vma->flags, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff);
+	int err;
+
+	if (at < 0)
+		return at;
+	err = pt_move_range(mm, old, (vaddr_t)at, min(old_len, new_len));
+	if (err) {
+		pt_move_range(mm, (vaddr_t)at, old, min(old_len, new_len));
+		mm_unmap(mm, (vaddr_t)at, new_len);
+		return err;
+	}
+	if (!(flags & MREMAP_DONTUNMAP))
+		mm_unmap(mm, old, old_len);
+	return at;
+}
+
+static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32 flags, vaddr_t new)
+{
+	struct vma *vma = vma_find(mm, old);
+
+	if (!vma || vma->start > old)
+		return -EFAULT;
+	if (flags & MREMAP_FIXED) {
+		if (!IS_ALIGNED(new, PAGE_SIZE) || new > USER_END - new_len || (new < old + old_len && old < new + new_len))
+			return -EINVAL;
+	} else if (old_len && new_len <= old_len) {
+		int err = new_len < old_len ? mm_unmap(mm, old + new_len, old_len - new_len) : 0;
+
+		return err ? err : (s64)old;
+	}
+	if (old_len > vma->end - old || (vma->flags & VM_DONTEXPAND))
+		return -EFAULT;
+	if (!old_len && !(vma->flags & VM_SHARED))
+		return -EINVAL;
+	if (!(flags & MREMAP_FIXED) && old + old_len == vma->end && old_len && vma_range_free(mm, vma->end, old + new_len) &&
+	    old + new_len <= USER_END) {
+		int err = check_limits(mm, new_len - old_len, vma->flags);
+
+		if (err)
+			return err;
+		mm_account(mm, vma->flags, (s64)((new_len - old_len) >> PAGE_SHIFT));
+		vma_resize(mm, vma, vma->start, old + new_len);
+		return (s64)old;
+	}
+	if (!(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	return move_vma(mm, vma, old, old_len, new, new_len, flags);
+}
+
+long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, u32 flags, unsigned long new_addr)
+{
+	struct mm *mm = current->mm;
+	s64 ret;
+
+	if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || !IS_ALIGNED(addr, PAGE_SIZE) ||
+	    ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)))
+		return -EINVAL;
+	old_len = PAGE_ALIGN(old_len);
+	new_len = PAGE_ALIGN(new_len);
+	if (!new_len || new_len > USER_END)
+		return -EINVAL;
+	rwsem_write_lock(&mm->mmap_lock);
+	ret = remap(mm, addr, old_len, new_len, flags, flags & MREMAP_FIXED ? new_addr : 0);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return ret;
+}
+
+static int advise_drop(struct vma *vma, void *arg)
+{
+	(void)arg;
+	if (vma->flags & (VM_LOCKED | VM_SPECIAL))
+		return -EINVAL;
+	pt_unmap_range(vma->mm, vma->start, vma->end, mm_page_gone, vma);
+	return 0;
+}
+
+struct flag_change { u32 set, clear; };
+
+static int advise_flags(struct vma *vma, void *arg)
+{
+	const struct flag_change *c = arg;
+
+	if ((c->set & VM_WIPEONFORK) && (vma->file || (vma->flags & VM_SHARED)))
+		return -EINVAL;
+	vma->flags = (vma->flags & ~c->clear) | c->set;
+	return 0;
+}
+
+static int advise_nothing(struct vma *vma, void *arg)
+{
+	(void)vma;
+	(void)arg;
+	return 0;
+}
+
+long sys_madvise(unsigned long addr, size_t len, int advice)
+{
+	struct mm *mm = current->mm;
+	struct flag_change change = { 0, 0 };
+	int (*fn)(struct vma *, void *) = advise_flags;
+	int err;
+
+	switch (advice) {
+	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_MERGEABLE: case MADV_UNMERGEABLE:
+	case MADV_COLD: case MADV_PAGEOUT:
+		fn = advise_nothing;
+		break;
+	case MADV_DONTNEED: case MADV_FREE:
+		fn = advise_drop;
+		break;
+	case MADV_DONTFORK: change.set = VM_DONTCOPY; break;
+	case MADV_DOFORK: change.clear = VM_DONTCOPY; break;
+	case MADV_WIPEONFORK: change.set = VM_WIPEONFORK; break;
+	case MADV_KEEPONFORK: change.clear = VM_WIPEONFORK; break;
+	case MADV_DONTDUMP: change.set = VM_DONTDUMP; break;
+	case MADV_DODUMP: change.clear = VM_DONTDUMP; break;
+	case MADV_HUGEPAGE: change = (struct flag_change){ VM_HUGE, VM_NOHUGE }; break;
+	case MADV_NOHUGEPAGE: change = (struct flag_change){ VM_NOHUGE, VM_HUGE }; break;
+	default:
+		return -EINVAL;
+	}
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || range_check(addr, &len))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	rwsem_write_lock(&mm->mmap_lock);
+	err = for_each_vma(mm, addr, addr + len, fn, &change);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return err;
+}
+
+long sys_mincore(unsigned long addr, size_t len, void __user *vec)
+{
+	struct mm *mm = current->mm;
+	long ret = 0;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	len = PAGE_ALIGN(len);
+	if (addr + len < addr || addr + len > USER_END)
+		return -ENOMEM;
+	for (size_t i = 0; !ret && i < len >> PAGE_SHIFT; i++) {
+		vaddr_t va = addr + i * PAGE_SIZE;
+		struct pte_info info = { 0 };
+		struct vma *vma;
+		u8 in = 0;
+
+		rwsem_read_lock(&mm->mmap_lock);
+		vma = vma_find(mm, va);
+		if (!vma || vma->start > va) {
+			ret = -ENOMEM;
+		} else if (pt_lookup(mm, va, &info) && info.present) {
+			in = 1;
+		} else if (vma->file && vma->file->mapping) {
+			struct page *p = filemap_lookup(vma->file->mapping, vma->pgoff + ((va - vma->start) >> PAGE_SHIFT));
+
+			in = p != NULL;
+			if (p)
+				page_put(p);
+		}
+		rwsem_read_unlock(&mm->mmap_lock);
+		if (!ret)
+			ret = put_user(in, (u8 __user *)vec + i);
+	}
+	return ret;
+}
+
+long sys_msync(unsigned long addr, size_t len, int flags)
+{
+	struct mm *mm = current->mm;
+	int err = 0;
+
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) ||
+	    !IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (range_check(addr, &len))
+		return -ENOMEM;
+	rwsem_read_lock(&mm->mmap_lock);
+	for (vaddr_t va = addr; va < addr + len;) {
+		struct vma *v = vma_find(mm, va);
+
+		if (!v || v->start > va) {
+			err = -ENOMEM;
+			if (!v)
+				break;
+		} else if ((flags & MS_INVALIDATE) && (v->flags & VM_LOCKED)) {
+			err = -EBUSY;
+			break;
+		}
+		va = v->end;
+	}
+	rwsem_read_unlock(&mm->mmap_lock);
+	return err;
+}
+
+static int lock_one(struct vma *vma, void *arg)
+{
+	bool on = *(bool *)arg;
+	s64 pages = (s64)((vma->end - vma->start) >> PAGE_SHIFT);
+
+	if (!!(vma->flags & VM_LOCKED) == on)
+		return 0;
+	vma->mm->locked_vm += on ? pages : -pages;
+	vma->flags ^= VM_LOCKED;
+	return 0;
+}
+
+static long do_mlock(unsigned long addr, size_t len, bool on, bool touch)
+{
+	struct mm *mm = current->mm;
+	u64 limit = rlimit(RLIMIT_MEMLOCK);
+	int err;
+
+	len = PAGE_ALIGN(len + (addr & (PAGE_SIZE - 1)));
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	if (addr + len < addr)
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (on && !capable(CAP_IPC_LOCK)) {
+		if (!limit)
+			return -EPERM;
+		if (mm->locked_vm + (len >> PAGE_SHIFT) > limit >> PAGE_SHIFT)
+			return -ENOMEM;
+	}
+	rwsem_write_lock(&mm->mmap_lock);
+	err = for_each_vma(mm, addr, addr + len, lock_one, &on);
+	rwsem_write_unlock(&mm->mmap_lock);
+	if (!err && on && touch)
+		populate(mm, addr, len);
+	return err;
+}
+
+long sys_mlock(unsigned long addr, size_t len) { return do_mlock(addr, len, true, true); }
+long sys_munlock(unsigned long addr, size_t len) { return do_mlock(addr, len, false, false); }
+
+long sys_mlock2(unsigned long addr, size_t len, int flags)
+{
+	return flags & ~MLOCK_ONFAULT ? -EINVAL : do_mlock(addr, len, true, !(flags & MLOCK_ONFAULT));
+}
+
+static void lock_all(struct mm *mm, bool on)
+{
+	for (struct rb_node *n = rb_first(&mm->vmas); n; n = rb_next(n))
+		lock_one(rb_entry(n, struct vma, node), &on);
+}
+
+long sys_mlockall(int flags)
+{
+	struct mm *mm = current->mm;
+
+	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	if (!capable(CAP_IPC_LOCK) && !rlimit(RLIMIT_MEMLOCK))
+		return -EPERM;
+	if ((flags & MCL_CURRENT) && !capable(CAP_IPC_LOCK) && mm->total_vm > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+		return -ENOMEM;
+	rwsem_write_lock(&mm->mmap_lock);
+	mm->def_flags = flags & MCL_FUTURE ? VM_LOCKED : 0;
+	if (flags & MCL_CURRENT)
+		lock_all(mm, true);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return 0;
+}
+
+long sys_munlockall(void)
+{
+	struct mm *mm = current->mm;
+
+	rwsem_write_lock(&mm->mmap_lock);
+	mm->def_flags = 0;
+	lock_all(mm, false);
+	rwsem_write_unlock(&mm->mmap_lock);
+	return 0;
+}
+
+static int wx_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%u\n", vm_wx);
+	return 0;
+}
+
+static int wx_write(const char *buf, size_t len, void *arg)
+{
+	(void)arg;
+	if (!len || (buf[0] != '0' && buf[0] != '1'))
+		return -EINVAL;
+	vm_wx = buf[0] == '1';
+	return 0;
+}
+PROC_FILE(vm_wx, .path = "sys/vm/wx", .mode = 0644, .show = wx_show, .write = wx_write);
