@@ -158,7 +158,7 @@ static int fault_wp(struct vma *vma, vaddr_t addr, const struct pte_info *info)
 		pt_set_prot_one(vma->mm, addr, info->pfn, vma->prot);
 		return 0;
 	}
-	if (unlikely(!refcount_inc_not_zero((struct refcount *)&p->refs)))
+	if (unlikely(!page_get_unless_zero(p)))
 		return 0;
 	err = copy_in(vma, addr, p, true);
 	page_put(p);
@@ -277,7 +277,7 @@ static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struc
 		    (!write || info.writable || (force && pfn_to_page(info.pfn)->refs == 1))) {
 			struct page *p = pfn_to_page(info.pfn);
 
-			if (refcount_inc_not_zero((struct refcount *)&p->refs)) {
+			if (page_get_unless_zero(p)) {
 				*out = p;
 				return 0;
 			}

@@ -58,6 +58,17 @@ typedef u32 gfp_t;
 struct page *page_alloc(u32 order, gfp_t gfp);
 void page_free(struct page *page, u32 order);	/* raw, refs must be the caller's only one */
 static inline void page_get(struct page *p) { atomic_inc(&p->refs); }
+/* page_get_unless_zero - false if the page is on its way to the free lists */
+static inline bool page_get_unless_zero(struct page *p)
+{
+	s32 old = atomic_load(&p->refs);
+
+	do {
+		if (!old)
+			return false;
+	} while (!__atomic_compare_exchange_n(&p->refs, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return true;
+}
 void page_put_last(struct page *p);
 static inline void page_put(struct page *p) { if (atomic_sub_return_acq_rel(&p->refs, 1) == 0) page_put_last(p); }
 u64 page_nr_free(void), page_nr_total(void);

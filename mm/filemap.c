@@ -1,0 +1,382 @@
+/* The page cache.
+ *
+ * Theory.  An address_space maps page indices of one object (a file's data) to pages.  Look-ups go through the radix tree under RCU
+ * and take a reference with inc-not-zero, then look again whether the page is still there; writers hold tree_lock.  The cache itself
+ * holds one reference on each of its pages.
+ *
+ * Adding a page and truncating exclude each other by the page's lock: a fault or a write locks the page and checks that it still
+ * belongs to the mapping (page->mapping) and lies within i_size; truncate takes it out under the lock, after unmapping it
+ * everywhere.  The part of the last page beyond end of file is kept zero: truncate zeroes it, extending writes start from zeroes.
+ *
+ * User copies happen with the page unlocked but referenced: a copy may fault, and the fault may want the same page.  A page that is
+ * truncated during a read gives the bytes it had; a write to it is lost with the range it was written to, as on Linux without the
+ * inode lock; file writes hold that. */
+#include <asm/resource.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc.h>
+#include <kernel/sched/sched.h>
+#include <mm/filemap.h>
+#include <mm/mm_internal.h>
+#include <mm/slab.h>
+
+#define BATCH 16
+
+static struct slab_cache *node_cache;
+
+struct cache_node { struct radix_node node; struct rcu_head rcu; };
+
+static struct radix_node *node_alloc(void)
+{
+	struct cache_node *n = slab_alloc(node_cache, GFP_ATOMIC | GFP_ZERO);
+
+	return n ? &n->node : NULL;
+}
+
+static void node_free_rcu(struct rcu_head *head)
+{
+	slab_free(node_cache, container_of(head, struct cache_node, rcu));
+}
+
+static void node_free(struct radix_node *node)
+{
+	call_rcu(&container_of(node, struct cache_node, node)->rcu, node_free_rcu);
+}
+
+void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops)
+{
+	if (unlikely(!node_cache)) {
+		node_cache = slab_cache_create("radix_node", sizeof(struct cache_node), 0, NULL);
+		VERIFY(node_cache);
+	}
+	as->host = host;
+	as->ops = ops;
+	spin_lock_init(&as->tree_lock, LC_PAGE_TREE);
+	radix_tree_init(&as->tree, node_alloc, node_free);
+	as->nr_pages = 0;
+	rwsem_init(&as->i_mmap_lock, LC_I_MMAP);
+	list_init(&as->i_mmap);
+	as->nr_writable = 0;
+	as->wb_err = 0;
+}
+
+struct page *filemap_lookup(struct address_space *as, u64 index)
+{
+	struct page *p;
+
+	rcu_read_lock();
+	for (;;) {
+		p = radix_tree_lookup(&as->tree, index);
+		if (!p)
+			break;
+		if (!page_get_unless_zero(p))
+			continue;
+		if (likely(p->mapping == as && p->index == index))
+			break;
+		page_put(p);	/* it was freed and reused between look and reference */
+	}
+	rcu_read_unlock();
+	return p;
+}
+
+static int add_page(struct address_space *as, u64 index, struct page *p)
+{
+	irqflags_t flags;
+	int err = as->ops && as->ops->page_added ? as->ops->page_added(as) : 0;
+
+	if (err)
+		return err;
+	p->index = index;
+	p->mapping = as;
+	page_get(p);		/* the cache's */
+	flags = spin_lock_irqsave(&as->tree_lock);
+	err = radix_tree_insert(&as->tree, index, p);
+	if (!err)
+		as->nr_pages++;
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	if (err) {
+		p->mapping = NULL;
+		atomic_dec(&p->refs);
+		if (as->ops && as->ops->page_freed)
+			as->ops->page_freed(as, p);
+	}
+	return err;
+}
+
+/* p locked and mapped nowhere: out of the tree, and the cache's reference with it. */
+static void remove_page(struct address_space *as, struct page *p)
+{
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+
+	radix_tree_delete(&as->tree, p->index);
+	as->nr_pages--;
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	p->mapping = NULL;
+	if (as->ops && as->ops->page_freed)
+		as->ops->page_freed(as, p);
+	page_unlock(p);
+	page_put(p);
+}
+
+static int fill_page(struct address_space *as, struct page *p)
+{
+	int err;
+
+	if (!as->ops || !as->ops->read_page) {		/* no store behind it: a hole is zeroes */
+		clear_page(page_address(p));
+		atomic_fetch_or(&p->flags, PG_UPTODATE);
+		page_unlock(p);
+		return 0;
+	}
+	err = as->ops->read_page(as, p);		/* unlocks */
+	if (!err) {
+		page_lock(p);
+		err = p->flags & PG_UPTODATE ? 0 : -EIO;
+		page_unlock(p);
+	}
+	return err;
+}
+
+int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)
+{
+	bool store = as->ops && as->ops->read_page;
+	int err;
+
+	for (;;) {
+		struct page *p = filemap_lookup(as, index);
+
+		if (p && likely(p->flags & PG_UPTODATE)) {
+			*out = p;
+			return 0;
+		}
+		if (p) {	/* somebody is filling it, or failed to */
+			page_lock(p);
+			if (p->mapping == as && !(p->flags & PG_UPTODATE)) {
+				err = fill_page(as, p);		/* unlocks */
+			} else {
+				err = p->mapping == as ? 0 : -EAGAIN;
+				page_unlock(p);
+			}
+			if (!err) {
+				*out = p;
+				return 0;
+			}
+			page_put(p);
+			if (err == -EAGAIN)
+				continue;
+			return err;
+		}
+		if (!create && !store)
+			return -ENOENT;
+		p = page_alloc(0, GFP_USER);
+		if (!p)
+			return -ENOMEM;
+		p->flags = store ? 0 : PG_SWAPBACKED;
+		page_trylock(p);
+		err = add_page(as, index, p);
+		if (err) {
+			page_unlock(p);
+			page_put(p);
+			if (err == -EEXIST)
+				continue;
+			return err;
+		}
+		err = fill_page(as, p);
+		if (err) {
+			page_put(p);
+			return err;
+		}
+		*out = p;
+		return 0;
+	}
+}
+
+ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
+{
+	struct address_space *as = file->mapping;
+	struct inode *inode = as->host;
+	size_t done = 0;
+
+	while (to->count) {
+		u64 size = READ_ONCE(inode->size), off = *pos & (PAGE_SIZE - 1);
+		struct page *p;
+		size_t n, got;
+		int err;
+
+		if (*pos >= size)
+			break;
+		n = min(min(size - *pos, PAGE_SIZE - off), to->count);
+		err = filemap_get(as, *pos >> PAGE_SHIFT, false, &p);
+		if (err == -ENOENT) {
+			got = iter_zero(n, to);
+		} else if (err) {
+			return done ? (ssize_t)done : err;
+		} else {
+			got = copy_to_iter((char *)page_address(p) + off, n, to);
+			page_put(p);
+		}
+		*pos += got;
+		done += got;
+		if (got < n)
+			return done ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
+{
+	struct address_space *as = file->mapping;
+	struct inode *inode = as->host;
+	size_t done = 0;
+	int err = as->ops && as->ops->write_begin ? as->ops->write_begin(as, *pos, from->count) : 0;
+
+	while (!err && from->count) {
+		u64 off = *pos & (PAGE_SIZE - 1);
+		size_t n = min(from->count, PAGE_SIZE - off), got;
+		struct page *p;
+
+		err = filemap_get(as, *pos >> PAGE_SHIFT, true, &p);
+		if (err)
+			break;
+		got = copy_from_iter((char *)page_address(p) + off, n, from);
+		if (got)
+			atomic_fetch_or(&p->flags, PG_DIRTY);
+		page_put(p);
+		*pos += got;
+		done += got;
+		if (*pos > inode->size)
+			atomic_store_release(&inode->size, *pos);
+		if (got < n)
+			err = -EFAULT;
+		else if (signal_pending() && fatal_signal_pending(current))
+			err = -EINTR;
+	}
+	return done ? (ssize_t)done : err;
+}
+
+/* Take the pages [first, last] out of every address space that maps them. */
+static void unmap_everywhere(struct address_space *as, u64 first, u64 last)
+{
+	struct vma *vma;
+
+	rwsem_read_lock(&as->i_mmap_lock);
+	list_for_each_entry(vma, &as->i_mmap, i_mmap_link) {
+		u64 vfirst = vma->pgoff, vlast = vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT) - 1;
+		u64 a = max(first, vfirst), b = min(last, vlast);
+
+		/* Private copies go too, as on Linux: the program finds SIGBUS beyond the end. */
+		if (a <= b)
+			pt_unmap_range(vma->mm, vma->start + ((a - vfirst) << PAGE_SHIFT), vma->start + ((b - vfirst + 1) << PAGE_SHIFT),
+				       mm_page_gone, vma);
+	}
+	rwsem_read_unlock(&as->i_mmap_lock);
+}
+
+static void drop_pages(struct address_space *as, u64 first, u64 last)
+{
+	void *pages[BATCH];
+	u64 index[BATCH];
+
+	while (first <= last) {
+		u32 n, i;
+
+		rcu_read_lock();
+		n = radix_tree_gang_lookup(&as->tree, first, pages, index, BATCH);
+		for (i = 0; i < n; i++)
+			if (index[i] > last || !page_get_unless_zero(pages[i]))
+				break;
+		rcu_read_unlock();
+		for (u32 k = 0; k < i; k++) {
+			struct page *p = pages[k];
+
+			page_lock(p);
+			if (p->mapping == as && p->index == index[k]) {
+				if (atomic_load(&p->mapcount))	/* a fault slipped in before the size was seen */
+					unmap_everywhere(as, p->index, p->index);
+				remove_page(as, p);
+			} else {
+				page_unlock(p);
+			}
+			page_put(p);
+		}
+		if (!n || (i < n && index[i] > last))
+			return;
+		if (i)
+			first = index[i - 1] + 1;
+	}
+}
+
+static void zero_part(struct address_space *as, u64 pos, size_t len)
+{
+	struct page *p = len ? filemap_lookup(as, pos >> PAGE_SHIFT) : NULL;
+
+	if (!p)
+		return;
+	memset((char *)page_address(p) + (pos & (PAGE_SIZE - 1)), 0, len);
+	page_put(p);
+}
+
+/* The caller has set i_size already, under the inode's lock. */
+void filemap_truncate(struct address_space *as, u64 new_size)
+{
+	u64 first = DIV_ROUND_UP(new_size, PAGE_SIZE), off = new_size & (PAGE_SIZE - 1);
+
+	if (!as->nr_pages)
+		return;
+	if (!list_empty(&as->i_mmap))
+		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
+	drop_pages(as, first, ~0ul >> PAGE_SHIFT);
+	if (off)
+		zero_part(as, new_size, PAGE_SIZE - off);
+}
+
+void filemap_punch(struct address_space *as, u64 start, u64 end)
+{
+	u64 first = DIV_ROUND_UP(start, PAGE_SIZE), stop = end >> PAGE_SHIFT;
+
+	if (start >> PAGE_SHIFT == end >> PAGE_SHIFT) {
+		zero_part(as, start, end - start);
+		return;
+	}
+	if (start & (PAGE_SIZE - 1))
+		zero_part(as, start, PAGE_SIZE - (start & (PAGE_SIZE - 1)));
+	zero_part(as, end & PAGE_MASK, end & (PAGE_SIZE - 1));
+	if (first < stop) {
+		unmap_everywhere(as, first, stop - 1);
+		drop_pages(as, first, stop - 1);
+	}
+}
+
+void filemap_evict(struct address_space *as)
+{
+	if (as->nr_pages)
+		drop_pages(as, 0, ~0ul >> PAGE_SHIFT);
+}
+
+static int filemap_fault(struct fault *f)
+{
+	struct address_space *as = f->vma->file->mapping;
+	u64 pages = DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE);
+	int err;
+
+	if (f->index >= pages)
+		return -EFAULT;
+	err = filemap_get(as, f->index, true, &f->page);
+	if (!err && (f->page->mapping != as || f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE))) {
+		page_put(f->page);	/* truncated meanwhile */
+		f->page = NULL;
+		return -EFAULT;
+	}
+	return err == -ENOSPC ? -EFAULT : err;
+}
+
+static const struct vm_ops filemap_vm_ops = { .fault = filemap_fault };
+
+int filemap_mmap(struct file *file, struct vma *vma)
+{
+	(void)file;
+	vma->ops = &filemap_vm_ops;
+	return 0;
+}
