@@ -40,7 +40,8 @@ u64 clock_mono_ns(void)
 
 u64 clock_ns_to_counter(u64 ns)
 {
-	return start + (u64)(((__uint128_t)ns << 32) / mult) + 1;
+	/* in two parts: no 128-bit division.  Early by the multiplier's rounding at most; the timer then arms again */
+	return start + ns / NSEC_PER_SEC * freq_hz + ns % NSEC_PER_SEC * freq_hz / NSEC_PER_SEC + 1;
 }
 
 void clock_params(u64 *start_counter, u64 *mult32)
