@@ -278,7 +278,7 @@ static void log_kick(void)
 void console_register(struct console *con)
 {
 	preempt_disable();
-	while (!atomic_cas_acquire(&console_busy, 0u, 1u))
+	while (!panicking && !atomic_cas_acquire(&console_busy, 0u, 1u))
 		cpu_relax();
 	if (consoles && consoles->early && !con->early)
 		consoles = NULL;	/* what the early one showed is not shown again */
@@ -329,6 +329,8 @@ void printk_panic_mode(void)
 {
 	panicking = true;
 	console_loglevel = 15;
+	if (!consoles)
+		console_emergency();
 }
 
 /* --- writers ------------------------------------------------------------------------------------------------------------------ */

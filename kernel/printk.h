@@ -62,5 +62,7 @@ extern struct wait_queue log_wait;	/* readers of the log */
 extern bool log_wake_pending;		/* [a] */
 void printk_wake_readers(void);
 
+/* console_emergency - bring up an early console; the serial driver provides it.  Context: boot or panic. */
+void console_emergency(void);
 /* printk_panic_mode - from now on ignore locks, show everything. */
 void printk_panic_mode(void);

@@ -1,0 +1,167 @@
+/* The random generator: ChaCha20 with fast key erasure.
+ *
+ * One key.  Each request runs one block from it: the first half replaces the key at once, so that a later look at memory tells nothing
+ * of what was given out; the second half is the answer, or the key of a stream for longer ones, generated without the lock.
+ * Input is mixed by xoring it over the key and running a block.
+ * It is seeded from the device tree's rng-seed and kaslr-seed and from the counter's jitter; since the counter may be constant under
+ * record and replay, nothing ever waits for entropy: the generator counts as ready after its first seeding, and says in the log
+ * when that was jitter alone.
+ * Locking: random_lock (LC_RANDOM).  Source: D. J. Bernstein, "Fast-key-erasure random-number generators" (2017). */
+#include <arch/uaccess.h>
+#include <drivers/base/fdt.h>
+#include <kernel/errno.h>
+#include <kernel/initcall.h>
+#include <kernel/lib/chacha20.h>
+#include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <kernel/random/random.h>
+#include <kernel/sync/spinlock.h>
+#include <kernel/task.h>
+#include <kernel/time/time.h>
+#include <linux/random.h>
+#include <syscall_protos.h>
+
+static DEFINE_SPINLOCK(random_lock, LC_RANDOM);
+static u8 key[32];			/* [random_lock] */
+static bool seeded;			/* [random_lock] */
+
+/* erase_locked - run a block: its first half is the new key, the second goes to out */
+static void erase_locked(u8 out[32])
+{
+	struct chacha20 c;
+	u8 block[64];
+
+	chacha20_init(&c, key);
+	chacha20_block(&c, block);
+	memcpy(key, block, 32);
+	memcpy(out, block + 32, 32);
+	memset(block, 0, sizeof(block));
+}
+
+static void mix_locked(const u8 *p, size_t len)
+{
+	u8 unused[32];
+
+	do {
+		size_t n = min_t(size_t, len, 32);
+
+		for (size_t i = 0; i < n; i++)
+			key[i] ^= p[i];
+		erase_locked(unused);
+		p += n;
+		len -= n;
+	} while (len);
+}
+
+void random_mix(const void *data, size_t len)
+{
+	irqflags_t flags = spin_lock_irqsave(&random_lock);
+
+	mix_locked(data, len);
+	spin_unlock_irqrestore(&random_lock, flags);
+}
+
+static void seed_locked(void)
+{
+	u64 jitter[4] = { 0 };
+
+	if (boot_chosen.rng_seed_len)
+		mix_locked(boot_chosen.rng_seed, boot_chosen.rng_seed_len);
+	if (boot_chosen.kaslr_seed)
+		mix_locked((const u8 *)&boot_chosen.kaslr_seed, 8);
+	for (int i = 0; i < 64; i++)
+		jitter[i & 3] = (jitter[i & 3] << 7 | jitter[i & 3] >> 57) ^ clock_counter();
+	mix_locked((const u8 *)jitter, sizeof(jitter));
+	seeded = true;
+}
+
+static void start_stream(u8 first[32])
+{
+	irqflags_t flags = spin_lock_irqsave(&random_lock);
+	u64 now = clock_counter();
+
+	if (unlikely(!seeded))
+		seed_locked();
+	for (int i = 0; i < 8; i++)
+		key[i] ^= (u8)(now >> i * 8);
+	erase_locked(first);
+	spin_unlock_irqrestore(&random_lock, flags);
+}
+
+void random_bytes(void *buf, size_t len)
+{
+	struct chacha20 c;
+	u8 first[32], block[64];
+	u8 *p = buf;
+
+	start_stream(first);
+	if (len <= 32) {
+		memcpy(p, first, len);
+	} else {
+		chacha20_init(&c, first);
+		for (; len; p += min_t(size_t, len, 64), len -= min_t(size_t, len, 64)) {
+			chacha20_block(&c, block);
+			memcpy(p, block, min_t(size_t, len, 64));
+		}
+		memset(&c, 0, sizeof(c));
+		memset(block, 0, sizeof(block));
+	}
+	memset(first, 0, sizeof(first));
+	barrier();
+}
+
+u64 random_u64(void)
+{
+	u64 v;
+
+	random_bytes(&v, sizeof(v));
+	return v;
+}
+
+ssize_t random_fill_user(void __user *buf, size_t len)
+{
+	struct chacha20 c;
+	u8 block[256];
+	size_t done = 0;
+
+	start_stream(block);
+	if (len <= 32)
+		return copy_to_user(buf, block, len) ? -EFAULT : (ssize_t)len;
+	chacha20_init(&c, block);
+	len = min_t(size_t, len, 0x7ffff000ul);
+	while (done < len) {
+		size_t n = min_t(size_t, len - done, sizeof(block)), left;
+
+		for (size_t i = 0; i < n; i += 64)
+			chacha20_block(&c, block + i);
+		left = copy_to_user_partial((char __user *)buf + done, block, n);
+		done += n - left;
+		if (left)
+			break;
+		if ((done & 4095) == 0 && signal_pending())
+			break;
+	}
+	memset(&c, 0, sizeof(c));
+	return done ? (ssize_t)done : -EFAULT;
+}
+
+long sys_getrandom(void __user *buf, size_t len, u32 flags)
+{
+	if (flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	return len ? random_fill_user(buf, len) : 0;
+}
+
+static int random_init(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&random_lock);
+
+	seed_locked();
+	spin_unlock_irqrestore(&random_lock, flags);
+	if (boot_chosen.rng_seed_len < 32 && !boot_chosen.kaslr_seed)
+		pr_warn("random: no seed in the device tree; seeded from timer jitter alone\n");
+	return 0;
+}
+BOOT_INIT(core, random_init);

@@ -1,0 +1,11 @@
+/* Random bytes. */
+#pragma once
+#include <kernel/lib/types.h>
+
+/* random_bytes - len bytes nobody can predict.  Context: any; before random_init they are as good as the timer's jitter. */
+void random_bytes(void *buf, size_t len);
+u64 random_u64(void);
+/* random_mix - stir in input; never lowers what is there.  Context: any. */
+void random_mix(const void *data, size_t len);
+/* random_fill_user - for read and getrandom: bytes done, or -EFAULT if none. */
+ssize_t random_fill_user(void __user *buf, size_t len);
