@@ -12,6 +12,9 @@ test-phases: $(B)/Image
 bench: build/Image
 	THIRD=$(abspath $(THIRD)) scripts/bench $(if $(LINUX),--linux $(LINUX)) $(BENCHARGS)
 
+test-fuzz:
+	THIRD=$(abspath $(THIRD)) scripts/fuzz --image $(B)/Image $(FUZZARGS)
+
 lean-linux:
 	THIRD=$(abspath $(THIRD)) scripts/build-lean-linux
 

@@ -1,0 +1,210 @@
+/* Random system calls with random arguments, drawn by kind from the kernel's own table.
+ *
+ * As init of a guest thrown away afterwards: rounds of children, odd ones as an ordinary user, even
+ * ones as root without the power to reboot; every child makes a few hundred calls and dies.  Each
+ * round's seed is printed, so that `fuzzseed=N fuzzrounds=1` repeats it.  The kernel passes when this
+ * program reaches its end.  Environment: fuzzseed, fuzzrounds, fuzzseconds.  */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { K_NONE, K_FD, K_INT, K_SIZE, K_PID, K_ID, K_FLAGS, K_SIG, K_CLOCK, K_PATH, K_PTR };
+#include "syscall_fuzz.h"
+#define NR_CALLS (sizeof(calls) / sizeof(calls[0]))
+#define CALLS_A_CHILD 400
+
+static uint64_t state;
+static uint64_t rnd(void)
+{
+	state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+	return state * 0x2545f4914f6cdd1dull;
+}
+static uint64_t below(uint64_t n) { return rnd() % n; }
+
+static char *good;		/* two writable pages, then nothing */
+static char *shared_page;
+static const char *const paths[] = { "/tmp/a", "/tmp/b/c", ".", "..", "/", "/proc/self/stat", "/proc/self/mem", "/dev/null",
+	"/dev/zero", "/dev/ptmx", "/dev/tty", "/proc/self/fd/3", "/tmp", "/proc", "/dev/urandom", "/dev/full", "/proc/self/maps",
+	"", "/tmp/fifo", "/tmp/link", "/proc/self/exe", "/tmp/a/b", "tmpfs", "/proc/sys/kernel/hostname", "/proc/meminfo" };
+
+static uint64_t wild(void)
+{
+	static const uint64_t w[] = { 0, 1, 8, 0x1000, 0xfff, -1ull, -4096ull, 1ull << 63, 1ull << 48, (1ull << 48) - 8, 0xffff000000000000,
+		0xffff800008000000, 0xffff800010000000, 0x5555555555555555, 1ull << 31, 1ull << 32, 0x7fffffff, 0x80000000, 0xffffffff };
+	return w[below(sizeof(w) / sizeof(w[0]))];
+}
+
+static uint64_t number(void)
+{
+	switch (below(6)) {
+	case 0: return wild();
+	case 1: return 1ull << below(64);
+	case 2: return below(16);
+	case 3: return -(int64_t)below(200);
+	case 4: return below(5000);
+	default: return rnd() >> below(64);
+	}
+}
+
+static uint64_t argument(int kind)
+{
+	switch (kind) {
+	case K_FD: return below(8) ? below(24) : below(2) ? (uint64_t)AT_FDCWD : number();
+	case K_SIZE: return below(3) ? below(8192) : number();
+	case K_PID: return below(3) ? (below(2) ? 0 : (uint64_t)getpid()) : 2 + below(1000);
+	case K_ID: return below(2) ? below(3000) : number();
+	case K_FLAGS: return below(2) ? rnd() & rnd() & rnd() : 1ull << below(32);
+	case K_SIG: return below(70);
+	case K_CLOCK: return below(14);
+	case K_PATH: return below(8) ? (uint64_t)paths[below(sizeof(paths) / sizeof(paths[0]))] : wild();
+	case K_PTR:
+		switch (below(8)) {
+		case 0: return wild();
+		case 1: return 0;
+		case 2: return (uint64_t)good + 8192 - below(64);	/* over the edge */
+		case 3: return (uint64_t)shared_page + below(4096);
+		default: return (uint64_t)good + below(1024) * 8;
+		}
+	default: return number();
+	}
+}
+
+static int forbidden(int nr)
+{
+	/* They end the child, or tell nothing about the kernel and stop the rest. */
+	return nr == SYS_exit || nr == SYS_exit_group || nr == SYS_reboot || nr == SYS_rt_sigreturn ||
+	       nr == SYS_kill || nr == SYS_vhangup || nr == SYS_syslog;
+}
+
+static void fill(void)
+{
+	uint64_t *p = (uint64_t *)good;
+	for (int i = 0; i < 1024; i++)
+		p[i] = below(4) ? number() : argument(K_PTR);
+}
+
+static void drop_reboot(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+	prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0);
+	if (syscall(SYS_capget, &h, d) == 0) {
+		d[0].effective &= ~(1u << CAP_SYS_BOOT | 1u << CAP_KILL);
+		d[0].permitted &= ~(1u << CAP_SYS_BOOT | 1u << CAP_KILL);
+		syscall(SYS_capset, &h, d);
+	}
+}
+
+static void child(int user)
+{
+	struct rlimit as = { 256 << 20, 256 << 20 }, np = { 60, 60 }, fs = { 1 << 20, 1 << 20 }, cpu = { 3, 4 };
+	int p[2];
+	setsid();
+	setrlimit(RLIMIT_AS, &as); setrlimit(RLIMIT_FSIZE, &fs); setrlimit(RLIMIT_CPU, &cpu); setrlimit(RLIMIT_NPROC, &np);
+	for (int i = 3; i < 6; i++) open(paths[below(8)], O_RDWR);
+	pipe(p);
+	open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	open("/tmp/a", O_RDWR | O_CREAT, 0666);
+	int null = open("/dev/null", O_RDWR);
+	dup2(null, 0); dup2(null, 1); dup2(null, 2);
+	if (user) {
+		syscall(SYS_setresgid, 1000, 1000, 1000);
+		syscall(SYS_setresuid, 1000, 1000, 1000);
+	} else
+		drop_reboot();
+	alarm(1);
+	for (int i = 0; i < CALLS_A_CHILD; i++) {
+		const struct call *c = &calls[below(NR_CALLS)];
+		uint64_t a[6];
+		if (!(i & 31)) fill();
+		for (int k = 0; k < 6; k++)
+			a[k] = k < c->n ? argument(c->kind[k]) : number();
+		if (!below(40)) a[below(6)] = wild();
+		if (forbidden(c->nr)) continue;
+		if (c->nr == SYS_clone || c->nr == 435) {	/* a fork only: another stack would run nowhere */
+			a[0] = SIGCHLD; a[1] = 0;
+			if (c->nr == 435) continue;
+			if (syscall(SYS_clone, a[0], 0, 0, 0, 0) == 0) { alarm(1); continue; }
+			continue;
+		}
+		syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	}
+	_exit(0);
+}
+
+static long setting(const char *name, long otherwise) { char *v = getenv(name); return v ? strtol(v, NULL, 0) : otherwise; }
+static volatile sig_atomic_t late;
+static void on_alarm(int s) { (void)s; late = 1; }
+
+static void prepare(void)
+{
+	mkdir("/dev", 0755); mkdir("/proc", 0555); mkdir("/tmp", 01777);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, "");
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
+	mount("proc", "/proc", "proc", 0, "");
+	int fd = open("/dev/console", O_RDWR);
+	if (fd >= 0) { dup2(fd, 0); dup2(fd, 1); dup2(fd, 2); if (fd > 2) close(fd); }
+}
+
+int main(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct sched_param rt = { .sched_priority = 99 };
+	prepare();
+	sigaction(SIGALRM, &sa, NULL);
+	syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | 0x40000000, &rt);
+	long seed = setting("fuzzseed", 1), rounds = setting("fuzzrounds", 1 << 30), seconds = setting("fuzzseconds", 60);
+	time_t end = time(NULL) + seconds;
+	struct timespec begin, now;
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	(void)end;
+	good = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(good + 8192, 4096);
+	shared_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	printf("FUZZ %zu calls, seed %ld\n", NR_CALLS, seed);
+	long r;
+	for (r = 0; r < rounds; r++) {
+		mkdir("/fuzz", 0755);
+		umount2("/tmp", MNT_DETACH);
+		mount("tmpfs", "/tmp", "tmpfs", 0, "size=8m,mode=1777");
+		state = (seed + r) * 0x9e3779b97f4a7c15ull + 1;
+		if (r % 20 == 0) printf("FUZZ round %ld\n", seed + r);
+		pid_t pid = fork();
+		if (pid == 0) { signal(SIGALRM, SIG_DFL); child(r & 1); }
+		if (pid < 0) { printf("FUZZ fork: errno %d\n", errno); break; }
+		late = 0;
+		alarm(2);
+		for (;;) {
+			int st;
+			pid_t got = waitpid(-1, &st, 0);
+			if (got == pid || (got < 0 && errno == ECHILD)) break;
+			if (late) { kill(-1, SIGKILL); late = 0; alarm(2); }
+		}
+		alarm(0);
+		kill(-1, SIGKILL);
+		while (waitpid(-1, NULL, 0) > 0) ;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - begin.tv_sec >= seconds) break;
+	}
+	printf("FUZZ DONE %ld rounds of %d calls\n", r, CALLS_A_CHILD);
+	reboot(RB_POWER_OFF);
+	for (;;) pause();
+}
