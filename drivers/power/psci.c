@@ -28,15 +28,13 @@ void power_init(void)
 		conduit = CONDUIT_SMC;
 }
 
-s64 psci_call(u64 fn, u64 a0, u64 a1, u64 a2)
+static __noinline s64 call_firmware(u64 fn, u64 a0, u64 a1, u64 a2)
 {
 	register u64 x0 asm("x0") = fn;
 	register u64 x1 asm("x1") = a0;
 	register u64 x2 asm("x2") = a1;
 	register u64 x3 asm("x3") = a2;
 
-	if (conduit == CONDUIT_NONE)
-		power_init();
 	if (conduit == CONDUIT_HVC)
 		asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
 			     "x12", "x13", "x14", "x15", "x16", "x17", "memory");
@@ -46,6 +44,13 @@ s64 psci_call(u64 fn, u64 a0, u64 a1, u64 a2)
 	else
 		return -1;
 	return (s64)x0;
+}
+
+s64 psci_call(u64 fn, u64 a0, u64 a1, u64 a2)
+{
+	if (conduit == CONDUIT_NONE)
+		power_init();
+	return call_firmware(fn, a0, a1, a2);	/* apart: the registers it names must not live across a call */
 }
 
 static void __noreturn stop(u64 fn)
