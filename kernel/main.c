@@ -69,6 +69,7 @@ static void init_thread(void *arg)
 	boot_stage("initramfs");
 	initcalls_run(__initcall_late_start, __initcall_late_end);
 	boot_stage("late");
+	boot_profile_print();
 	run_init();
 }
 
