@@ -1,0 +1,18 @@
+# make run          boot to a shell (SMP= MEM= DISK= NET= APPEND= DEBUG=1 GDB=1)
+# make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal)
+# make initramfs    the root file system
+# make deps         fetch and build the pinned third-party sources
+.PHONY: run gdb initramfs deps
+run: $(B)/Image build/initramfs.cpio.gz
+	SMP=$(SMP) MEM=$(MEM) DISK="$(DISK)" NET=$(NET) APPEND="$(APPEND)" GDB=$(GDB) DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/qemu
+
+gdb: $(B)/sarsen.elf
+	gdb-multiarch -q -ex 'target remote :1234' $(wildcard scripts/gdb/sarsen.py:%=-x %) $<
+
+initramfs: build/initramfs.cpio.gz
+build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell find initramfs -type f 2>/dev/null)
+	@mkdir -p build
+	$(PYTHON) scripts/gen-initramfs $(THIRD)/busybox/busybox $(THIRD)/busybox/busybox.links initramfs $@
+
+deps:
+	scripts/deps
