@@ -38,7 +38,7 @@ UBSAN_FLAGS := -fsanitize=shift,bounds,object-size,return,unreachable,bool,enum,
 CFLAGS += -DCONFIG_DEBUG=1 -fno-optimize-sibling-calls
 SAN_FLAGS = $(KASAN_FLAGS) $(UBSAN_FLAGS) -fstack-protector-strong -mstack-protector-guard=global
 # Code that runs before the shadow is mapped, or is the sanitizer itself.
-NO_SAN := arch/arm64/% kernel/lib/string kernel/debug/% kernel/kasan kernel/ubsan kernel/percpu
+NO_SAN := arch/arm64/% kernel/lib/string kernel/debug/% kernel/kasan kernel/ubsan kernel/percpu mm/slab
 san_for = $(if $(filter $(NO_SAN),$(1)),-fno-stack-protector,$(SAN_FLAGS))
 else
 CFLAGS += -fno-stack-protector

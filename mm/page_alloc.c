@@ -12,6 +12,7 @@
  * Pages are zeroed only when asked (GFP_ZERO).  In debug builds a freed page is filled with a pattern. */
 #include <arch/cpu.h>
 #include <kernel/debug.h>
+#include <kernel/debug/kasan.h>
 #include <kernel/lib/bitmap.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
@@ -154,6 +155,7 @@ struct page *page_alloc(u32 order, gfp_t gfp)
 	p->mapcount = 0;
 	p->order = (u8)order;
 	p->mapping = NULL;
+	kasan_unpoison(page_address(p), PAGE_SIZE << order);
 	if (gfp & GFP_ZERO)
 		for (u32 i = 0; i < 1u << order; i++)
 			clear_page((char *)page_address(p) + i * PAGE_SIZE);
@@ -186,6 +188,7 @@ void page_free(struct page *p, u32 order)
 	DEBUG_ASSERT(!(p->flags & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p->mapcount == 0);
 	if (IS_DEBUG)
 		memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
+	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 	p->refs = 0;
 	p->flags = 0;
 	p->mapping = NULL;

@@ -12,6 +12,7 @@
  * Debug builds: freed objects are filled with a pattern that is checked at the next allocation, with a red zone behind each. */
 #include <arch/cpu.h>
 #include <kernel/debug.h>
+#include <kernel/debug/kasan.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/sync/mutex.h>
@@ -120,6 +121,7 @@ static struct page *slab_grow(struct slab_cache *c, gfp_t gfp)
 	}
 	p->slab_state = 0;
 	p->freelist = NULL;
+	kasan_poison(page_address(p), PAGE_SIZE << c->order, KASAN_SLAB_REDZONE);
 	obj = (char *)page_address(p) + (u64)(c->per_slab - 1) * c->stride;
 	for (u32 i = 0; i < c->per_slab; i++, obj -= c->stride) {
 		if (IS_DEBUG)
@@ -236,6 +238,7 @@ void *slab_alloc(struct slab_cache *c, gfp_t gfp)
 		return NULL;
 	if (IS_DEBUG)
 		poison_check(c, obj);
+	kasan_unpoison(obj, c->size);
 	if (c->ctor)
 		c->ctor(obj);
 	if (gfp & GFP_ZERO)
@@ -272,6 +275,7 @@ void slab_free(struct slab_cache *c, void *obj)
 		if (*(u64 *)((char *)obj + c->stride - 8) != RED_ZONE)
 			panic("slab %s: object %p was written beyond its end", c->name, obj);
 		poison(c, obj);
+		kasan_poison(obj, ALIGN_UP(c->size, 8), KASAN_SLAB_FREE);
 	}
 	flags = arch_irq_save();
 	m = c->mags[smp_cpu_id()];
