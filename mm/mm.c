@@ -47,11 +47,17 @@ void mm_account(struct mm *mm, u32 vm_flags, s64 pages)
 		mm->data_vm += pages;
 }
 
+static void mm_free_rcu(struct rcu_head *head)
+{
+	slab_free(mm_cache, container_of(head, struct mm, rcu));
+}
+
+/* The structure itself outlasts a grace period: /proc takes users of another task's mm under RCU, unless it is zero. */
 static void mm_free(struct mm *mm)
 {
 	if (mm->arch.pgd)
 		arch_mm_fini(mm);
-	slab_free(mm_cache, mm);
+	call_rcu(&mm->rcu, mm_free_rcu);
 }
 
 void mm_ref_put(struct mm *mm)

@@ -6,6 +6,7 @@
 #include <kernel/lib/list.h>
 #include <kernel/lib/rbtree.h>
 #include <kernel/lib/refcount.h>
+#include <kernel/sync/rcu.h>
 #include <kernel/sync/rwsem.h>
 
 struct file;
@@ -70,6 +71,7 @@ struct mm {
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
 	u64 auxv[44];			/* /proc/pid/auxv */
 	struct file *exe;
+	struct rcu_head rcu;
 };
 
 struct mm *mm_create(void);		/* NULL if no memory */

@@ -3,35 +3,32 @@
 #include <fs/super.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <linux/magic.h>
-#include <kernel/lib/types.h>
+#include <kernel/errno.h>
+#include <kernel/initcall.h>
 
-static struct super *sys_super;		/* [I] once made */
-static DEFINE_MUTEX(sys_mutex, LC_FS_PRIVATE);
-
-static int make_tree(const struct fs_type *type)
-{
-	static const char *const names[] = { "kernel", "devices", "class", "block", "bus", "dev", "fs", "module", "power", "firmware" };
-	int err = tmpfs_super(type, SYSFS_MAGIC, "mode=0555", &sys_super);
-
-	for (size_t i = 0; !err && i < ARRAY_SIZE(names); i++)
-		err = tmpfs_add(sys_super->root->inode, names[i], S_IFDIR | 0555, 0, NULL);
-	return err;
-}
+static struct super *sys_super;		/* [I] after boot */
 
 static int sysfs_mount(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out)
 {
-	int err = 0;
-
-	(void)flags; (void)source; (void)opts;
-	mutex_lock(&sys_mutex);
+	(void)type; (void)flags; (void)source; (void)opts;
 	if (!sys_super)
-		err = make_tree(type);
-	if (!err) {
-		super_get(sys_super);
-		*out = sys_super;
-	}
-	mutex_unlock(&sys_mutex);
+		return -ENODEV;
+	super_get(sys_super);
+	*out = sys_super;
+	return 0;
+}
+FILESYSTEM(sysfs, .mount = sysfs_mount);
+
+static int sysfs_init(void)
+{
+	static const char *const names[] = { "kernel", "devices", "class", "block", "bus", "dev", "fs", "module" };
+	struct super *sb;
+	int err = tmpfs_super(fs_type_find("sysfs"), SYSFS_MAGIC, "mode=0555", &sb);
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(names); i++)
+		err = tmpfs_add(sb->root->inode, names[i], S_IFDIR | 0555, 0, NULL);
+	if (!err)
+		sys_super = sb;
 	return err;
 }
-
-FILESYSTEM(sysfs, .mount = sysfs_mount);
+BOOT_INIT(fs, sysfs_init);

@@ -1,0 +1,41 @@
+/* procfs, inside: the tree of fixed files, and the directories of processes. */
+#pragma once
+#include <fs/inode.h>
+#include <fs/seq.h>
+#include <fs/vfs.h>
+
+struct task;
+
+struct proc_inode {
+	struct inode vfs;
+	const struct proc_node *node;		/* [I] a fixed file or directory, or NULL */
+	const struct pid_entry *entry;		/* [I] a file of a process, or NULL */
+	s32 pid, tid;				/* [I] of a process's files */
+	u64 start_ns;				/* [I] so that a number used again is another process */
+	s32 fd;					/* [I] /proc/<pid>/fd/N */
+};
+static inline struct proc_inode *proc_i(const struct inode *i) { return container_of(i, struct proc_inode, vfs); }
+
+/* A file of a process: text by show, a jump by get_link, or a directory by ops. */
+struct pid_entry {
+	const char *name;
+	u32 mode;
+	int (*show)(struct seq *s, struct task *t);
+	int (*get_link)(struct task *t, struct path *out);
+	int (*write)(struct task *t, const char *buf, size_t len);
+	const struct inode_ops *iops;
+	const struct file_ops *fops;
+};
+extern const struct pid_entry pid_entries[];	/* ends with a NULL name */
+
+struct inode *proc_new_inode(struct super *sb, u32 mode, u64 ino);
+/* proc_task - the task behind a process's inode, referenced; NULL if it is gone. */
+struct task *proc_task(const struct inode *i);
+/* pid_lookup / pid_next - /proc/<name>; the smallest pid at or above n, or -1. */
+int pid_lookup(struct inode *root, s32 pid, struct inode **out);
+s32 pid_next(s32 n);
+bool pid_alive_rcu(const struct inode *i);	/* RCU read side */
+extern const struct file_ops proc_text_fops;
+int proc_text_open(struct inode *inode, struct file *f);
+struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */
+int proc_path_link(struct path *p, char *buf, size_t size);	/* readlink of a jump; drops *p */

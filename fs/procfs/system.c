@@ -1,0 +1,233 @@
+/* /proc's files about the machine as a whole that no other room owns. */
+#include <fs/procfs/procfs.h>
+#include <fs/dcache.h>
+#include <arch/cpu.h>
+#include <kernel/errno.h>
+#include <kernel/lib/fmt.h>
+#include <kernel/lib/string.h>
+#include <kernel/params.h>
+#include <kernel/proc/proc.h>
+#include <kernel/sched/sched.h>
+#include <kernel/symbols.h>
+#include <kernel/time/time.h>
+#include <linux/capability.h>
+#include <kernel/main.h>
+#include <mm/page.h>
+#include <mm/vma.h>
+
+#define NS_PER_TICK	10000000ull
+
+static int cpuinfo_show(struct seq *s, void *arg)
+{
+	u64 midr = read_sysreg(midr_el1);
+
+	(void)arg;
+	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++) {
+		if (!(cpu_online_mask >> cpu & 1) && cpu)
+			continue;
+		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\nFeatures\t: fp asimd\n", cpu, clock_freq_hz() / 500000,
+			   clock_freq_hz() / 5000 % 100);
+		seq_printf(s, "CPU implementer\t: 0x%02lx\nCPU architecture: 8\nCPU variant\t: 0x%lx\nCPU part\t: 0x%03lx\nCPU revision\t: %lu\n\n",
+			   midr >> 24 & 0xff, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
+	}
+	return 0;
+}
+PROC_FILE(cpuinfo, .path = "cpuinfo", .mode = 0444, .show = cpuinfo_show);
+
+/* Pages of the processes, by kind. */
+static void count_rss(s64 *anon, s64 *file, s64 *shmem)
+{
+	struct task *t;
+
+	*anon = *file = *shmem = 0;
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link) {
+		struct mm *mm = t->tid == t->proc->pid ? READ_ONCE(t->mm) : NULL;	/* its memory lasts this read side */
+
+		if (mm) {
+			*anon += mm->rss_anon;
+			*file += mm->rss_file;
+			*shmem += mm->rss_shmem;
+		}
+	}
+	rcu_read_unlock();
+}
+
+u64 __weak filemap_nr_pages(void);
+u64 filemap_nr_pages(void) { return 0; }
+
+static int meminfo_show(struct seq *s, void *arg)
+{
+	u64 kb = PAGE_SIZE / 1024, total = page_nr_total() * kb, free = page_nr_free() * kb, cached = filemap_nr_pages() * kb;
+	s64 anon, file, shmem;
+
+	(void)arg;
+	count_rss(&anon, &file, &shmem);
+	seq_printf(s, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n", total, free, free);
+	seq_printf(s, "Buffers:        %8lu kB\nCached:         %8lu kB\nSwapCached:     %8lu kB\nActive:         %8lu kB\n", 0ul, cached, 0ul, cached);
+	seq_printf(s, "Inactive:       %8lu kB\nSwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nDirty:          %8lu kB\n", 0ul, 0ul, 0ul, 0ul);
+	seq_printf(s, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\nSlab:           %8lu kB\n", (u64)anon * kb,
+		   (u64)file * kb, (u64)shmem * kb, 0ul);
+	return 0;
+}
+PROC_FILE(meminfo, .path = "meminfo", .mode = 0444, .show = meminfo_show);
+
+static u64 idle_total(void)
+{
+	u64 ns = 0;
+
+	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
+		if (cpu_online_mask >> cpu & 1)
+			ns += sched_idle_ns(cpu);
+	return ns;
+}
+
+static int uptime_show(struct seq *s, void *arg)
+{
+	u64 up = clock_mono_ns() / NS_PER_TICK, idle = idle_total() / NS_PER_TICK;
+
+	(void)arg;
+	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
+	return 0;
+}
+PROC_FILE(uptime, .path = "uptime", .mode = 0444, .show = uptime_show);
+
+static u32 count_tasks(s32 *last)
+{
+	struct task *t;
+	u32 n = 0;
+
+	*last = 0;
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link) {
+		n++;
+		*last = max(*last, t->tid);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+static int loadavg_show(struct seq *s, void *arg)
+{
+	u64 avg[3];
+	s32 last;
+	u32 n = count_tasks(&last);
+
+	(void)arg;
+	sched_loadavg(avg);
+	for (int i = 0; i < 3; i++)
+		seq_printf(s, "%lu.%02lu ", avg[i] >> 11, (avg[i] & 2047) * 100 >> 11);
+	seq_printf(s, "%lu/%u %d\n", sched_nr_running(), n, last);
+	return 0;
+}
+PROC_FILE(loadavg, .path = "loadavg", .mode = 0444, .show = loadavg_show);
+
+static void cpu_times(u32 cpu, u64 *user, u64 *system, u64 *idle)
+{
+	u64 now = clock_mono_ns(), u = 0;
+	struct task *t;
+
+	*idle = sched_idle_ns(cpu);
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link) {
+		u64 ut, st;
+
+		if (t->se.cpu == cpu) {
+			task_times(t, &ut, &st);
+			u += ut;
+		}
+	}
+	rcu_read_unlock();
+	*idle = min(*idle, now);
+	*user = min(u, now - *idle);
+	*system = now - *idle - *user;
+}
+
+static int stat_show(struct seq *s, void *arg)
+{
+	u64 u, sy, id, tu = 0, ts = 0, ti = 0;
+	s32 last;
+
+	(void)arg;
+	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
+		if (cpu_online_mask >> cpu & 1) {
+			cpu_times(cpu, &u, &sy, &id);
+			tu += u;
+			ts += sy;
+			ti += id;
+		}
+	seq_printf(s, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)(tu / NS_PER_TICK), (unsigned long)(ts / NS_PER_TICK),
+		   (unsigned long)(ti / NS_PER_TICK));
+	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
+		if (cpu_online_mask >> cpu & 1) {
+			cpu_times(cpu, &u, &sy, &id);
+			seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", cpu, (unsigned long)(u / NS_PER_TICK), (unsigned long)(sy / NS_PER_TICK),
+				   (unsigned long)(id / NS_PER_TICK));
+		}
+	count_tasks(&last);
+	seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", sched_nr_switches(),
+		   (unsigned long)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), last, sched_nr_running());
+	return 0;
+}
+PROC_FILE(stat, .path = "stat", .mode = 0444, .show = stat_show);
+
+static int version_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_puts(s, "Linux version 6.1.0-sarsen-" SARSEN_VERSION " (gcc) #1 SMP PREEMPT\n");
+	return 0;
+}
+PROC_FILE(version, .path = "version", .mode = 0444, .show = version_show);
+
+static int cmdline_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%s\n", boot_cmdline);
+	return 0;
+}
+PROC_FILE(cmdline, .path = "cmdline", .mode = 0444, .show = cmdline_show);
+
+static int text_show(struct seq *s, void *arg)
+{
+	seq_printf(s, "%s\n", (const char *)arg);
+	return 0;
+}
+PROC_FILE(ostype, .path = "sys/kernel/ostype", .mode = 0444, .show = text_show, .arg = (void *)"Linux");
+PROC_FILE(osrelease, .path = "sys/kernel/osrelease", .mode = 0444, .show = text_show, .arg = (void *)"6.1.0-sarsen-" SARSEN_VERSION);
+PROC_FILE(kversion, .path = "sys/kernel/version", .mode = 0444, .show = text_show, .arg = (void *)"#1 SMP PREEMPT");
+PROC_FILE(pid_max, .path = "sys/kernel/pid_max", .mode = 0444, .show = text_show, .arg = (void *)"32768");
+PROC_FILE(ngroups_max, .path = "sys/kernel/ngroups_max", .mode = 0444, .show = text_show, .arg = (void *)"65536");
+PROC_FILE(overcommit, .path = "sys/vm/overcommit_memory", .mode = 0444, .show = text_show, .arg = (void *)"1");
+
+static int vmstat_show(struct seq *s, void *arg)
+{
+	s64 anon, file, shmem;
+	u64 minor = 0, major = 0;
+	struct task *t;
+
+	(void)arg;
+	count_rss(&anon, &file, &shmem);
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link) {
+		minor += t->min_flt;
+		major += t->maj_flt;
+	}
+	rcu_read_unlock();
+	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %ld\nnr_mapped %ld\nnr_file_pages %lu\nnr_shmem %ld\npgfault %lu\npgmajfault %lu\n",
+		   page_nr_free(), anon, file, filemap_nr_pages(), shmem, minor + major, major);
+	return 0;
+}
+PROC_FILE(vmstat, .path = "vmstat", .mode = 0444, .show = vmstat_show);
+
+static int kallsyms_show(struct seq *s, void *arg)
+{
+	bool show = capable(CAP_SYSLOG);
+	const char *name;
+	u64 addr;
+
+	(void)arg;
+	for (u32 i = 0; symbol_at(i, &addr, &name); i++)
+		seq_printf(s, "%016lx T %s\n", show ? addr : 0ul, name);
+	return 0;
+}
+PROC_FILE(kallsyms, .path = "kallsyms", .mode = 0444, .show = kallsyms_show);
