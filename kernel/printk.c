@@ -13,6 +13,9 @@
  * leaves log_wake_pending, which idle CPUs and the next printk in a free context look at.
  *
  * Rejected: per-CPU buffers merged at reading (ordering costs more than the lock at our rate). */
+#include <fs/seq.h>
+#include <fs/vfs.h>
+#include <kernel/errno.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
@@ -324,6 +327,26 @@ static void param_loglevel(const char *value)
 		console_loglevel = (int)n;
 }
 BOOT_PARAM("loglevel", param_loglevel);
+
+static int levels_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%d\t4\t1\t7\n", console_loglevel);
+	return 0;
+}
+
+static int levels_write(const char *buf, size_t len, void *arg)
+{
+	const char *end;
+	u64 n = parse_number(buf, &end, 10);
+
+	(void)len; (void)arg;
+	if (end == buf || n > 15)
+		return -EINVAL;
+	console_loglevel = (int)n;
+	return 0;
+}
+PROC_FILE(printk, .path = "sys/kernel/printk", .mode = 0644, .show = levels_show, .write = levels_write);
 
 void printk_panic_mode(void)
 {

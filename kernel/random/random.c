@@ -9,6 +9,8 @@
  * Locking: random_lock (LC_RANDOM).  Source: D. J. Bernstein, "Fast-key-erasure random-number generators" (2017). */
 #include <arch/uaccess.h>
 #include <drivers/base/fdt.h>
+#include <fs/seq.h>
+#include <fs/vfs.h>
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/chacha20.h>
@@ -165,3 +167,42 @@ static int random_init(void)
 	return 0;
 }
 BOOT_INIT(core, random_init);
+
+/* --- /proc/sys/kernel/random ---------------------------------------------------------------------------------------------------- */
+static int number_show(struct seq *s, void *arg)
+{
+	seq_printf(s, "%lu\n", (u64)arg);
+	return 0;
+}
+
+static void put_uuid(struct seq *s, const u8 *u)
+{
+	seq_printf(s, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", u[0], u[1], u[2], u[3], u[4], u[5],
+		   (u[6] & 15) | 64, u[7], (u[8] & 63) | 128, u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
+static int uuid_show(struct seq *s, void *arg)
+{
+	u8 u[16];
+
+	(void)arg;
+	random_bytes(u, sizeof(u));
+	put_uuid(s, u);
+	return 0;
+}
+
+static int boot_id_show(struct seq *s, void *arg)
+{
+	static u8 id[16];
+	static u32 made;
+
+	(void)arg;
+	if (atomic_cas_acquire(&made, 0u, 1u))
+		random_bytes(id, sizeof(id));
+	put_uuid(s, id);
+	return 0;
+}
+PROC_FILE(entropy_avail, .path = "sys/kernel/random/entropy_avail", .mode = 0444, .show = number_show, .arg = (void *)256);
+PROC_FILE(poolsize, .path = "sys/kernel/random/poolsize", .mode = 0444, .show = number_show, .arg = (void *)256);
+PROC_FILE(uuid, .path = "sys/kernel/random/uuid", .mode = 0444, .show = uuid_show);
+PROC_FILE(boot_id, .path = "sys/kernel/random/boot_id", .mode = 0444, .show = boot_id_show);

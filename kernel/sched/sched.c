@@ -420,6 +420,8 @@ struct task *sched_idle_task(u32 cpu)
 void __noreturn cpu_idle_loop(void)
 {
 	for (;;) {
+		if (unlikely(READ_ONCE(log_wake_pending)))
+			printk_wake_readers();	/* printk under a lock could not */
 		arch_irq_disable();
 		if (!(current_head()->flags & TIF_NEED_RESCHED))
 			cpu_wait_for_interrupt();
