@@ -22,6 +22,7 @@
 #include <arch/mmu.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
+#include <kernel/printk.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/sync/lockcheck.h>
 #include <mm/slab.h>
