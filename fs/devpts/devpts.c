@@ -15,7 +15,7 @@
 #define TYPE_DIR 4u	/* DT_DIR, DT_CHR */
 #define TYPE_CHR 2u
 
-static DEFINE_MUTEX(make_mutex, LC_FS_PRIVATE);
+static DEFINE_MUTEX(make_mutex, LC_FS_SINGLE);
 static struct super *pts_super;			/* [make_mutex] once made, for ever */
 static struct inode *ptmx_inode;		/* [I] */
 static DEFINE_SPINLOCK(pts_lock, LC_INODE_HASH);
