@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <asm/fcntl.h>
 #include <linux/fcntl.h>
+#include <mm/shmem.h>
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
 
@@ -45,12 +46,6 @@ static long owner_ex(struct file *f, u32 cmd, u64 arg)
 	ex.pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid;
 	return copy_to_user(user_ptr(arg), &ex, sizeof(ex));
 }
-
-/* memory files' seals: mm/shmem.c; others have none */
-long __weak shmem_get_seals(struct file *f);
-long __weak shmem_add_seals(struct file *f, u32 seals);
-long shmem_get_seals(struct file *f) { (void)f; return -EINVAL; }
-long shmem_add_seals(struct file *f, u32 seals) { (void)f; (void)seals; return -EINVAL; }
 
 static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 {

@@ -1,0 +1,134 @@
+/* memfd_create: a nameless file of memory, and its seals.
+ *
+ * The seals are a word in inode->private.  They are checked under the inode's lock, which is also held while a seal is added, so a
+ * write or truncation either comes before the seal or sees it.  F_SEAL_WRITE asks that no shared writable mapping exists. */
+#include <fs/file.h>
+#include <fs/inode.h>
+#include <fs/tmpfs/tmpfs.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
+#include <mm/shmem.h>
+#include <mm/slab.h>
+#include <mm/vma.h>
+#include <arch/uaccess.h>
+#include <syscall_protos.h>
+
+#define NAME_LIMIT	249
+#define ALL_SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define NO_WRITE	(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
+static const struct file_ops memfd_fops;
+static const struct inode_ops memfd_iops;
+
+static u32 seals_of(const struct inode *i) { return (u32)(u64)READ_ONCE(i->private); }
+
+static int memfd_setattr(struct inode *i, const struct iattr *a)
+{
+	if ((a->valid & ATTR_SIZE) && ((a->size < i->size && (seals_of(i) & F_SEAL_SHRINK)) ||
+				       (a->size > i->size && (seals_of(i) & F_SEAL_GROW))))
+		return -EPERM;
+	return inode_setattr_generic(i, a);
+}
+static const struct inode_ops memfd_iops = { .setattr = memfd_setattr };
+
+/* A seal that comes between this look and the write is answered as if the write had come first. */
+static ssize_t memfd_write(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	struct inode *i = f->inode;
+	u32 seals = seals_of(i);
+	u64 size = i_size_read(i), at = f->flags & O_APPEND ? size : *pos;
+
+	if (seals & NO_WRITE)
+		return -EPERM;
+	if ((seals & F_SEAL_GROW) && at + from->count > size) {
+		if (at >= size)
+			return -EPERM;
+		from->count = size - at;
+	}
+	return tmpfs_file_ops.write(f, from, pos);
+}
+
+static int memfd_mmap(struct file *f, struct vma *vma)
+{
+	if ((vma->flags & VM_SHARED) && (seals_of(f->inode) & NO_WRITE)) {
+		if (vma->flags & VM_WRITE)
+			return -EPERM;
+		vma->flags &= ~(u32)VM_MAYWRITE;
+	}
+	return tmpfs_file_ops.mmap(f, vma);
+}
+
+static int memfd_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+	u32 seals = seals_of(f->inode);
+
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) && (seals & NO_WRITE))
+		return -EPERM;
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && off + len > i_size_read(f->inode) && (seals & F_SEAL_GROW))
+		return -EPERM;
+	return tmpfs_file_ops.fallocate(f, mode, off, len);
+}
+
+static ssize_t memfd_read(struct file *f, struct iov_iter *to, u64 *pos) { return tmpfs_file_ops.read(f, to, pos); }
+
+static int memfd_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	(void)f; (void)start; (void)end; (void)datasync;
+	return 0;
+}
+
+static const struct file_ops memfd_fops = {
+	.read = memfd_read, .write = memfd_write, .mmap = memfd_mmap, .fallocate = memfd_fallocate, .fsync = memfd_fsync,
+};
+
+long shmem_get_seals(struct file *f)
+{
+	return f->ops == &memfd_fops ? (long)seals_of(f->inode) : -EINVAL;
+}
+
+long shmem_add_seals(struct file *f, u32 seals)
+{
+	struct inode *i = f->inode;
+	long err = 0;
+
+	if (f->ops != &memfd_fops || seals & ~(u32)ALL_SEALS)
+		return -EINVAL;
+	rwsem_write_lock(&i->lock);
+	if (seals_of(i) & F_SEAL_SEAL)
+		err = -EPERM;
+	else if ((seals & F_SEAL_WRITE) && READ_ONCE(i->data.nr_writable))
+		err = -EBUSY;
+	else
+		WRITE_ONCE(i->private, (void *)(u64)(seals_of(i) | seals));
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+long sys_memfd_create(const char __user *uname, u32 flags)
+{
+	char name[7 + NAME_LIMIT + 1] = "/memfd:";
+	struct file *f;
+	ssize_t n;
+	int err;
+
+	if (flags & ~(u32)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL;
+	n = strncpy_from_user(name + 7, uname, NAME_LIMIT + 1);
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	err = shmem_file_create(name, 0, &f);
+	if (err)
+		return err;
+	f->ops = &memfd_fops;
+	f->inode->fops = &memfd_fops;
+	f->inode->ops = &memfd_iops;
+	f->inode->private = (void *)(u64)(flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
+	f->flags |= O_LARGEFILE;
+	err = fd_install_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
+	if (err < 0)
+		file_put_now(f);
+	return err;
+}
