@@ -62,6 +62,7 @@ struct task {
 	struct process *proc;		/* [I] */
 	struct list_head thread_link;	/* [T,R] in proc->threads */
 	struct list_head all_link;	/* [T,R] every task */
+	struct task *pid_next;		/* [T,R] hash chain of numbers */
 	s32 __user *set_child_tid, *clear_child_tid;	/* [own] */
 	void __user *robust_list;	/* [own] */
 	size_t robust_list_len;
@@ -71,6 +72,7 @@ struct task {
 
 	/* signals */
 	struct sigset blocked, saved_sigmask;	/* [S] blocked written by itself */
+	struct sigset sigwait;		/* [S] what sigtimedwait waits for, blocked as it is */
 	bool restore_sigmask;		/* [own] */
 	struct sigpending pending;	/* [S] thread-directed */
 	struct sigaltstack_state altstack;	/* [own] */

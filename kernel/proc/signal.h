@@ -14,6 +14,10 @@ int signal_send_session_leader(s32 sid, int sig);
 void signal_force(int sig, int code, u64 addr);
 /* signal_deliver - on the way to EL0 with TIF_SIGPENDING: acts, builds frames, sets up restarts. Context: irqs on. */
 void signal_deliver(struct trap_frame *tf);
+/* signal_set_blocked - current's mask (SIGKILL and SIGSTOP stay unblocked) */
+void signal_set_blocked(struct sigset set);
+/* signal_take_locked - dequeue a pending signal of current in mask.  sighand lock held. */
+bool signal_take_locked(u64 mask, siginfo_t *info);
 bool signal_ignored_or_blocked(int sig);		/* of current; tty background checks */
 /* sigmask_push - ppoll and kin: block what *user says while the call waits.  NULL user: nothing.  0, -EFAULT, -EINVAL (size).
  * sigmask_pop - the wait is over: restore the old mask now, or, if interrupted, leave that to signal_deliver (restore_sigmask). */

@@ -1,0 +1,401 @@
+/* New tasks: clone, clone3, fork, vfork.
+ *
+ * copy_task builds the child piece by piece (each either shared, with a reference, or copied), links it into the tables under
+ * proc_lock once nothing can fail any more, and only then lets it run.  clone(2), vfork(2). */
+#include <asm/resource.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <arch/context.h>
+#include <arch/uaccess.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/proc_internal.h>
+#include <kernel/sched/sched.h>
+#include <kernel/time/time.h>
+#include <mm/slab.h>
+#include <mm/vma.h>
+#include <syscall_protos.h>
+
+#define MAX_TASKS 16384u
+
+static struct slab_cache *process_cache, *sighand_cache;
+
+struct clone_spec {
+	u64 flags;
+	int exit_signal;
+	u64 sp;			/* 0: the parent's */
+	u64 tls;
+	s32 __user *ptid, *ctid;
+};
+
+static struct sighand *sighand_copy(const struct sighand *old)
+{
+	struct sighand *sh;
+
+	if (!sighand_cache)
+		sighand_cache = slab_cache_create("sighand", sizeof(struct sighand), 0, NULL);
+	sh = sighand_cache ? slab_alloc(sighand_cache, GFP_KERNEL) : NULL;
+	if (!sh)
+		return NULL;
+	memcpy(sh->action, old->action, sizeof(sh->action));
+	refcount_set(&sh->refs, 1);
+	spin_lock_init(&sh->lock, LC_SIGHAND);
+	return sh;
+}
+
+void sighand_put(struct sighand *sh)
+{
+	if (refcount_dec_and_test(&sh->refs))
+		slab_free(sighand_cache, sh);
+}
+
+static void process_free_rcu(struct rcu_head *head)
+{
+	struct process *p = container_of(head, struct process, rcu);
+
+	sighand_put(p->sighand);
+	kfree(p->rlim);
+	slab_free(process_cache, p);
+}
+
+void process_free(struct process *p)
+{
+	call_rcu(&p->rcu, process_free_rcu);
+}
+
+static struct process *process_create(u64 flags)
+{
+	const struct process *old = current->proc;
+	struct process *p;
+
+	if (!process_cache)
+		process_cache = slab_cache_create("process", sizeof(struct process), 0, NULL);
+	p = process_cache ? slab_alloc(process_cache, GFP_KERNEL | GFP_ZERO) : NULL;
+	if (!p)
+		return NULL;
+	p->rlim = kmemdup(old->rlim, sizeof(*p->rlim), GFP_KERNEL);
+	if (flags & CLONE_SIGHAND) {
+		p->sighand = old->sighand;
+		refcount_inc(&p->sighand->refs);
+	} else {
+		p->sighand = sighand_copy(old->sighand);
+		if (p->sighand && (flags & CLONE_CLEAR_SIGHAND))
+			for (u32 i = 0; i < NSIG; i++)
+				if (p->sighand->action[i].handler != (u64)SIG_IGN)
+					p->sighand->action[i] = (struct ksigaction){ 0 };
+	}
+	if (!p->rlim || !p->sighand) {
+		kfree(p->rlim);
+		if (p->sighand)
+			sighand_put(p->sighand);
+		slab_free(process_cache, p);
+		return NULL;
+	}
+	refcount_set(&p->refs, 1);
+	list_init(&p->threads);
+	list_init(&p->children);
+	list_init(&p->sibling);
+	list_init(&p->pgrp_link);
+	list_init(&p->session_link);
+	list_init(&p->shared_pending.queue);
+	wait_queue_init(&p->child_wait);
+	p->oom_score_adj = old->oom_score_adj;
+	p->dumpable = 1;
+	if (old->exe) {
+		file_get(old->exe);
+		p->exe = old->exe;
+	}
+	return p;
+}
+
+static void process_abort(struct process *p)
+{
+	if (p->exe)
+		file_put(p->exe);
+	sighand_put(p->sighand);
+	kfree(p->rlim);
+	slab_free(process_cache, p);
+}
+
+static int copy_files(struct task *t, u64 flags)
+{
+	int err = 0;
+
+	if (flags & CLONE_FS) {
+		t->fs = current->fs;
+		fs_struct_get(t->fs);
+	} else {
+		t->fs = fs_struct_clone(current->fs);
+		if (!t->fs)
+			return -ENOMEM;
+	}
+	if (!current->files) {
+		t->files = fdtable_create();
+		err = t->files ? 0 : -ENOMEM;
+	} else if (flags & CLONE_FILES) {
+		t->files = current->files;
+		fdtable_get(t->files);
+	} else {
+		err = fdtable_clone(current->files, &t->files);
+	}
+	return err;
+}
+
+static int copy_mm(struct task *t, u64 flags)
+{
+	if (!current->mm)
+		return 0;
+	if (flags & CLONE_VM) {
+		t->mm = current->mm;
+		mm_get(t->mm);
+		return 0;
+	}
+	return mm_fork(&t->mm);
+}
+
+static u32 count_user_tasks(u32 uid)
+{
+	struct task *t;
+	u32 n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		n += t->cred->uid == uid;
+	rcu_read_unlock();
+	return n;
+}
+
+static int check_clone_flags(u64 flags)
+{
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
+		return -EINVAL;
+	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD))
+		return -EINVAL;		/* no namespaces in this kernel */
+	if (task_count() >= MAX_TASKS)
+		return -EAGAIN;
+	if (!capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN) && current->cred->uid &&
+	    count_user_tasks(current->cred->uid) >= rlimit(RLIMIT_NPROC))
+		return -EAGAIN;
+	return 0;
+}
+
+static void task_release_parts(struct task *t)
+{
+	if (t->files)
+		fdtable_put(t->files);
+	if (t->fs)
+		fs_struct_put(t->fs);
+	if (t->mm)
+		mm_put(t->mm);
+	if (t->cred)
+		cred_put(t->cred);
+}
+
+/* Into the tables.  -EAGAIN: no number; -ERESTARTNOINTR: a signal came first (a fork must not escape a kill). */
+static int link_task(struct task *t, struct process *p, const struct clone_spec *spec)
+{
+	bool thread = spec->flags & CLONE_THREAD;
+	s32 tid;
+
+	spin_lock_irq(&proc_lock);
+	tid = pid_alloc();
+	if (tid < 0 || (current->mm && signal_pending() && fatal_signal_pending(current))) {
+		spin_unlock_irq(&proc_lock);
+		return tid < 0 ? tid : -ERESTARTNOINTR;
+	}
+	t->tid = tid;
+	t->proc = p;
+	if (thread) {
+		refcount_inc(&p->refs);
+		if (p->group_flags & PROC_GROUP_EXIT) {
+			spin_unlock_irq(&proc_lock);
+			refcount_dec_and_test(&p->refs);
+			return -ERESTARTNOINTR;
+		}
+	} else {
+		struct process *parent = spec->flags & CLONE_PARENT ? current->proc->parent : current->proc;
+
+		p->pid = tid;
+		p->leader = t;
+		p->parent = parent;
+		p->exit_signal = spec->exit_signal;
+		p->sid = current->proc->sid;
+		p->ctty = current->proc->ctty;
+		pgrp_attach(p, current->proc->pgid);
+		if (!parent || current->pflags & PF_KTHREAD) {	/* the first program */
+			p->is_init = true;
+			init_process = p;
+			p->parent = NULL;
+		} else {
+			list_add_tail(&p->sibling, &parent->children);
+		}
+	}
+	p->nr_threads++;
+	list_add_tail_rcu(&t->thread_link, &p->threads);
+	pid_link_task(t);
+	spin_unlock_irq(&proc_lock);
+	return 0;
+}
+
+static int setup_task(struct task *t, const struct clone_spec *spec)
+{
+	t->pflags = PF_FORKNOEXEC;
+	memcpy(t->comm, current->comm, sizeof(t->comm));
+	t->cred = current->cred;
+	cred_get(t->cred);
+	t->blocked = current->blocked;
+	if (!(spec->flags & CLONE_VM) || (spec->flags & CLONE_VFORK))
+		t->altstack = current->altstack;
+	else
+		t->altstack.flags = 2;	/* SS_DISABLE */
+	t->head.flags = current->head.flags & TIF_TRACE;
+	sched_fork(t);
+	return 0;
+}
+
+static int copy_task(const struct clone_spec *spec, const struct trap_frame *tf, struct task **out)
+{
+	struct process *p = current->proc;
+	struct trap_frame child = *tf;
+	struct task *t;
+	int err = check_clone_flags(spec->flags);
+
+	if (err)
+		return err;
+	t = task_alloc();
+	if (!t)
+		return -ENOMEM;
+	setup_task(t, spec);
+	if (!(spec->flags & CLONE_THREAD)) {
+		p = process_create(spec->flags);
+		if (!p) {
+			err = -ENOMEM;
+			goto err_parts;
+		}
+	}
+	err = copy_files(t, spec->flags);
+	if (!err)
+		err = copy_mm(t, spec->flags);
+	if (err)
+		goto err_process;
+	if (spec->sp)
+		child.sp = spec->sp;
+	arch_thread_init_user(t, &child, spec->tls, spec->flags & CLONE_SETTLS);
+	if (spec->flags & CLONE_CHILD_SETTID)
+		t->set_child_tid = spec->ctid;
+	if (spec->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = spec->ctid;
+	err = link_task(t, p, spec);
+	if (err)
+		goto err_process;
+	*out = t;
+	return 0;
+err_process:
+	if (p != current->proc)
+		process_abort(p);
+err_parts:
+	task_release_parts(t);
+	task_free_unstarted(t);
+	return err;
+}
+
+/* The child's number in its own memory: written through the parent's pin of it when memory is copied, directly when shared. */
+static void put_child_tid(struct task *t)
+{
+	if (t->set_child_tid && t->mm)
+		(void)mm_access(t->mm, (vaddr_t)t->set_child_tid, &t->tid, sizeof(t->tid), true, false);
+}
+
+static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
+{
+	struct completion vfork;
+	struct task *t;
+	s32 tid;
+	int err = copy_task(spec, tf, &t);
+
+	if (err)
+		return err;
+	tid = t->tid;
+	if (spec->flags & CLONE_PARENT_SETTID)
+		(void)!put_user(tid, spec->ptid);
+	put_child_tid(t);
+	if (spec->flags & CLONE_VFORK) {
+		completion_init(&vfork);
+		t->vfork_done = &vfork;
+	}
+	task_get(t);
+	sched_wake_new(t);
+	if ((spec->flags & CLONE_VFORK) && wait_for_completion_killable(&vfork)) {
+		/* We are being killed: the child must not touch our stack when it is done. */
+		spin_lock_irq(&proc_lock);
+		t->vfork_done = NULL;
+		spin_unlock_irq(&proc_lock);
+	}
+	task_put(t);
+	return tid;
+}
+
+long sys_clone(unsigned long flags, unsigned long sp, void __user *ptid, unsigned long tls, void __user *ctid)
+{
+	struct clone_spec spec = { .flags = flags & ~(u64)CSIGNAL & 0xffffffff, .exit_signal = (int)(flags & CSIGNAL), .sp = sp, .tls = tls,
+				   .ptid = ptid, .ctid = ctid };
+
+	return do_clone(&spec, current_frame());
+}
+
+long sys_clone3(void __user *args, size_t size)
+{
+	struct clone_args a = { 0 };
+	struct clone_spec spec;
+
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_from_user(&a, args, min(size, sizeof(a))))
+		return -EFAULT;
+	for (size_t i = sizeof(a); i < size; i++) {
+		u8 b;
+
+		if (get_user(b, (u8 __user *)args + i))
+			return -EFAULT;
+		if (b)
+			return -E2BIG;
+	}
+	if (a.exit_signal > NSIG || (a.flags & CSIGNAL) || a.set_tid_size || a.cgroup ||
+	    ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal) || !a.stack != !a.stack_size)
+		return -EINVAL;
+	spec = (struct clone_spec){ .flags = a.flags, .exit_signal = (int)a.exit_signal, .sp = a.stack + a.stack_size, .tls = a.tls,
+				    .ptid = user_ptr(a.parent_tid), .ctid = user_ptr(a.child_tid) };
+	return do_clone(&spec, current_frame());
+}
+
+/* process_make_init - the init thread becomes process 1: its own process, files, directories. */
+int process_make_init(void)
+{
+	struct clone_spec spec = { .flags = 0, .exit_signal = SIGCHLD };
+	struct process *p = process_create(0);
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	cred_get(current->cred);
+	current->fs = fs_struct_clone(current->fs);
+	current->files = fdtable_create();
+	if (!current->fs || !current->files)
+		return -ENOMEM;
+	err = link_task(current, p, &spec);
+	if (!err)
+		p->sid = p->pgid = 0;
+	return err;
+}
+
+long sys_set_tid_address(void __user *tidptr)
+{
+	current->clear_child_tid = tidptr;
+	return current->tid;
+}

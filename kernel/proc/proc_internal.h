@@ -1,0 +1,46 @@
+/* Between the files of kernel/proc only. */
+#pragma once
+#include <kernel/proc/proc.h>
+#include <kernel/proc/signal.h>
+#include <kernel/sync/spinlock.h>
+
+#define CAP_ALL ((1ul << (CAP_LAST_CAP + 1)) - 1)
+
+/* Signal actions, shared by threads (and CLONE_SIGHAND). */
+struct sighand {
+	struct refcount refs;
+	struct spinlock lock;			/* LC_SIGHAND */
+	struct ksigaction action[NSIG];		/* [lock] */
+};
+extern struct rlimits init_rlimits;
+
+enum { PROC_GROUP_EXIT = 1, PROC_STOPPED = 2 };			/* process.group_flags */
+enum { WAIT_EV_STOPPED = 1, WAIT_EV_CONTINUED = 2 };		/* process.wait_events */
+enum { JOBCTL_STOP = 1 };					/* task.jobctl: stop at the next chance */
+
+/* pid.c: proc_lock held */
+s32 pid_alloc(void);			/* or -EAGAIN; takes no lock of the caller's */
+void pid_link_task(struct task *t);
+void pid_unlink_task(struct task *t);
+void pgrp_attach(struct process *p, s32 pgid);
+void pgrp_detach(struct process *p);
+u32 task_count(void);
+/* pgrp_for_each - fn for each process of the group */
+void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg);
+
+/* exit.c */
+void process_free(struct process *p);
+void orphan_check_locked(struct process *p, struct process *old_parent);
+void notify_parent_locked(struct process *p, int code, int status);	/* SIGCHLD and wake: CLD_* */
+
+/* signal.c */
+void sigpending_flush(struct sigpending *sp);
+void signal_flush_handlers(struct process *p);		/* exec */
+void sighand_put(struct sighand *sh);
+void recalc_sigpending_locked(struct task *t);
+void signal_wake_locked(struct task *t, bool fatal);
+int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info);
+
+/* futex.c */
+void futex_exit(struct task *t);	/* robust list, clear_child_tid */
+extern void (*tty_session_exit_hook)(struct process *leader);	/* the terminal layer: session leader exits */

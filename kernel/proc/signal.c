@@ -1,0 +1,544 @@
+/* Signals: sending, queues, default actions, delivery.
+ *
+ * Theory.  A signal is pending on a thread or on its process (shared_pending); both sets, all actions and the stop state are under
+ * sighand->lock.  Sending adds to a set (with its siginfo in a queue; a standard signal already pending is merged), then picks a
+ * thread that does not block it, flags it TIF_SIGPENDING and wakes it.  A fatal signal is made into the death of the group at once,
+ * so that threads asleep in a killable state see SIGKILL.  SIGCONT and the stop signals cancel each other when sent.
+ *
+ * Delivery runs on the way to EL0: take the lowest pending unblocked signal, act.  A handler gets a frame; the interrupted call is
+ * settled first: ERESTART* become a restart (pc back on the svc, x0 the original) or EINTR.
+ *
+ * Stops: the thread that takes a stop signal marks all threads; the last one to stop tells the parent.  signal(7). */
+#include <asm/resource.h>
+#include <linux/capability.h>
+#include <linux/wait.h>
+#include <fs/vfs.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <kernel/proc/proc_internal.h>
+#include <kernel/sched/sched.h>
+#include <mm/slab.h>
+
+struct sigqueue { struct list_head link; siginfo_t info; };
+
+#define SIG_MASK_STOP	(sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
+#define SIG_MASK_IGN	(sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
+#define SIG_MASK_CORE	(sig_bit(SIGQUIT) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | sig_bit(SIGABRT) | sig_bit(SIGFPE) | sig_bit(SIGSEGV) | \
+			 sig_bit(SIGBUS) | sig_bit(SIGSYS) | sig_bit(SIGXCPU) | sig_bit(SIGXFSZ))
+#define SIG_MASK_SYNC	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | sig_bit(SIGFPE) | sig_bit(SIGSYS))
+#define SIG_UNBLOCKABLE	(sig_bit(SIGKILL) | sig_bit(SIGSTOP))
+
+void group_exit_locked(struct process *p, int status);
+static struct slab_cache *queue_cache;
+
+bool fatal_signal_pending(const struct task *t)
+{
+	return atomic_load(&t->pending.set.bits) & sig_bit(SIGKILL);
+}
+
+static inline u64 ready(const struct task *t)
+{
+	return (t->pending.set.bits | t->proc->shared_pending.set.bits) & ~t->blocked.bits;
+}
+
+void recalc_sigpending_locked(struct task *t)
+{
+	if (ready(t) || (t->jobctl & JOBCTL_STOP))
+		atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
+	else if (t == current)
+		atomic_fetch_and(&t->head.flags, ~TIF_SIGPENDING);
+}
+
+void signal_wake_locked(struct task *t, bool fatal)
+{
+	atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
+	task_wake(t, TASK_INTERRUPTIBLE | (fatal ? TASK_WAKEKILL | TASK_STOPPED : 0));
+}
+
+static void set_remove(struct sigpending *sp, u64 mask)
+{
+	struct sigqueue *q, *n;
+
+	if (!(sp->set.bits & mask))
+		return;
+	sp->set.bits &= ~mask;
+	list_for_each_entry_safe(q, n, &sp->queue, link)
+		if (sig_bit(q->info.si_signo) & mask) {
+			list_del(&q->link);
+			slab_free(queue_cache, q);
+		}
+}
+
+void sigpending_flush(struct sigpending *sp)
+{
+	set_remove(sp, ~0ul);
+}
+
+static void remove_everywhere(struct process *p, u64 mask)
+{
+	struct task *t;
+
+	set_remove(&p->shared_pending, mask);
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+		set_remove(&t->pending, mask);
+}
+
+static bool is_ignored(const struct process *p, int sig)
+{
+	u64 h = p->sighand->action[sig - 1].handler;
+
+	return h == (u64)SIG_IGN || (h == (u64)SIG_DFL && (sig_bit(sig) & SIG_MASK_IGN));
+}
+
+static void resume_locked(struct process *p)
+{
+	struct task *t;
+
+	if (p->group_flags & PROC_STOPPED) {
+		p->group_flags &= ~(u32)PROC_STOPPED;
+		p->wait_events = (p->wait_events & ~(u32)WAIT_EV_STOPPED) | WAIT_EV_CONTINUED;
+	}
+	p->stop_count = 0;
+	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+		t->jobctl &= ~(u32)JOBCTL_STOP;
+		task_wake(t, TASK_STOPPED);
+	}
+}
+
+/* Effects of merely sending: stop and continue cancel each other.  false: the signal is not to be queued. */
+static bool prepare(struct process *p, struct task *t, int sig)
+{
+	u64 bit = sig_bit(sig);
+	bool blocked;
+
+	if (bit & SIG_MASK_STOP) {
+		remove_everywhere(p, sig_bit(SIGCONT));
+	} else if (sig == SIGCONT) {
+		remove_everywhere(p, SIG_MASK_STOP);
+		resume_locked(p);
+	}
+	blocked = (t ? t->blocked.bits : p->leader->blocked.bits) & bit;
+	if (p->is_init && p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(bit & SIG_MASK_SYNC))
+		return false;		/* nobody kills init by accident */
+	return blocked || !is_ignored(p, sig);
+}
+
+static void enqueue(struct sigpending *sp, int sig, const siginfo_t *info)
+{
+	struct sigqueue *q;
+
+	if (!queue_cache)
+		queue_cache = slab_cache_create("sigqueue", sizeof(struct sigqueue), 0, NULL);
+	q = queue_cache && sig != SIGKILL ? slab_alloc(queue_cache, GFP_ATOMIC) : NULL;
+	if (q) {
+		if (info) {
+			q->info = *info;
+		} else {
+			memset(&q->info, 0, sizeof(q->info));
+			q->info.si_code = SI_KERNEL;
+		}
+		q->info.si_signo = sig;
+		list_add_tail(&q->link, &sp->queue);
+	}
+	sp->set.bits |= sig_bit(sig);
+}
+
+static bool wants(const struct task *t, int sig)
+{
+	return !(t->blocked.bits & sig_bit(sig)) && !(t->pflags & PF_EXITING) && !(t->jobctl & JOBCTL_STOP && sig != SIGKILL);
+}
+
+static bool default_kills(const struct process *p, int sig)
+{
+	return p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(sig_bit(sig) & (SIG_MASK_STOP | SIG_MASK_IGN)) &&
+	       !(sig_bit(sig) & SIG_MASK_CORE);
+}
+
+static void kill_group(struct process *p, int sig)
+{
+	struct task *t;
+
+	if (p->group_flags & PROC_GROUP_EXIT)
+		return;
+	p->group_flags |= PROC_GROUP_EXIT;
+	p->group_flags &= ~(u32)PROC_STOPPED;
+	p->group_exit_code = sig;
+	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+		t->jobctl = 0;
+		t->pending.set.bits |= sig_bit(SIGKILL);
+		signal_wake_locked(t, true);
+	}
+}
+
+static void choose_and_wake(struct process *p, struct task *t, int sig)
+{
+	struct task *pick = NULL, *i;
+
+	if (t) {
+		if (wants(t, sig))
+			pick = t;
+	} else if (wants(p->leader, sig)) {
+		pick = p->leader;
+	} else {
+		list_for_each_entry_rcu(i, &p->threads, thread_link)
+			if (wants(i, sig)) {
+				pick = i;
+				break;
+			}
+	}
+	if (sig == SIGKILL || (pick && default_kills(p, sig) && !(p->group_flags & PROC_GROUP_EXIT)))
+		kill_group(p, sig);
+	else if (pick)
+		signal_wake_locked(pick, false);
+	else		/* a blocked one may be waited for by sigtimedwait or a signalfd */
+		list_for_each_entry_rcu(i, &p->threads, thread_link)
+			if ((!t || t == i) && (i->sigwait.bits & sig_bit(sig)))
+				signal_wake_locked(i, false);
+}
+
+/* Queue sig for thread t, or for process p if t is NULL.  sighand lock held. */
+int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info)
+{
+	struct sigpending *sp = t ? &t->pending : &p->shared_pending;
+
+	if (p->zombie || !prepare(p, t, sig))
+		return 0;
+	if (sig < SIGRTMIN && (sp->set.bits & sig_bit(sig)))
+		return 0;
+	enqueue(sp, sig, info);
+	choose_and_wake(p, t, sig);
+	return 0;
+}
+
+static int send(struct task *t, struct process *p, int sig, const siginfo_t *info)
+{
+	irqflags_t flags;
+	int err;
+
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	err = signal_send_locked(t, p, sig, info);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return err;
+}
+
+int signal_send_task(struct task *t, int sig, const siginfo_t *info)
+{
+	return send(t, t->proc, sig, info);
+}
+
+int signal_send_process(struct process *p, int sig, const siginfo_t *info)
+{
+	return send(NULL, p, sig, info);
+}
+
+int signal_send_pgrp(s32 pgid, int sig)
+{
+	struct task *t;
+	int n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		if (t->proc->pgid == pgid && t->proc->leader == t && !t->proc->zombie) {
+			signal_send_process(t->proc, sig, NULL);
+			n++;
+		}
+	rcu_read_unlock();
+	return n ? 0 : -ESRCH;
+}
+
+int signal_send_session_leader(s32 sid, int sig)
+{
+	struct process *p;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	p = process_find(sid);
+	if (p)
+		err = signal_send_process(p, sig, NULL);
+	rcu_read_unlock();
+	return err;
+}
+
+void signal_force(int sig, int code, u64 addr)
+{
+	struct task *t = current;
+	struct sighand *sh = t->proc->sighand;
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = (void *)addr;
+	spin_lock_irq(&sh->lock);
+	if (sh->action[sig - 1].handler == (u64)SIG_IGN || (t->blocked.bits & sig_bit(sig))) {
+		sh->action[sig - 1].handler = (u64)SIG_DFL;
+		t->blocked.bits &= ~sig_bit(sig);
+	}
+	enqueue(&t->pending, sig, &info);
+	recalc_sigpending_locked(t);
+	spin_unlock_irq(&sh->lock);
+}
+
+bool signal_ignored_or_blocked(int sig)
+{
+	return (current->blocked.bits & sig_bit(sig)) || current->proc->sighand->action[sig - 1].handler == (u64)SIG_IGN;
+}
+
+/* parent is told of a stop, a continuation or an end: SIGCHLD and a wake-up of its waits.  proc_lock held. */
+void notify_parent_locked(struct process *p, int code, int status)
+{
+	struct process *parent = p->parent;
+	const struct ksigaction *act;
+	siginfo_t info;
+	int sig = code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : p->exit_signal;
+
+	if (!parent)
+		return;
+	memset(&info, 0, sizeof(info));
+	info.si_code = code;
+	info.si_pid = p->pid;
+	info.si_uid = p->leader->cred->uid;
+	info.si_status = status;
+	spin_lock(&parent->sighand->lock);
+	act = &parent->sighand->action[SIGCHLD - 1];
+	if (sig && !((code == CLD_STOPPED || code == CLD_CONTINUED) && (act->flags & SA_NOCLDSTOP)))
+		signal_send_locked(NULL, parent, sig, &info);
+	spin_unlock(&parent->sighand->lock);
+	wake_up_all(&parent->child_wait);
+}
+
+/* --- taking */
+
+static bool take_from(struct sigpending *sp, u64 mask, siginfo_t *info)
+{
+	u64 bits = sp->set.bits & mask;
+	struct sigqueue *q, *n;
+	bool more = false;
+	int sig;
+
+	if (!bits)
+		return false;
+	if (bits & SIG_MASK_SYNC)
+		bits &= SIG_MASK_SYNC;
+	sig = __builtin_ctzl(bits) + 1;
+	memset(info, 0, sizeof(*info));
+	info->si_signo = sig;
+	info->si_code = SI_USER;
+	list_for_each_entry_safe(q, n, &sp->queue, link) {
+		if (q->info.si_signo != sig)
+			continue;
+		if (more)
+			return true;		/* another of the same waits: it stays pending */
+		*info = q->info;
+		list_del(&q->link);
+		slab_free(queue_cache, q);
+		more = true;
+	}
+	sp->set.bits &= ~sig_bit(sig);
+	return true;
+}
+
+bool signal_take_locked(u64 mask, siginfo_t *info)
+{
+	struct task *t = current;
+
+	return take_from(&t->pending, mask, info) || take_from(&t->proc->shared_pending, mask, info);
+}
+
+static void stop_self(int sig)
+{
+	struct task *t = current, *i;
+	struct process *p = t->proc;
+
+	/* sighand lock held: mark the others, on the first pass */
+	if (sig) {
+		p->stop_sig = (u32)sig;
+		p->stop_count = 0;
+		list_for_each_entry_rcu(i, &p->threads, thread_link)
+			if (!(i->pflags & PF_EXITING)) {
+				p->stop_count++;
+				i->jobctl |= JOBCTL_STOP;
+				if (i != t)
+					signal_wake_locked(i, false);
+			}
+	}
+	set_current_state(TASK_STOPPED);
+	if (p->stop_count && --p->stop_count == 0) {
+		p->group_flags |= PROC_STOPPED;
+		p->wait_events = (p->wait_events & ~(u32)WAIT_EV_CONTINUED) | WAIT_EV_STOPPED;
+		spin_unlock_irq(&p->sighand->lock);
+		spin_lock_irq(&proc_lock);
+		notify_parent_locked(p, CLD_STOPPED, (int)p->stop_sig);
+		spin_unlock_irq(&proc_lock);
+	} else {
+		spin_unlock_irq(&p->sighand->lock);
+	}
+	schedule();
+	spin_lock_irq(&proc_lock);
+	if ((p->wait_events & WAIT_EV_CONTINUED) && !(p->group_flags & PROC_STOPPED) && p->leader == t)
+		notify_parent_locked(p, CLD_CONTINUED, SIGCONT);
+	spin_unlock_irq(&proc_lock);
+	spin_lock_irq(&p->sighand->lock);
+}
+
+static void settle_restart(struct trap_frame *tf, const struct ksigaction *act)
+{
+	long ret = (long)tf->x[0];
+	bool restart;
+
+	if (tf->syscallno < 0)
+		return;
+	switch (ret) {
+	case -ERESTARTNOINTR:
+		restart = true;
+		break;
+	case -ERESTARTSYS:
+		restart = !act || (act->flags & SA_RESTART);
+		break;
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		restart = !act;
+		break;
+	default:
+		tf->syscallno = -1;
+		return;
+	}
+	if (restart) {
+		tf->pc -= 4;
+		if (ret == -ERESTART_RESTARTBLOCK)
+			tf->x[8] = 128;		/* restart_syscall */
+		else
+			tf->x[0] = tf->orig_x0;
+	} else {
+		tf->x[0] = (u64)-EINTR;
+	}
+	tf->syscallno = -1;
+}
+
+static void die_of(int sig)
+{
+	process_exit(sig);
+}
+
+/* Run one handler: frame, mask. */
+static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigaction *act)
+{
+	struct task *t = current;
+	struct sigset old = t->restore_sigmask ? t->saved_sigmask : t->blocked;
+	int sig = info->si_signo;
+
+	t->restore_sigmask = false;
+	settle_restart(tf, act);
+	if (arch_setup_sigframe(tf, sig, act, info, old)) {
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+		if (sig == SIGSEGV)
+			die_of(SIGSEGV);
+		return;
+	}
+	spin_lock_irq(&t->proc->sighand->lock);
+	t->blocked.bits |= act->mask.bits;
+	if (!(act->flags & SA_NODEFER))
+		t->blocked.bits |= sig_bit(sig);
+	t->blocked.bits &= ~SIG_UNBLOCKABLE;
+	recalc_sigpending_locked(t);
+	spin_unlock_irq(&t->proc->sighand->lock);
+}
+
+/* The next signal to act on: default actions are taken here.  false: none is left.  sighand lock held on entry and exit. */
+static bool next_handler(siginfo_t *info, struct ksigaction *act)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+
+	for (;;) {
+		int sig;
+
+		if ((p->group_flags & PROC_GROUP_EXIT) || (t->pending.set.bits & sig_bit(SIGKILL))) {
+			spin_unlock_irq(&p->sighand->lock);
+			die_of(SIGKILL);
+		}
+		if (t->jobctl & JOBCTL_STOP) {
+			stop_self(0);
+			continue;
+		}
+		if (!signal_take_locked(~t->blocked.bits, info))
+			return false;
+		sig = info->si_signo;
+		*act = p->sighand->action[sig - 1];
+		if (act->handler == (u64)SIG_IGN)
+			continue;
+		if (act->handler != (u64)SIG_DFL) {
+			if (act->flags & SA_RESETHAND)
+				p->sighand->action[sig - 1].handler = (u64)SIG_DFL;
+			return true;
+		}
+		if (sig_bit(sig) & SIG_MASK_IGN)
+			continue;
+		if (p->is_init && !(sig_bit(sig) & SIG_MASK_SYNC))
+			continue;
+		if (sig_bit(sig) & SIG_MASK_STOP) {
+			if (sig != SIGSTOP) {
+				bool orphan;
+
+				spin_unlock_irq(&p->sighand->lock);
+				orphan = pgrp_is_orphaned(p->pgid);
+				spin_lock_irq(&p->sighand->lock);
+				if (orphan)
+					continue;
+			}
+			stop_self(sig);
+			continue;
+		}
+		spin_unlock_irq(&p->sighand->lock);
+		die_of(sig);
+	}
+}
+
+void signal_deliver(struct trap_frame *tf)
+{
+	struct task *t = current;
+	struct ksigaction act;
+	siginfo_t info;
+	bool got;
+
+	spin_lock_irq(&t->proc->sighand->lock);
+	got = next_handler(&info, &act);
+	recalc_sigpending_locked(t);
+	spin_unlock_irq(&t->proc->sighand->lock);
+	if (got) {
+		handle(tf, &info, &act);
+		return;
+	}
+	settle_restart(tf, NULL);
+	if (t->restore_sigmask) {
+		t->restore_sigmask = false;
+		signal_set_blocked(t->saved_sigmask);
+	}
+}
+
+void signal_set_blocked(struct sigset set)
+{
+	struct task *t = current;
+
+	set.bits &= ~SIG_UNBLOCKABLE;
+	spin_lock_irq(&t->proc->sighand->lock);
+	t->blocked = set;
+	recalc_sigpending_locked(t);
+	spin_unlock_irq(&t->proc->sighand->lock);
+}
+
+void signal_flush_handlers(struct process *p)
+{
+	spin_lock_irq(&p->sighand->lock);
+	for (u32 i = 0; i < NSIG; i++) {
+		struct ksigaction *a = &p->sighand->action[i];
+
+		if (a->handler != (u64)SIG_IGN)
+			a->handler = (u64)SIG_DFL;
+		a->flags = 0;
+		a->mask.bits = 0;
+	}
+	spin_unlock_irq(&p->sighand->lock);
+}
