@@ -37,6 +37,7 @@ void notify_parent_locked(struct process *p, int code, int status);	/* SIGCHLD a
 void sigpending_flush(struct sigpending *sp);
 void signal_flush_handlers(struct process *p);		/* exec */
 void sighand_put(struct sighand *sh);
+void signal_discard_locked(struct process *p, int sig);	/* forget it wherever it is pending */
 void recalc_sigpending_locked(struct task *t);
 void signal_wake_locked(struct task *t, bool fatal);
 int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info);

@@ -542,3 +542,8 @@ void signal_flush_handlers(struct process *p)
 	}
 	spin_unlock_irq(&p->sighand->lock);
 }
+
+void signal_discard_locked(struct process *p, int sig)
+{
+	remove_everywhere(p, sig_bit(sig));
+}

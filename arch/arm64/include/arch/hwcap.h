@@ -1,0 +1,7 @@
+/* What the CPU offers programs: AT_HWCAP and AT_HWCAP2, only for state that is saved and restored. */
+#pragma once
+#include <kernel/lib/types.h>
+
+extern u64 arch_hwcap, arch_hwcap2;
+/* cpu_features_init - read the ID registers.  Context: boot. */
+void cpu_features_init(void);

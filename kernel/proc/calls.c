@@ -1,0 +1,422 @@
+/* Identity, groups, limits, and what libc asks about the system.  getpid(2), setpgid(2), setsid(2), getrlimit(2), uname(2), ... */
+#include <asm/resource.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/sysinfo.h>
+#include <linux/times.h>
+#include <linux/utsname.h>
+#include <arch/uaccess.h>
+#include <fs/seq.h>
+#include <fs/vfs.h>
+#include <kernel/errno.h>
+#include <kernel/irq/irq.h>
+#include <kernel/lib/string.h>
+#include <kernel/main.h>
+#include <kernel/proc/proc_internal.h>
+#include <kernel/sched/sched.h>
+#include <kernel/sync/lockcheck.h>
+#include <kernel/time/time.h>
+#include <mm/vma.h>
+#include <syscall_protos.h>
+
+long sys_getpid(void) { return current->proc->pid; }
+long sys_gettid(void) { return current->tid; }
+
+long sys_getppid(void)
+{
+	struct process *parent;
+	s32 pid;
+
+	rcu_read_lock();
+	parent = READ_ONCE(current->proc->parent);
+	pid = parent ? parent->pid : 0;
+	rcu_read_unlock();
+	return pid;
+}
+
+long sys_getpgid(int pid)
+{
+	struct process *p;
+	long ret;
+
+	rcu_read_lock();
+	p = pid ? process_find(pid) : current->proc;
+	ret = p ? p->pgid : -ESRCH;
+	rcu_read_unlock();
+	return ret;
+}
+
+long sys_getsid(int pid)
+{
+	struct process *p;
+	long ret;
+
+	rcu_read_lock();
+	p = pid ? process_find(pid) : current->proc;
+	ret = p ? p->sid : -ESRCH;
+	rcu_read_unlock();
+	return ret;
+}
+
+static long setpgid_locked(struct process *me, struct process *p, s32 pgid)
+{
+	if (!p)
+		return -ESRCH;
+	if (p != me) {
+		if (p->parent != me)
+			return -ESRCH;
+		if (p->sid != me->sid)
+			return -EPERM;
+		if (p->did_exec)
+			return -EACCES;
+	}
+	if (p->session_leader)
+		return -EPERM;
+	if (pgid != p->pid && !pgrp_in_session(pgid, me->sid))
+		return -EPERM;
+	p->pgid = pgid;
+	return 0;
+}
+
+long sys_setpgid(int pid, int pgid)
+{
+	struct process *me = current->proc;
+	long ret;
+
+	if (pgid < 0)
+		return -EINVAL;
+	spin_lock_irq(&proc_lock);
+	if (!pid)
+		pid = me->pid;
+	ret = setpgid_locked(me, process_find(pid), pgid ? pgid : pid);
+	spin_unlock_irq(&proc_lock);
+	return ret;
+}
+
+static void found(struct process *p, void *arg)
+{
+	(void)p;
+	*(bool *)arg = true;
+}
+
+long sys_setsid(void)
+{
+	struct process *p = current->proc;
+	bool exists = false;
+	long ret = -EPERM;
+
+	spin_lock_irq(&proc_lock);
+	pgrp_for_each_locked(p->pid, found, &exists);
+	if (!p->session_leader && !exists) {
+		p->sid = p->pgid = p->pid;
+		p->session_leader = true;
+		p->ctty = NULL;
+		ret = p->sid;
+	}
+	spin_unlock_irq(&proc_lock);
+	return ret;
+}
+
+/* --- limits */
+
+u64 rlimit(unsigned resource)
+{
+	return READ_ONCE(current->proc->rlim->lim[resource].cur);
+}
+
+struct user_rlimit { u64 cur, max; };
+
+static long do_prlimit(struct process *p, u32 res, const struct user_rlimit *new, struct user_rlimit *old)
+{
+	if (res >= RLIM_NLIMITS)
+		return -EINVAL;
+	old->cur = p->rlim->lim[res].cur;
+	old->max = p->rlim->lim[res].max;
+	if (!new)
+		return 0;
+	if (new->cur > new->max)
+		return -EINVAL;
+	if (new->max > old->max && !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	WRITE_ONCE(p->rlim->lim[res].cur, new->cur);
+	WRITE_ONCE(p->rlim->lim[res].max, new->max);
+	return 0;
+}
+
+long sys_prlimit64(int pid, unsigned resource, void __user *unew, void __user *uold)
+{
+	struct user_rlimit new, old;
+	const struct cred *c = current->cred;
+	struct process *p;
+	long ret;
+
+	if (unew && copy_from_user(&new, unew, sizeof(new)))
+		return -EFAULT;
+	rcu_read_lock();
+	p = pid ? process_find(pid) : current->proc;
+	if (!p)
+		ret = -ESRCH;
+	else if (p != current->proc && !capable(CAP_SYS_RESOURCE) &&
+		 (c->uid != p->leader->cred->euid || c->uid != p->leader->cred->suid || c->uid != p->leader->cred->uid))
+		ret = -EPERM;
+	else
+		ret = do_prlimit(p, resource, unew ? &new : NULL, &old);
+	rcu_read_unlock();
+	if (!ret && uold && copy_to_user(uold, &old, sizeof(old)))
+		return -EFAULT;
+	return ret;
+}
+
+long sys_getrlimit(unsigned resource, void __user *rlim) { return sys_prlimit64(0, resource, NULL, rlim); }
+
+long sys_setrlimit(unsigned resource, void __user *rlim)
+{
+	return rlim ? sys_prlimit64(0, resource, rlim, NULL) : -EFAULT;
+}
+
+static void process_times(struct process *p, u64 *ut, u64 *st)
+{
+	struct task *t;
+
+	*ut = p->dead_utime_ns;
+	*st = p->dead_stime_ns;
+	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+		u64 u, s;
+
+		if (t->pflags & PF_EXITING)
+			continue;
+		task_times(t, &u, &s);
+		*ut += u;
+		*st += s;
+	}
+}
+
+static void set_tv(__kernel_long_t *sec, __kernel_long_t *usec, u64 ns)
+{
+	*sec = (s64)(ns / NSEC_PER_SEC);
+	*usec = (s64)(ns % NSEC_PER_SEC / 1000);
+}
+
+long sys_getrusage(int who, void __user *uru)
+{
+	struct process *p = current->proc;
+	struct rusage ru;
+	u64 ut = 0, st = 0;
+
+	memset(&ru, 0, sizeof(ru));
+	rcu_read_lock();
+	switch (who) {
+	case RUSAGE_SELF:
+		process_times(p, &ut, &st);
+		break;
+	case RUSAGE_THREAD:
+		task_times(current, &ut, &st);
+		break;
+	case RUSAGE_CHILDREN:
+		ut = p->cutime_ns;
+		st = p->cstime_ns;
+		break;
+	default:
+		rcu_read_unlock();
+		return -EINVAL;
+	}
+	rcu_read_unlock();
+	set_tv(&ru.ru_utime.tv_sec, &ru.ru_utime.tv_usec, ut);
+	set_tv(&ru.ru_stime.tv_sec, &ru.ru_stime.tv_usec, st);
+	if (who != RUSAGE_CHILDREN) {
+		ru.ru_minflt = (s64)current->min_flt;
+		ru.ru_nvcsw = (s64)current->nvcsw;
+		ru.ru_nivcsw = (s64)current->nivcsw;
+		ru.ru_maxrss = current->mm ? (current->mm->rss_anon + current->mm->rss_file + current->mm->rss_shmem) * 4 : 0;
+	}
+	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
+}
+
+long sys_times(void __user *buf)
+{
+	struct process *p = current->proc;
+	u64 ut, st;
+	struct tms t;
+
+	rcu_read_lock();
+	process_times(p, &ut, &st);
+	rcu_read_unlock();
+	t = (struct tms){ (s64)(ut / 10000000), (s64)(st / 10000000), (s64)(p->cutime_ns / 10000000), (s64)(p->cstime_ns / 10000000) };
+	if (buf && copy_to_user(buf, &t, sizeof(t)))
+		return -EFAULT;
+	return (long)(clock_mono_ns() / 10000000);
+}
+
+/* --- the system */
+
+static struct new_utsname uts = { "Linux", "sarsen", "6.1.0-sarsen-" SARSEN_VERSION, "#1 SMP PREEMPT", "aarch64", "(none)" };
+static DEFINE_MUTEX(uts_lock, LC_CGROUP_EXEC);
+
+long sys_uname(void __user *buf)
+{
+	struct new_utsname copy;
+
+	mutex_lock(&uts_lock);
+	copy = uts;
+	mutex_unlock(&uts_lock);
+	return copy_to_user(buf, &copy, sizeof(copy)) ? -EFAULT : 0;
+}
+
+static long set_name(char *field, const void __user *name, int len)
+{
+	char tmp[__NEW_UTS_LEN + 1] = "";
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len < 0 || len > __NEW_UTS_LEN)
+		return -EINVAL;
+	if (copy_from_user(tmp, name, (size_t)len))
+		return -EFAULT;
+	mutex_lock(&uts_lock);
+	memcpy(field, tmp, sizeof(tmp));
+	mutex_unlock(&uts_lock);
+	return 0;
+}
+
+long sys_sethostname(const void __user *name, int len) { return set_name(uts.nodename, name, len); }
+long sys_setdomainname(const void __user *name, int len) { return set_name(uts.domainname, name, len); }
+
+long sys_sysinfo(void __user *info)
+{
+	struct sysinfo si;
+	u64 load[3];
+
+	memset(&si, 0, sizeof(si));
+	sched_loadavg(load);
+	si.uptime = (s64)(clock_mono_ns() / NSEC_PER_SEC);
+	for (u32 i = 0; i < 3; i++)
+		si.loads[i] = load[i] << 5;
+	si.totalram = page_nr_total();
+	si.freeram = page_nr_free();
+	si.procs = (u16)task_count();
+	si.mem_unit = PAGE_SIZE;
+	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;
+}
+
+long sys_getcpu(void __user *cpu, void __user *node, void __user *cache)
+{
+	u32 me, zero = 0;
+
+	(void)cache;
+	preempt_disable();
+	me = smp_cpu_id();
+	preempt_enable();
+	if ((cpu && put_user(me, (u32 __user *)cpu)) || (node && put_user(zero, (u32 __user *)node)))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_personality(unsigned persona)
+{
+	return persona == 0xffffffff || persona == 0 ? 0 : -EINVAL;
+}
+
+long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
+{
+	struct task *t = current;
+	struct cred *c;
+
+	switch (option) {
+	case PR_SET_NAME: {
+		char name[TASK_COMM_LEN];
+		ssize_t n = strncpy_from_user(name, user_ptr(a2), sizeof(name));
+
+		if (n == -EFAULT)
+			return n;
+		name[TASK_COMM_LEN - 1] = '\0';
+		memcpy(t->comm, name, sizeof(t->comm));
+		return 0;
+	}
+	case PR_GET_NAME:
+		return copy_to_user(user_ptr(a2), t->comm, sizeof(t->comm)) ? -EFAULT : 0;
+	case PR_SET_DUMPABLE:
+		if (a2 > 1)
+			return -EINVAL;
+		t->proc->dumpable = (u32)a2;
+		return 0;
+	case PR_GET_DUMPABLE:
+		return t->proc->dumpable;
+	case PR_SET_CHILD_SUBREAPER:
+		t->proc->child_subreaper = a2;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		return put_user((int)t->proc->child_subreaper, (int __user *)user_ptr(a2));
+	case PR_SET_NO_NEW_PRIVS:
+		if (a2 != 1 || a3 || a4 || a5)
+			return -EINVAL;
+		c = cred_prepare();
+		if (!c)
+			return -ENOMEM;
+		c->no_new_privs = true;
+		cred_commit(c);
+		return 0;
+	case PR_GET_NO_NEW_PRIVS:
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->cred->no_new_privs;
+	case PR_CAPBSET_READ:
+		return a2 > CAP_LAST_CAP ? -EINVAL : (long)(t->cred->cap_bounding >> a2 & 1);
+	case PR_GET_SECUREBITS:
+		return t->cred->securebits;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int uts_show(struct seq *s, void *arg)
+{
+	seq_printf(s, "%s\n", (char *)arg);
+	return 0;
+}
+
+static int version_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "Linux version %s (sarsen) %s\n", uts.release, uts.version);
+	return 0;
+}
+
+static int loadavg_show(struct seq *s, void *arg)
+{
+	u64 l[3];
+
+	(void)arg;
+	sched_loadavg(l);
+	for (u32 i = 0; i < 3; i++)
+		seq_printf(s, "%lu.%02lu ", l[i] >> 11, (l[i] & 2047) * 100 >> 11);
+	seq_printf(s, "%lu/%u %d\n", sched_nr_running(), task_count(), current->tid);
+	return 0;
+}
+
+static int uptime_show(struct seq *s, void *arg)
+{
+	u64 up = clock_mono_ns() / 10000000, idle = sched_idle_ns(0) / 10000000;
+
+	(void)arg;
+	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
+	return 0;
+}
+
+static int stat_show(struct seq *s, void *arg)
+{
+	u64 idle = sched_idle_ns(0) / 10000000, up = clock_mono_ns() / 10000000, busy = up > idle ? up - idle : 0;
+
+	(void)arg;
+	seq_printf(s, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle, busy, idle);
+	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %lu\nprocs_blocked 0\n", irq_total(),
+		   sched_nr_switches(), (clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC, task_count(), sched_nr_running());
+	return 0;
+}
+PROC_FILE(hostname, .path = "sys/kernel/hostname", .mode = 0444, .show = uts_show, .arg = uts.nodename);
+PROC_FILE(domainname, .path = "sys/kernel/domainname", .mode = 0444, .show = uts_show, .arg = uts.domainname);
+PROC_FILE(ostype, .path = "sys/kernel/ostype", .mode = 0444, .show = uts_show, .arg = uts.sysname);
+PROC_FILE(osrelease, .path = "sys/kernel/osrelease", .mode = 0444, .show = uts_show, .arg = uts.release);
+PROC_FILE(version_number, .path = "sys/kernel/version", .mode = 0444, .show = uts_show, .arg = uts.version);
+PROC_FILE(version, .path = "version", .mode = 0444, .show = version_show);
+PROC_FILE(loadavg, .path = "loadavg", .mode = 0444, .show = loadavg_show);
+PROC_FILE(uptime, .path = "uptime", .mode = 0444, .show = uptime_show);
+PROC_FILE(stat, .path = "stat", .mode = 0444, .show = stat_show);
