@@ -408,7 +408,7 @@ static int stat_show(struct seq *s, void *arg)
 	(void)arg;
 	seq_printf(s, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle, busy, idle);
 	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %lu\nprocs_blocked 0\n", irq_total(),
-		   sched_nr_switches(), (clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC, task_count(), sched_nr_running());
+		   sched_nr_switches(), (u64)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), task_count(), sched_nr_running());
 	return 0;
 }
 PROC_FILE(hostname, .path = "sys/kernel/hostname", .mode = 0444, .show = uts_show, .arg = uts.nodename);

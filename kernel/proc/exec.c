@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mman.h>
+#include <linux/mount.h>
 #include <asm/mman.h>
 #include <arch/context.h>
 #include <arch/hwcap.h>

@@ -13,6 +13,7 @@
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
 #include <kernel/time/clock.h>
+#include <mm/page.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
 

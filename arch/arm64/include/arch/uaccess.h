@@ -31,8 +31,8 @@ ssize_t __must_check strncpy_from_user(char *to, const char __user *from, size_t
 ssize_t __must_check strnlen_user(const char __user *s, size_t max);
 
 /* get_user/put_user - one naturally sized scalar (1, 2, 4, 8 bytes).  `err = get_user(lvalue, uptr)`. */
-#define get_user(val, uptr) ({ __typeof__(*(uptr)) __gu; \
-	int __ge = copy_from_user_small(&__gu, (uptr), sizeof(__gu)); (val) = __gu; __ge; })
+#define get_user(val, uptr) ({ u64 __gu = 0; \
+	int __ge = copy_from_user_small(&__gu, (uptr), sizeof(*(uptr))); (val) = (__typeof__(*(uptr)))__gu; __ge; })
 #define put_user(val, uptr) ({ __typeof__(*(uptr)) __pu = (val); \
 	copy_to_user_small((uptr), &__pu, sizeof(__pu)); })
 int __must_check copy_from_user_small(void *to, const void __user *from, size_t len);	/* 1,2,4,8: one access */
