@@ -3,6 +3,7 @@
  * One CPU, interrupts off, until sched_init and the interrupt controller are there; this thread becomes CPU 0's idle task at the
  * end.  boot_stage() marks where the time went. */
 #include <arch/cpu.h>
+#include <arch/hwcap.h>
 #include <arch/irqflags.h>
 #include <arch/mmu.h>
 #include <arch/kmap.h>
@@ -76,6 +77,7 @@ static void init_thread(void *arg)
 void __noreturn kernel_main(paddr_t fdt_pa)
 {
 	clock_init(read_sysreg(cntfrq_el0));
+	cpu_features_init();
 	boot_stage("entry");
 	fdt_init(fixmap_fdt(fdt_pa), fdt_pa);
 	boot_stage("device tree");

@@ -333,3 +333,27 @@ long sys_restart_syscall(void)
 
 	return rb->func ? rb->func(rb) : -EINTR;
 }
+
+int sigmask_push(const struct sigset __user *user, size_t size)
+{
+	struct sigset n;
+
+	if (!user)
+		return 0;
+	if (size != sizeof(n))
+		return -EINVAL;
+	if (copy_from_user(&n, user, sizeof(n)))
+		return -EFAULT;
+	current->saved_sigmask = current->blocked;
+	current->restore_sigmask = true;
+	signal_set_blocked(n);
+	return 0;
+}
+
+void sigmask_pop(bool interrupted)
+{
+	if (!current->restore_sigmask || interrupted)
+		return;
+	current->restore_sigmask = false;
+	signal_set_blocked(current->saved_sigmask);
+}
