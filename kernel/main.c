@@ -13,6 +13,7 @@
 #include <kernel/initcall.h>
 #include <kernel/irq/irq.h>
 #include <kernel/init.h>
+#include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/params.h>
 #include <kernel/printk.h>
@@ -71,6 +72,7 @@ static void init_thread(void *arg)
 	initcalls_run(__initcall_late_start, __initcall_late_end);
 	boot_stage("late");
 	boot_profile_print();
+	ktest_run();
 	run_init();
 }
 

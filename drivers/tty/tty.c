@@ -386,6 +386,7 @@ static int console_open(struct inode *inode, struct file *file)
 	if (!console_tty)
 		return -ENODEV;
 	file->flags |= O_NOCTTY;
+	file->ra_state[1] = 1;	/* outlives hang-ups */
 	return tty_open_file(console_tty, file);
 }
 
