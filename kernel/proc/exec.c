@@ -386,7 +386,7 @@ out:
 
 /* --- the stack */
 
-struct auxv { u64 v[40]; u32 n; };
+struct auxv { u64 v[44]; u32 n; };		/* as many as mm->auxv */
 
 static void aux(struct auxv *a, u64 type, u64 value)
 {
