@@ -4,7 +4,9 @@
  * Signals are sent with neither held. */
 #include <drivers/tty/tty_internal.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
 #include <kernel/proc/proc.h>
+#include <kernel/proc/proc_internal.h>
 #include <kernel/proc/signal.h>
 #include <linux/capability.h>
 
@@ -160,6 +162,13 @@ void tty_session_exit(struct process *p)
 	}
 	tty_put(tty);
 }
+
+static int jobctl_init(void)
+{
+	tty_session_exit_hook = tty_session_exit;
+	return 0;
+}
+BOOT_INIT(core, jobctl_init);
 
 void tty_stat_info(struct process *p, u32 *tty_nr, s32 *tpgid)
 {
