@@ -23,6 +23,7 @@
 #include <kernel/proc/proc_internal.h>
 #include <kernel/random/random.h>
 #include <kernel/sched/sched.h>
+#include <kernel/time/itimer.h>
 #include <linux/stat.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
@@ -649,6 +650,7 @@ static void become(struct exec *x, u64 sp)
 		file_put(old);
 	fdtable_close_on_exec(t->files);
 	signal_flush_handlers(t->proc);
+	posix_timers_exit(t->proc, true);
 	t->altstack = (struct sigaltstack_state){ .flags = 2 /* SS_DISABLE */ };
 	t->robust_list = NULL;
 	t->clear_child_tid = NULL;

@@ -13,6 +13,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sched/sched.h>
+#include <kernel/time/itimer.h>
 #include <kernel/sync/lockcheck.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
@@ -192,8 +193,10 @@ void thread_exit(int status)
 	}
 	spin_unlock_irq(&proc_lock);
 	sigpending_flush(&t->pending);
-	if (last)
+	if (last) {
+		posix_timers_exit(p, false);
 		process_end(p);
+	}
 	cred_put(t->cred);
 	t->cred = init_task.cred;
 	sched_exit();
