@@ -233,14 +233,6 @@ long sys_sched_rr_get_interval(int pid, void __user *interval)
 	return copy_to_user(interval, &ts, sizeof(ts));
 }
 
-long sys_getcpu(void __user *cpu, void __user *node, void __user *cache)
-{
-	(void)cache;
-	if ((cpu && put_user(smp_cpu_id(), (u32 __user *)cpu)) || (node && put_user(0u, (u32 __user *)node)))
-		return -EFAULT;
-	return 0;
-}
-
 /* Who is meant by setpriority's which and who: called for each under RCU. */
 static bool is_meant(const struct task *t, int which, s32 who)
 {
