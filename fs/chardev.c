@@ -6,6 +6,7 @@
 #include <fs/devfs/devfs.h>
 #include <fs/file.h>
 #include <fs/inode.h>
+#include <fs/seq.h>
 #include <kernel/errno.h>
 #include <mm/slab.h>
 
@@ -52,6 +53,33 @@ void chardev_each(void (*fn)(const struct chardev *cd))
 	for (struct chardev_node *n = atomic_load_acquire(&registered); n; n = n->next)
 		fn(n->cd);
 }
+
+static void device_line(struct seq *s, u32 *shown, const struct chardev *cd)
+{
+	u32 ma = DEV_MAJOR(cd->dev);
+
+	if (ma < 512 && shown[ma / 32] >> ma % 32 & 1)
+		return;
+	if (ma < 512)
+		shown[ma / 32] |= 1u << ma % 32;
+	seq_printf(s, "%3u %s\n", ma, cd->name ? cd->name : "?");
+}
+
+static int devices_show(struct seq *s, void *arg)
+{
+	const struct chardev *cd;
+	u32 shown[16] = { 0 };
+
+	(void)arg;
+	seq_puts(s, "Character devices:\n");
+	for (cd = __chardevs_start; cd < __chardevs_end; cd++)
+		device_line(s, shown, cd);
+	for (struct chardev_node *n = atomic_load_acquire(&registered); n; n = n->next)
+		device_line(s, shown, n->cd);
+	seq_puts(s, "\nBlock devices:\n");
+	return 0;
+}
+PROC_FILE(devices, .path = "devices", .mode = 0444, .show = devices_show);
 
 static int chardev_open(struct inode *inode, struct file *f)
 {

@@ -34,6 +34,7 @@ struct epoll {
 	struct spinlock ready_lock;	/* LC_EPOLL_READY2, irqs off */
 	struct list_head ready;		/* [ready_lock] */
 	u32 nr_ready;			/* [ready_lock] */
+	u32 nr_nested;			/* [m] items that are epolls */
 	struct wait_queue wq;		/* lock class LC_WAIT2 */
 };
 
@@ -179,6 +180,7 @@ static void item_remove(struct epitem *it)
 	list_del(&it->file_link);
 	spin_unlock(&it->file->lock);
 	rb_erase(&it->node, &ep->items);
+	ep->nr_nested -= it->nested;
 	kfree(it);
 }
 
@@ -335,6 +337,7 @@ static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll
 	it->data = ev->data;
 	work_init(&it->work, nested_work);
 	item_insert(ep, it);
+	ep->nr_nested += it->nested;
 	spin_lock(&f->lock);
 	list_add(&it->file_link, &f->epoll_links);
 	spin_unlock(&f->lock);
@@ -473,6 +476,8 @@ static int ep_wait(struct epoll *ep, struct epoll_event __user *uev, int max, u6
 	int got, err;
 
 	for (;;) {
+		if (unlikely(READ_ONCE(ep->nr_nested)))
+			work_flush();	/* what nested ones have been woken for */
 		got = READ_ONCE(ep->nr_ready) ? collect(ep, uev, max) : 0;
 		if (got || !deadline)
 			return got;

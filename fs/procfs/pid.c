@@ -153,7 +153,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 	if (e->get_link) {
 		i->ops = &link_iops;
 	} else if (MODE_IS(e->mode, S_IFDIR)) {
-		bool fd = e->name[0] == 'f';
+		bool fd = e->name[0] == 'f';	/* fd, fdinfo */
 
 		i->ops = fd ? &fd_dir_iops : &task_dir_iops;
 		i->fops = fd ? &fd_dir_fops : &task_dir_fops;
@@ -338,6 +338,7 @@ static int fd_dir_lookup(struct inode *dir, const char *name, u32 len, struct in
 	struct file *f;
 	struct task *t;
 	struct inode *i;
+	bool info;
 	int err;
 
 	if (end != name + len || !len || fd > 0x7fffffff)
@@ -346,15 +347,21 @@ static int fd_dir_lookup(struct inode *dir, const char *name, u32 len, struct in
 	if (!f)
 		return err;
 	t = proc_task(dir);
-	i = t ? task_inode(dir->sb, t, S_IFLNK | (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0), 0x8000 + (u32)fd) : NULL;
+	info = proc_i(dir)->entry->show_fd;
+	i = t ? task_inode(dir->sb, t, info ? S_IFREG | 0400 : S_IFLNK | (f->mode & FMODE_READ ? 0500u : 0) | (f->mode & FMODE_WRITE ? 0300u : 0), 0x8000 + (u32)fd) : NULL;
 	if (t)
 		task_put(t);
 	file_put(f);
 	if (!i)
 		return t ? -ENOMEM : -ENOENT;
 	proc_i(i)->fd = (s32)fd;
-	i->ops = &fd_link_iops;
-	i->size = 64;
+	if (info) {
+		proc_i(i)->entry = proc_i(dir)->entry;
+		i->fops = &proc_text_fops;
+	} else {
+		i->ops = &fd_link_iops;
+		i->size = 64;
+	}
 	*out = i;
 	return 0;
 }
@@ -380,7 +387,7 @@ static int fd_dir_readdir(struct file *f, struct dir_context *ctx)
 		char name[12];
 		u32 len = (u32)scnprintf(name, sizeof(name), "%d", fd);
 
-		if (!ctx->emit(ctx, name, len, f->inode->ino + 0x8000 + (u64)fd, DT_LNK, (u64)fd + 3))
+		if (!ctx->emit(ctx, name, len, f->inode->ino + 0x8000 + (u64)fd, proc_i(f->inode)->entry->show_fd ? DT_REG : DT_LNK, (u64)fd + 3))
 			break;
 	}
 	if (table)

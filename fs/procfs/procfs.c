@@ -220,8 +220,23 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops dir_iops = { .lookup = dir_lookup_node };
-static const struct inode_ops root_iops = { .lookup = root_lookup, .revalidate = root_revalidate };
+/* What is not there cannot be made: ENOENT, as Linux says it. */
+static int no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
+{
+	(void)dir; (void)name; (void)len; (void)mode; (void)rdev; (void)out;
+	return -ENOENT;
+}
+
+static int no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out)
+{
+	(void)dir; (void)name; (void)len; (void)mode; (void)out;
+	return -ENOENT;
+}
+
+static const struct inode_ops dir_iops = { .lookup = dir_lookup_node, .create = no_create, .mkdir = no_mkdir };
+static const struct inode_ops root_iops = {
+	.lookup = root_lookup, .revalidate = root_revalidate, .create = no_create, .mkdir = no_mkdir,
+};
 static const struct inode_ops empty_iops;
 static const struct file_ops dir_fops = { .readdir = dir_readdir };
 
@@ -262,7 +277,10 @@ static int text_make(struct file *f, struct seq *s)
 	task = proc_task(f->inode);
 	if (!task)
 		return -ESRCH;
-	err = p->entry->show ? p->entry->show(s, task) : -EINVAL;
+	if (p->entry->show_fd)
+		err = p->entry->show_fd(s, task, p->fd);
+	else
+		err = p->entry->show ? p->entry->show(s, task) : -EINVAL;
 	task_put(task);
 	return err;
 }

@@ -21,6 +21,7 @@ struct pid_entry {
 	const char *name;
 	u32 mode;
 	int (*show)(struct seq *s, struct task *t);
+	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
 	int (*write)(struct task *t, const char *buf, size_t len);
 	const struct inode_ops *iops;

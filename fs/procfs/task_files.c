@@ -7,6 +7,7 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
+#include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
 #include <linux/limits.h>
@@ -134,6 +135,7 @@ static int status_show(struct seq *s, struct task *t)
 	struct process *p = t->proc;
 	struct mm *mm = task_mm_get(t);
 	const struct cred *c;
+	u64 ignored = 0, caught = 0;
 
 	seq_printf(s, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", t->comm,
 		   t->fs ? t->fs->umask : 022u, state_words(state_char(t)), p->pid, t->tid, parent_pid(p));
@@ -148,8 +150,10 @@ static int status_show(struct seq *s, struct task *t)
 		status_mm(s, mm);
 		mm_put(mm);
 	}
-	seq_printf(s, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", p->nr_threads, t->pending.set.bits,
-		   p->shared_pending.set.bits, t->blocked.bits);
+	if (p->sighand)
+		signal_dispositions(p, &ignored, &caught);
+	seq_printf(s, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", p->nr_threads,
+		   t->pending.set.bits, p->shared_pending.set.bits, t->blocked.bits, ignored, caught);
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n", caps[0], caps[1],
 		   caps[2], caps[3], caps[4], nnp);
 	seq_printf(s, "Cpus_allowed:\t%lx\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->se.affinity, t->nvcsw, t->nivcsw);
@@ -320,6 +324,21 @@ static int oom_write(struct task *t, const char *buf, size_t len)
 	return 0;
 }
 
+static int fdinfo_show(struct seq *s, struct task *t, s32 fd)
+{
+	struct fdtable *table = fdtable_get_task(t);
+	struct file *f = table ? fdtable_file(table, fd) : NULL;
+
+	if (f) {
+		seq_printf(s, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->mode & FMODE_STREAM ? 0ul : f->pos, f->flags, f->path.mnt->id,
+			   f->inode->ino);
+		file_put(f);
+	}
+	if (table)
+		fdtable_put(table);
+	return f ? 0 : -ENOENT;
+}
+
 /* --- jumps --- */
 
 static int fs_link(struct task *t, bool root, struct path *out)
@@ -375,6 +394,7 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },
 	{ .name = "fd", .mode = S_IFDIR | 0500 },
+	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .show_fd = fdinfo_show },
 	{ .name = "task", .mode = S_IFDIR | 0555 },
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .get_link = cwd_link },
 	{ .name = "root", .mode = S_IFLNK | 0777, .get_link = root_link },

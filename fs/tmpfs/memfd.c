@@ -74,6 +74,8 @@ static int memfd_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 
 static ssize_t memfd_read(struct file *f, struct iov_iter *to, u64 *pos) { return tmpfs_file_ops.read(f, to, pos); }
 
+static s64 memfd_seek(struct file *f, s64 off, int whence) { return tmpfs_file_ops.seek(f, off, whence); }
+
 static int memfd_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
 	(void)f; (void)start; (void)end; (void)datasync;
@@ -81,7 +83,7 @@ static int memfd_fsync(struct file *f, u64 start, u64 end, bool datasync)
 }
 
 static const struct file_ops memfd_fops = {
-	.read = memfd_read, .write = memfd_write, .mmap = memfd_mmap, .fallocate = memfd_fallocate, .fsync = memfd_fsync,
+	.seek = memfd_seek, .read = memfd_read, .write = memfd_write, .mmap = memfd_mmap, .fallocate = memfd_fallocate, .fsync = memfd_fsync,
 };
 
 long shmem_get_seals(struct file *f)

@@ -564,7 +564,38 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	return err;
 }
 
+/* Where data or a hole begins at or after off: pages that are there are data. */
+static s64 tmpfs_seek(struct file *f, s64 off, int whence)
+{
+	struct address_space *as = &f->inode->data;
+	u64 size = i_size_read(f->inode), index, found;
+	void *page;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_seek(f, off, whence);
+	if (off < 0 || (u64)off >= size)
+		return -ENXIO;
+	index = (u64)off >> PAGE_SHIFT;
+	spin_lock_irq(&as->tree_lock);
+	if (whence == SEEK_DATA)
+		found = radix_tree_gang_lookup(&as->tree, index, &page, &index, 1) ? index << PAGE_SHIFT : size;
+	else
+		for (found = index << PAGE_SHIFT; found < size && radix_tree_lookup(&as->tree, found >> PAGE_SHIFT); found += PAGE_SIZE)
+			;
+	spin_unlock_irq(&as->tree_lock);
+	if (found < (u64)off)
+		found = (u64)off;
+	if (found >= size) {
+		if (whence == SEEK_DATA)
+			return -ENXIO;
+		found = size;
+	}
+	f->pos = found;
+	return (s64)found;
+}
+
 const struct file_ops tmpfs_file_ops = {
+	.seek = tmpfs_seek,
 	.read = filemap_read, .write = generic_file_write, .mmap = filemap_mmap, .fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate,
 };
 

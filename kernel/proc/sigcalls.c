@@ -357,3 +357,19 @@ void sigmask_pop(bool interrupted)
 	current->restore_sigmask = false;
 	signal_set_blocked(current->saved_sigmask);
 }
+
+void signal_dispositions(struct process *p, u64 *ignored, u64 *caught)
+{
+	irqflags_t flags = spin_lock_irqsave(&p->sighand->lock);
+
+	*ignored = *caught = 0;
+	for (int sig = 1; sig <= NSIG; sig++) {
+		u64 handler = p->sighand->action[sig - 1].handler;
+
+		if (handler == (u64)SIG_IGN)
+			*ignored |= sig_bit(sig);
+		else if (handler != (u64)SIG_DFL)
+			*caught |= sig_bit(sig);
+	}
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}

@@ -21,6 +21,8 @@ bool signal_take_locked(u64 mask, siginfo_t *info);
 bool signal_ignored_or_blocked(int sig);		/* of current; tty background checks */
 /* sigmask_push - ppoll and kin: block what *user says while the call waits.  NULL user: nothing.  0, -EFAULT, -EINVAL (size).
  * sigmask_pop - the wait is over: restore the old mask now, or, if interrupted, leave that to signal_deliver (restore_sigmask). */
+/* signal_dispositions - which signals the process ignores and catches, for /proc */
+void signal_dispositions(struct process *p, u64 *ignored, u64 *caught);
 int sigmask_push(const struct sigset __user *user, size_t size);
 void sigmask_pop(bool interrupted);
 /* arch/arm64/sigframe.c */
