@@ -116,7 +116,8 @@ long sys_rt_sigreturn(void)
 
 	current->restart.func = NULL;
 	if ((tf->sp & 15) || copy_from_user(&set, &f->uc.uc_sigmask, sizeof(set)) ||
-	    copy_from_user(regs, &f->uc.uc_mcontext.regs, sizeof(regs)) || copy_from_user(&ss, &f->uc.uc_stack, sizeof(ss)) || get_fp(f)) {
+	    copy_from_user(regs, &f->uc.uc_mcontext.regs, sizeof(regs)) || copy_from_user(&ss, &f->uc.uc_stack, sizeof(ss)) || get_fp(f) ||
+	    (regs[33] & 0x1f) != PSR_MODE_EL0t) {	/* a frame that asks for another exception level is refused, as on Linux */
 		signal_force(SIGSEGV, SEGV_MAPERR, tf->sp);
 		return 0;
 	}

@@ -648,13 +648,13 @@ static void become(struct exec *x, u64 sp)
 	t->proc->exe = x->file;
 	if (old)
 		file_put(old);
+	t->proc->did_exec = true;	/* before close-on-exec: a parent waiting for that end may look next */
 	fdtable_close_on_exec(t->files);
 	signal_flush_handlers(t->proc);
 	posix_timers_exit(t->proc, true);
 	t->altstack = (struct sigaltstack_state){ .flags = 2 /* SS_DISABLE */ };
 	t->robust_list = NULL;
 	t->clear_child_tid = NULL;
-	t->proc->did_exec = true;
 	*(struct task **)t->head.kernel_sp = t;
 	arch_exec_setup(current_frame(), x->start, sp);
 }
