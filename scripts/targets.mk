@@ -16,3 +16,11 @@ build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell 
 
 deps:
 	scripts/deps
+
+# make test         the whole suite, from nothing: tools, sources, kernel, root, tests (PARTS= some of them: unit boot user)
+.PHONY: test
+test:
+	scripts/deps
+	$(MAKE) all
+	$(MAKE) initramfs
+	scripts/test $(PARTS)
