@@ -456,7 +456,11 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 		int sig;
 
 		if ((p->group_flags & PROC_GROUP_EXIT) || (t->pending.set.bits & sig_bit(SIGKILL))) {
+			bool exec_only = p->group_exec && p->group_exec != t && !(p->group_flags & PROC_GROUP_EXIT);
+
 			spin_unlock_irq(&p->sighand->lock);
+			if (exec_only)		/* a sibling's exec ends this thread, not the process */
+				thread_exit(SIGKILL);
 			die_of(SIGKILL);
 		}
 		if (t->jobctl & JOBCTL_STOP) {
