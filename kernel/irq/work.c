@@ -6,7 +6,7 @@
 static DEFINE_SPINLOCK(work_lock, LC_WORK);
 static LIST_HEAD(work_list);		/* [work_lock] */
 static u64 queued, done;		/* [work_lock] */
-static DEFINE_WAIT_QUEUE(work_wq);
+static struct wait_queue work_wq = { SPINLOCK_INIT(LC_WAIT_WORK), LIST_HEAD_INIT(work_wq.head) };	/* woken under others' LC_WAIT too */
 static DEFINE_WAIT_QUEUE(done_wq);
 
 void work_init(struct work *w, void (*fn)(struct work *))
