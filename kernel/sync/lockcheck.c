@@ -78,6 +78,7 @@ void lock_check_acquire(const void *lock, enum lock_class class, u64 key, bool t
 {
 	struct task *t = current;
 	bool irq = in_irq();
+	irqflags_t flags;
 
 	if (checker_off)
 		return;
@@ -95,25 +96,32 @@ void lock_check_acquire(const void *lock, enum lock_class class, u64 key, bool t
 			lock_report(held_class == class ? "key does not rise" : "rank does not rise", lock, class, h);
 	}
 	VERIFY(t->nr_held < MAX_HELD);
+	/* With interrupts off: an interrupt, or who preempts from it, must not see an entry that is counted but not yet written. */
+	flags = arch_irq_save();
 	t->held[t->nr_held++] = (struct held_lock){
 		.lock = lock, .key = key, .ip = (u64)__builtin_return_address(0), .class = class | (irq ? HELD_IN_IRQ : 0),
 	};
+	arch_irq_restore(flags);
 }
 
 void lock_check_release(const void *lock, enum lock_class class)
 {
 	struct task *t = current;
+	irqflags_t flags;
 
 	if (checker_off)
 		return;
+	flags = arch_irq_save();
 	for (u32 i = t->nr_held; i-- > 0;) {
 		if (t->held[i].lock != lock)
 			continue;
 		for (; i + 1 < t->nr_held; i++)
 			t->held[i] = t->held[i + 1];
 		t->nr_held--;
+		arch_irq_restore(flags);
 		return;
 	}
+	arch_irq_restore(flags);
 	lock_report("released by one who does not hold it", lock, class, NULL);
 }
 
