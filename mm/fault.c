@@ -113,10 +113,40 @@ static int mkwrite(struct vma *vma, struct fault *f)
 	return 0;
 }
 
+/* The page lock keeps truncation out from the look at page->mapping until the page is mapped and counted, so that no page stays
+ * mapped which has left the cache. */
+static int install_file(struct vma *vma, struct fault *f)
+{
+	struct page *p = f->page;
+	u32 prot = vma->prot;
+	int err = 0;
+
+	page_get(p);			/* install may drop the last other one */
+	page_lock(p);
+	if (vma->file->mapping && p->mapping != vma->file->mapping) {
+		page_put(p);		/* truncated meanwhile: the access is tried again, and finds SIGBUS */
+		goto out;
+	}
+	if (f->write)
+		err = mkwrite(vma, f);
+	else
+		prot &= ~(u32)PROT_K_W;
+	if (err) {
+		page_put(p);
+		goto out;
+	}
+	if (vma->flags & VM_EXEC)
+		cache_sync_code(page_address(p), PAGE_SIZE);
+	err = install(vma, f->addr, p, prot);
+out:
+	page_unlock(p);
+	page_put(p);
+	return err;
+}
+
 static int fault_file(struct vma *vma, vaddr_t addr, bool write)
 {
 	struct fault f = { .vma = vma, .addr = addr, .write = write, .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
-	u32 prot = vma->prot;
 	int err = vma->ops->fault(&f);
 
 	if (err || !f.page)
@@ -126,17 +156,7 @@ static int fault_file(struct vma *vma, vaddr_t addr, bool write)
 		page_put(f.page);
 		return err;
 	}
-	if (write)
-		err = mkwrite(vma, &f);
-	else
-		prot &= ~(u32)PROT_K_W;
-	if (err) {
-		page_put(f.page);
-		return err;
-	}
-	if (vma->flags & VM_EXEC)
-		cache_sync_code(page_address(f.page), PAGE_SIZE);
-	return install(vma, addr, f.page, prot);
+	return install_file(vma, &f);
 }
 
 /* A write to a page that is there but read-only. */

@@ -29,7 +29,7 @@ struct address_space {
 	u64 nr_pages;			/* [tree_lock] */
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
-	u32 nr_writable;		/* shared writable mappings [i_mmap_lock] */
+	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */
 	int wb_err;
 };
 void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops);

@@ -387,11 +387,17 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, size_t new_len, u32 flags)
 {
 	u64 pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
+	bool copies = vma->private && vma->file;
 	s64 at = mm_map(mm, vma->file, new, new_len, vma->flags, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff);
 	int err;
 
 	if (at < 0)
 		return at;
+	if (copies) {		/* see protect_one: fork must still copy them */
+		vma = vma_find(mm, (vaddr_t)at);
+		if (!vma->private)
+			vma->private = vma;
+	}
 	err = pt_move_range(mm, old, (vaddr_t)at, min(old_len, new_len));
 	if (err) {
 		pt_move_range(mm, (vaddr_t)at, old, min(old_len, new_len));

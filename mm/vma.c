@@ -74,7 +74,7 @@ static void file_link(struct vma *vma)
 		return;
 	rwsem_write_lock(&as->i_mmap_lock);
 	list_add_tail(&vma->i_mmap_link, &as->i_mmap);
-	if ((vma->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
+	if ((vma->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
 		as->nr_writable++;
 	rwsem_write_unlock(&as->i_mmap_lock);
 }
@@ -87,7 +87,7 @@ static void file_unlink(struct vma *vma)
 		return;
 	rwsem_write_lock(&as->i_mmap_lock);
 	list_del_init(&vma->i_mmap_link);
-	if ((vma->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
+	if ((vma->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
 		as->nr_writable--;
 	rwsem_write_unlock(&as->i_mmap_lock);
 }
