@@ -4,6 +4,13 @@
 
 typedef u64 irqflags_t;
 
+#ifdef CONFIG_UNIT	/* host unit tests have no interrupts to mask */
+static inline irqflags_t arch_irq_save(void) { return 0; }
+static inline void arch_irq_restore(irqflags_t flags) { (void)flags; }
+static inline void arch_irq_disable(void) { }
+static inline void arch_irq_enable(void) { }
+static inline bool arch_irqs_disabled(void) { return false; }
+#else
 /* arch_irq_save - mask interrupts; returns the state to give to arch_irq_restore.
  * Context: any. */
 static inline irqflags_t arch_irq_save(void)
@@ -36,3 +43,4 @@ static inline bool arch_irqs_disabled(void)
 	asm volatile("mrs %0, daif" : "=r"(flags));
 	return flags & (1u << 7);
 }
+#endif
