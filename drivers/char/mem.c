@@ -6,6 +6,7 @@
 #include <kernel/proc/proc.h>
 #include <linux/capability.h>
 #include <linux/random.h>
+#include <mm/shmem.h>
 #include <mm/vma.h>
 
 static ssize_t read_eof(struct file *file, struct iov_iter *to, u64 *pos)
@@ -46,14 +47,22 @@ static ssize_t write_full(struct file *file, struct iov_iter *from, u64 *pos)
 	return from->count ? -ENOSPC : 0;
 }
 
-/* A private mapping of /dev/zero is anonymous memory: leaving ops NULL makes it so. */
+/* A private mapping of /dev/zero is anonymous memory: leaving ops NULL makes it so.  A shared one is of a nameless file of its own. */
 static int mmap_zero(struct file *file, struct vma *vma)
 {
-	(void)file;
-	if (vma->flags & VM_SHARED)
-		return -ENODEV;
+	struct file *memory;
+	int err;
+
 	vma->ops = NULL;
-	return 0;
+	if (!(vma->flags & VM_SHARED))
+		return 0;
+	err = shmem_file_create("dev/zero", vma->end - vma->start, &memory);
+	if (err)
+		return err;
+	vma->file = memory;
+	vma->pgoff = 0;
+	file_put(file);		/* the mapping's reference; the caller holds another */
+	return memory->ops->mmap(memory, vma);
 }
 
 static s64 seek_zero(struct file *file, s64 off, int whence)
