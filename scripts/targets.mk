@@ -22,5 +22,6 @@ deps:
 test:
 	scripts/deps
 	$(MAKE) all
+	$(MAKE) DEBUG=1 all
 	$(MAKE) initramfs
 	scripts/test $(PARTS)
