@@ -17,7 +17,7 @@ build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell 
 deps:
 	scripts/deps
 
-# make test         the whole suite, from nothing: tools, sources, kernel, root, tests (PARTS= some of them: unit boot user)
+# make test         the whole suite, from nothing: tools, sources, kernel, root, tests (PARTS= some of them: unit boot user phases)
 .PHONY: test
 test:
 	scripts/deps
