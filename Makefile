@@ -26,8 +26,8 @@ ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
 
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 INCLUDES := -nostdinc -isystem $(GCC_INCLUDE) -I. -I$(ARCH_DIR)/include -I$(B)/gen -Ibuild/uapi
-WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla
-CFLAGS := -std=gnu11 -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -mno-outline-atomics -march=armv8-a \
+WARN := -Wall -Wextra -Werror
+CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -mno-outline-atomics -march=armv8-a \
 	-fno-strict-aliasing -fno-common -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-ffunction-sections -fdata-sections -fPIE -fvisibility=hidden -fno-delete-null-pointer-checks -fwrapv \
 	-ffile-prefix-map=$(CURDIR)=. -include kernel/lib/visibility.h $(if $(BENCH),-DCONFIG_BENCH=1)
@@ -35,7 +35,7 @@ ifdef DEBUG
 KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=0xdfffc00000000000 --param asan-instrumentation-with-call-threshold=0 \
 	--param asan-stack=0 --param asan-globals=0
 UBSAN_FLAGS := -fsanitize=shift,bounds,object-size,return,unreachable,bool,enum,alignment -fno-sanitize=alignment
-CFLAGS += -DCONFIG_DEBUG=1 -fno-optimize-sibling-calls
+CFLAGS += -Wno-array-bounds -DCONFIG_DEBUG=1 -fno-optimize-sibling-calls
 SAN_FLAGS = $(KASAN_FLAGS) $(UBSAN_FLAGS) -fstack-protector-strong -mstack-protector-guard=global
 # Code that runs before the shadow is mapped, or is the sanitizer itself.
 NO_SAN := arch/arm64/% kernel/lib/string kernel/debug/% kernel/kasan kernel/ubsan kernel/percpu mm/slab
@@ -86,7 +86,7 @@ $(B)/obj/%.o: %.S build/uapi/.done $(GEN) Makefile
 
 $(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -Ikernel/lib/shim -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
 
-THIRD_CFLAGS = $(filter-out -W%,$(CFLAGS)) -w -Ikernel/lib/shim
+THIRD_CFLAGS = $(filter-out $(WARN),$(CFLAGS)) -w -isystem kernel/lib/shim
 $(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c build/uapi/.done
 	@mkdir -p $(@D)
 	@$(CC) $(THIRD_CFLAGS) -I$(THIRD)/libfdt -c $< -o $@
