@@ -58,8 +58,10 @@ void fpsimd_save_current(void)
 
 void fpsimd_changed_current(void)
 {
+	preempt_disable();	/* a switch in between would make the registers ours again */
 	current->arch.fp_cpu = ~0u;
 	atomic_fetch_or(&current->head.flags, TIF_FP_RESTORE);
+	preempt_enable();
 }
 
 struct task *arch_switch(struct task *prev, struct task *next)
@@ -114,10 +116,10 @@ void arch_thread_init_user(struct task *t, const struct trap_frame *tf, u64 tls,
 void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp)
 {
 	*tf = (struct trap_frame){ .pc = pc, .sp = sp, .pstate = PSR_MODE_EL0t, .syscallno = -1 };
+	fpsimd_changed_current();
 	memset(&current->arch.fp, 0, sizeof(current->arch.fp));
 	current->arch.tls = 0;
 	write_sysreg(0, tpidr_el0);
-	fpsimd_changed_current();
 }
 
 void arch_enter_user(void)

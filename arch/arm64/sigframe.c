@@ -95,11 +95,10 @@ static int get_fp(struct rt_sigframe __user *f)
 		if (head.magic == FPSIMD_MAGIC) {
 			if (head.size != sizeof(fp) || copy_from_user(&fp, p + off, sizeof(fp)))
 				return -EINVAL;
-			fpsimd_save_current();
+			fpsimd_changed_current();	/* first: or a switch would save the handler's registers over these */
 			memcpy(current->arch.fp.v, fp.vregs, sizeof(fp.vregs));
 			current->arch.fp.fpsr = fp.fpsr;
 			current->arch.fp.fpcr = fp.fpcr;
-			fpsimd_changed_current();
 		}
 		off += head.size;
 	}
