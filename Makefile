@@ -1,4 +1,9 @@
-# Sarsen.  `make help` lists the targets.  Variables: DEBUG=1, SMP=, MEM=, DISK=, NET=, APPEND=, GDB=1, THIRD= (third-party results).
+# Sarsen.  `make help` lists the targets.  Variables of the build: DEBUG=1 (into build/debug), V=1 (whole commands), THIRD= (third-party
+# results, default build/third), CROSS=; of `make run`: SMP= MEM= DISK= NET= APPEND= GDB=1.
+#
+# make              build/Image and build/sarsen.elf (DEBUG=1: the same in build/debug/), compile_commands.json
+# make clean        remove what was built, but not build/third
+# make help         this list
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -11,6 +16,8 @@ LD := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 NM := $(CROSS)nm
 PYTHON := python3
+Q := $(if $(V),,@)
+say = @printf '  %-7s %s\n' $(1) $(2)
 UAPI_FROM ?= /usr/aarch64-linux-gnu/include
 
 ARCH_DIR := arch/arm64
@@ -30,7 +37,7 @@ WARN := -Wall -Wextra -Werror
 CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -mno-outline-atomics -march=armv8-a \
 	-fno-strict-aliasing -fno-common -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-ffunction-sections -fdata-sections -fPIE -fvisibility=hidden -fno-delete-null-pointer-checks -fwrapv \
-	-ffile-prefix-map=$(CURDIR)=. -include kernel/lib/visibility.h $(if $(BENCH),-DCONFIG_BENCH=1)
+	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(THIRD))=third -include kernel/lib/visibility.h $(if $(BENCH),-DCONFIG_BENCH=1)
 ifdef DEBUG
 KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=0xdfffc00000000000 --param asan-instrumentation-with-call-threshold=0 \
 	--param asan-stack=0 --param asan-globals=0
@@ -48,65 +55,84 @@ LDFLAGS := -pie -static --no-dynamic-linker -z norelro -z notext -z max-page-siz
 	--orphan-handling=warn -X
 
 .PHONY: all objs help clean
-all: $(B)/Image
+all: $(B)/Image compile_commands.json
 
 objs: $(ALL_OBJS)
 
 help:
-	@sed -n 's/^# *\(make .*\)/\1/p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile scripts/targets.mk tests/tests.mk
 
 # --- generated -------------------------------------------------------------------------------------------------------------------
 build/uapi/.done:
+	$(call say,UAPI,$(@D))
 	@mkdir -p build/uapi
-	cp -r $(UAPI_FROM)/linux $(UAPI_FROM)/asm $(UAPI_FROM)/asm-generic build/uapi/
+	$(Q)cp -r $(UAPI_FROM)/linux $(UAPI_FROM)/asm $(UAPI_FROM)/asm-generic build/uapi/
 	@touch $@
 
+# The generator leaves alone what would not change; objects know through their dependency files which of these they include.
 GEN := $(B)/gen/.done
+GEN_FILES := $(addprefix $(B)/gen/,syscall_protos.h syscall_kinds.h syscall_table.c syscalls.json)
 $(GEN): kernel/syscall/syscalls.tbl scripts/gen-syscalls
+	$(call say,GEN,$(@D))
 	@mkdir -p $(B)/gen $(B)/obj
-	$(PYTHON) scripts/gen-syscalls kernel/syscall/syscalls.tbl $(B)/gen
+	$(Q)$(PYTHON) scripts/gen-syscalls kernel/syscall/syscalls.tbl $(B)/gen
 	@touch $@
-
-$(B)/gen/syscall_table.c: $(GEN)
+$(GEN_FILES): $(GEN) ;
 
 # --- objects ---------------------------------------------------------------------------------------------------------------------
-$(B)/obj/gen/syscall_table.o: $(B)/gen/syscall_table.c build/uapi/.done
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+# Each compilation leaves its command beside its object; compile_commands.json is their list.
+json = $(subst ",\",$(subst \,\\,$(1)))
+# (The folder is made here because make expands a whole recipe, $(file) included, before it runs the first line.)
+note_command = $(shell mkdir -p $(@D))$(file >$@.json,{ "directory": "$(CURDIR)", "file": "$(call json,$<)", "command": "$(call json,$(strip $(1)))" })
 
-$(B)/obj/%.o: %.c build/uapi/.done $(GEN) Makefile
-	@mkdir -p $(@D)
-	@echo "  CC      $<"
-	@$(CC) $(CFLAGS) $(call san_for,$*) -MMD -MP -c $< -o $@
+compile = $(CC) $(CFLAGS) $(call san_for,$*) -MMD -MP -c $< -o $@
+assemble = $(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
-$(B)/obj/%.o: %.S build/uapi/.done $(GEN) Makefile
+$(B)/obj/gen/syscall_table.o: $(B)/gen/syscall_table.c Makefile | build/uapi/.done
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	@echo "  AS      $<"
-	@$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/obj/%.o: %.c Makefile | build/uapi/.done $(GEN)
+	$(call say,CC,$<)
+	$(call note_command,$(compile))
+	$(Q)$(compile)
+
+$(B)/obj/%.o: %.S Makefile | build/uapi/.done $(GEN)
+	$(call say,AS,$<)
+	$(call note_command,$(assemble))
+	$(Q)$(assemble)
+
+compile_commands.json: $(OBJS)
+	$(call say,GEN,$@)
+	$(Q)$(PYTHON) scripts/gen-compile-commands $(addsuffix .json,$(OBJS)) > $@
 
 $(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -Ikernel/lib/shim -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
 
 THIRD_CFLAGS = $(filter-out $(WARN),$(CFLAGS)) -w -isystem kernel/lib/shim
-$(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c build/uapi/.done
+$(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c Makefile | build/uapi/.done
+	$(call say,CC,libfdt/$*.c)
 	@mkdir -p $(@D)
-	@$(CC) $(THIRD_CFLAGS) -I$(THIRD)/libfdt -c $< -o $@
+	$(Q)$(CC) $(THIRD_CFLAGS) -I$(THIRD)/libfdt -c $< -o $@
 
-$(B)/obj/zlib/%.o: $(THIRD)/zlib/%.c build/uapi/.done
+$(B)/obj/zlib/%.o: $(THIRD)/zlib/%.c Makefile | build/uapi/.done
+	$(call say,CC,zlib/$*.c)
 	@mkdir -p $(@D)
-	@$(CC) $(THIRD_CFLAGS) -DZ_SOLO -DNO_GZIP -I$(THIRD)/zlib -c $< -o $@
+	$(Q)$(CC) $(THIRD_CFLAGS) -DZ_SOLO -DNO_GZIP -I$(THIRD)/zlib -c $< -o $@
 
 $(THIRD)/libfdt/%.c $(THIRD)/zlib/%.c:
-	$(error $@ is missing: run scripts/deps)
+	$(error $@ is missing: run make deps)
 
 # --- vDSO ------------------------------------------------------------------------------------------------------------------------
 ifneq ($(wildcard $(ARCH_DIR)/vdso/vdso.lds),)
 VDSO_SRCS := $(wildcard $(ARCH_DIR)/vdso/*.c $(ARCH_DIR)/vdso/*.S)
 $(VDSO_SO): $(VDSO_SRCS) $(ARCH_DIR)/vdso/vdso.lds build/uapi/.done
+	$(call say,VDSO,$@)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -ffreestanding $(INCLUDES) -mgeneral-regs-only -fPIC -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(Q)$(CC) -std=gnu11 -O2 -ffreestanding -ffile-prefix-map=$(CURDIR)=. $(INCLUDES) -mgeneral-regs-only -fPIC -fno-stack-protector -fno-asynchronous-unwind-tables \
 		-shared -nostdlib -Wl,-T,$(ARCH_DIR)/vdso/vdso.lds -Wl,-soname,linux-vdso.so.1 -Wl,--hash-style=both -Wl,--build-id=none \
 		-Wl,-z,max-page-size=4096 -Wl,--no-undefined $(VDSO_SRCS) -o $@.dbg
-	$(OBJCOPY) -S $@.dbg $@
+	$(Q)$(OBJCOPY) -S $@.dbg $@
 $(B)/obj/$(ARCH_DIR)/vdso_image.o: $(VDSO_SO)
 $(B)/obj/$(ARCH_DIR)/vdso_image.o: CFLAGS += -DVDSO_FILE='"$(VDSO_SO)"'
 endif
@@ -114,28 +140,35 @@ endif
 # --- the kernel: linked twice, so that the symbol table inside it knows the final addresses -----------------------------------------
 LDS := $(ARCH_DIR)/kernel.lds
 LINK = $(LD) $(LDFLAGS) -T $(LDS) $(ALL_OBJS)
+# $(call symbols_of,ELF,N): obj/ksymsN.o, the table of ELF's functions
+define symbols_of
+	$(Q)$(NM) -n $(1) | $(PYTHON) scripts/gen-symbols > $(B)/obj/ksyms$(2).S
+	$(Q)$(CC) -c $(B)/obj/ksyms$(2).S -o $(B)/obj/ksyms$(2).o
+endef
+
 $(B)/obj/ksyms0.o: scripts/gen-symbols
 	@mkdir -p $(@D)
-	$(PYTHON) scripts/gen-symbols --empty > $(B)/obj/ksyms0.S
-	$(CC) -c $(B)/obj/ksyms0.S -o $@
+	$(Q)$(PYTHON) scripts/gen-symbols --empty > $(B)/obj/ksyms0.S
+	$(Q)$(CC) -c $(B)/obj/ksyms0.S -o $@
 
 $(B)/sarsen.elf: $(ALL_OBJS) $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols
-	$(LINK) $(B)/obj/ksyms0.o -o $(B)/obj/pass1.elf
-	$(NM) -n $(B)/obj/pass1.elf | $(PYTHON) scripts/gen-symbols > $(B)/obj/ksyms1.S
-	$(CC) -c $(B)/obj/ksyms1.S -o $(B)/obj/ksyms1.o
-	$(LINK) $(B)/obj/ksyms1.o -o $(B)/obj/pass2.elf
-	$(NM) -n $(B)/obj/pass2.elf | $(PYTHON) scripts/gen-symbols > $(B)/obj/ksyms2.S
-	$(CC) -c $(B)/obj/ksyms2.S -o $(B)/obj/ksyms2.o
-	$(LINK) $(B)/obj/ksyms2.o -o $@
+	$(call say,LD,$@)
+	$(Q)$(LINK) $(B)/obj/ksyms0.o -o $(B)/obj/pass1.elf
+	$(call symbols_of,$(B)/obj/pass1.elf,1)
+	$(Q)$(LINK) $(B)/obj/ksyms1.o -o $(B)/obj/pass2.elf
+	$(call symbols_of,$(B)/obj/pass2.elf,2)
+	$(Q)$(LINK) $(B)/obj/ksyms2.o -o $@
 
 $(B)/Image: $(B)/sarsen.elf
-	$(OBJCOPY) -O binary $< $@
+	$(call say,IMAGE,$@)
+	$(Q)$(OBJCOPY) -O binary $< $@
 
 -include scripts/targets.mk
 
 -include tests/tests.mk
 
 clean:
-	rm -rf build/debug build/obj build/gen build/Image build/sarsen.elf build/vdso build/uapi
+	rm -rf build/debug build/obj build/gen build/Image build/sarsen.elf build/vdso build/uapi build/test build/phases build/user-tests \
+		build/initramfs.cpio.gz compile_commands.json
 
 -include $(ALL_OBJS:.o=.d)

@@ -11,8 +11,9 @@ gdb: $(B)/sarsen.elf
 
 initramfs: build/initramfs.cpio.gz
 build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell find initramfs -type f 2>/dev/null)
+	$(call say,CPIO,$@)
 	@mkdir -p build
-	$(PYTHON) scripts/gen-initramfs $(THIRD)/busybox/busybox $(THIRD)/busybox/busybox.links initramfs $@
+	$(Q)$(PYTHON) scripts/gen-initramfs $(THIRD)/busybox/busybox $(THIRD)/busybox/busybox.links initramfs $@
 
 deps:
 	scripts/deps
