@@ -2,7 +2,9 @@
  *
  * Theory.  An address_space maps page indices of one object (a file's data) to pages.  Look-ups go through the radix tree under RCU
  * and take a reference with inc-not-zero, then look again whether the page is still there; writers hold tree_lock.  The cache itself
- * holds one reference on each of its pages.
+ * holds one reference on each of its pages, taken before the page enters the tree and dropped after it left: a page found with none
+ * has left already, and the tree says so at the next look.  Only a page that was found to be the mapping's under such a reference may
+ * be locked; before, the frame may be anybody's.
  *
  * Adding a page and truncating exclude each other by the page's lock: a fault or a write locks the page and checks that it still
  * belongs to the mapping (page->mapping) and lies within i_size; truncate takes it out under the lock, after unmapping it
@@ -62,21 +64,25 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	as->wb_err = 0;
 }
 
+/* Take a reference on a page just found at index under RCU; false if it is no longer that. */
+static bool get_if_ours(struct address_space *as, struct page *p, u64 index)
+{
+	if (!page_get_unless_zero(p))
+		return false;
+	if (likely(READ_ONCE(p->mapping) == as && READ_ONCE(p->index) == index))
+		return true;
+	page_put(p);
+	return false;
+}
+
 struct page *filemap_lookup(struct address_space *as, u64 index)
 {
 	struct page *p;
 
 	rcu_read_lock();
-	for (;;) {
+	do {
 		p = radix_tree_lookup(&as->tree, index);
-		if (!p)
-			break;
-		if (!page_get_unless_zero(p))
-			continue;
-		if (likely(p->mapping == as && p->index == index))
-			break;
-		page_put(p);	/* it was freed and reused between look and reference */
-	}
+	} while (unlikely(p && !get_if_ours(as, p, index)));	/* it left, and the tree says so now */
 	rcu_read_unlock();
 	return p;
 }
@@ -274,6 +280,20 @@ static void unmap_everywhere(struct address_space *as, u64 first, u64 last)
 	rwsem_read_unlock(&as->i_mmap_lock);
 }
 
+/* p is referenced; that goes too. */
+static void drop_page(struct address_space *as, struct page *p)
+{
+	page_lock(p);
+	if (p->mapping == as) {
+		if (atomic_load(&p->mapcount))	/* a fault slipped in before the size was seen */
+			unmap_everywhere(as, p->index, p->index);
+		remove_page(as, p);
+	} else {
+		page_unlock(p);
+	}
+	page_put(p);
+}
+
 static void drop_pages(struct address_space *as, u64 first, u64 last)
 {
 	void *pages[BATCH];
@@ -284,27 +304,16 @@ static void drop_pages(struct address_space *as, u64 first, u64 last)
 
 		rcu_read_lock();
 		n = radix_tree_gang_lookup(&as->tree, first, pages, index, BATCH);
-		for (i = 0; i < n; i++)
-			if (index[i] > last || !page_get_unless_zero(pages[i]))
-				break;
+		for (i = 0; i < n && index[i] <= last; i++)
+			if (!get_if_ours(as, pages[i], index[i]))
+				pages[i] = NULL;	/* left the cache between look and reference */
 		rcu_read_unlock();
-		for (u32 k = 0; k < i; k++) {
-			struct page *p = pages[k];
-
-			page_lock(p);
-			if (p->mapping == as && p->index == index[k]) {
-				if (atomic_load(&p->mapcount))	/* a fault slipped in before the size was seen */
-					unmap_everywhere(as, p->index, p->index);
-				remove_page(as, p);
-			} else {
-				page_unlock(p);
-			}
-			page_put(p);
-		}
-		if (!n || (i < n && index[i] > last))
+		for (u32 k = 0; k < i; k++)
+			if (pages[k])
+				drop_page(as, pages[k]);
+		if (i < BATCH)
 			return;
-		if (i)
-			first = index[i - 1] + 1;
+		first = index[i - 1] + 1;
 	}
 }
 

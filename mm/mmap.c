@@ -384,6 +384,22 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 	return err;
 }
 
+/* Truncation sees a page in the old VMA or in the new one, never in neither. */
+static int move_entries(struct mm *mm, struct vma *vma, vaddr_t old, vaddr_t new, size_t len)
+{
+	struct address_space *as = vma->file ? vma->file->mapping : NULL;
+	int err;
+
+	if (as)
+		rwsem_write_lock(&as->i_mmap_lock);
+	err = pt_move_range(mm, old, new, len);
+	if (err)
+		pt_move_range(mm, new, old, len);
+	if (as)
+		rwsem_write_unlock(&as->i_mmap_lock);
+	return err;
+}
+
 static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, size_t new_len, u32 flags)
 {
 	u64 pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
@@ -398,9 +414,8 @@ static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len,
 		if (!vma->private)
 			vma->private = vma;
 	}
-	err = pt_move_range(mm, old, (vaddr_t)at, min(old_len, new_len));
+	err = move_entries(mm, vma, old, (vaddr_t)at, min(old_len, new_len));
 	if (err) {
-		pt_move_range(mm, (vaddr_t)at, old, min(old_len, new_len));
 		mm_unmap(mm, (vaddr_t)at, new_len);
 		return err;
 	}

@@ -56,9 +56,13 @@ typedef u32 gfp_t;
 
 /* page_alloc - 2^order pages, refs 1.  NULL when there is none.  Context: any with GFP_ATOMIC, else thread. */
 struct page *page_alloc(u32 order, gfp_t gfp);
-void page_free(struct page *page, u32 order);	/* raw, refs must be the caller's only one */
+/* page_free - drop the caller's reference on a block of page_alloc's; order as allocated.  It goes back to the buddy allocator when no
+ * look-up of the page cache holds one for a moment (see page_get_unless_zero), else with that one's page_put.  Context: any. */
+void page_free(struct page *page, u32 order);
 static inline void page_get(struct page *p) { atomic_inc(&p->refs); }
-/* page_get_unless_zero - false if the page is on its way to the free lists */
+/* page_get_unless_zero - false if the page is free.  A look-up without a lock takes its reference with it, then looks again whether
+ * the page is still the one it wanted, before it does anything else with it: until then the frame may be anybody's.  So any frame's
+ * count may be one too high for a moment, and nobody frees by a store. */
 static inline bool page_get_unless_zero(struct page *p)
 {
 	s32 old = atomic_load(&p->refs);

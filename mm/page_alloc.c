@@ -9,6 +9,9 @@
  *
  * Memory that must not fail: the last RESERVE pages go only to GFP_ATOMIC and PF_MEMALLOC callers.
  *
+ * References.  page_alloc gives one; the last put, whoever's, frees the block (page->order).  The first page of a block counts for
+ * all of it.  Look-ups in the page cache take references speculatively, on whatever the frame has become meanwhile.
+ *
  * Pages are zeroed only when asked (GFP_ZERO).  In debug builds a freed page is filled with a pattern. */
 #include <arch/cpu.h>
 #include <kernel/debug.h>
@@ -151,10 +154,10 @@ struct page *page_alloc(u32 order, gfp_t gfp)
 	if (unlikely(!p))
 		return NULL;
 	p->flags = 0;
-	p->refs = 1;
 	p->mapcount = 0;
 	p->order = (u8)order;
 	p->mapping = NULL;
+	atomic_store_release(&p->refs, 1);	/* pairs with page_get_unless_zero: who gets a reference sees no old mapping */
 	kasan_unpoison(page_address(p), PAGE_SIZE << order);
 	if (gfp & GFP_ZERO)
 		for (u32 i = 0; i < 1u << order; i++)
@@ -181,7 +184,8 @@ static void free_single(struct page *p)
 	arch_irq_restore(flags);
 }
 
-void page_free(struct page *p, u32 order)
+/* refs is 0. */
+static void give_back(struct page *p, u32 order)
 {
 	irqflags_t flags;
 
@@ -189,7 +193,6 @@ void page_free(struct page *p, u32 order)
 	if (IS_DEBUG)
 		memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
 	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
-	p->refs = 0;
 	p->flags = 0;
 	p->mapping = NULL;
 	if (likely(order == 0)) {
@@ -201,9 +204,15 @@ void page_free(struct page *p, u32 order)
 	spin_unlock_irqrestore(&zone_lock, flags);
 }
 
+void page_free(struct page *p, u32 order)
+{
+	DEBUG_ASSERT(p->order == order);
+	page_put(p);
+}
+
 void page_put_last(struct page *p)
 {
-	page_free(p, p->order);
+	give_back(p, p->order);
 }
 
 u64 page_nr_free(void)

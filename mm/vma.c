@@ -2,7 +2,12 @@
  *
  * Theory.  Non-overlapping ranges, in a red-black tree by address, each node augmented with the largest free gap in its subtree
  * (gap: the space between a VMA and its predecessor), so that the highest gap of a given length is found in one descent.  All of it
- * is under mmap_lock: readers may look up, only writers change. */
+ * is under mmap_lock: readers may look up, only writers change.
+ *
+ * A VMA of a file also stands in its address_space's i_mmap list, for truncation, which comes without mmap_lock.  Under i_mmap_lock
+ * every mapped page of the file is inside some VMA of the list: a new VMA is linked before anything is mapped in it, a split links
+ * the upper half and shrinks the lower in one section, a merge grows the survivor before the other is unlinked, and mremap moves
+ * entries from one VMA to the other under it. */
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -66,24 +71,24 @@ struct vma *vma_alloc(struct mm *mm)
 	return vma;
 }
 
-static void file_link(struct vma *vma)
+static struct address_space *vma_mapping(const struct vma *vma)
 {
-	struct address_space *as;
+	return vma->file ? vma->file->mapping : NULL;
+}
 
-	if (!vma->file || !(as = vma->file->mapping))
-		return;
-	rwsem_write_lock(&as->i_mmap_lock);
+/* i_mmap_lock held for writing. */
+static void file_link_locked(struct vma *vma, struct address_space *as)
+{
 	list_add_tail(&vma->i_mmap_link, &as->i_mmap);
 	if ((vma->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
 		as->nr_writable++;
-	rwsem_write_unlock(&as->i_mmap_lock);
 }
 
 static void file_unlink(struct vma *vma)
 {
-	struct address_space *as;
+	struct address_space *as = vma_mapping(vma);
 
-	if (!vma->file || !(as = vma->file->mapping) || list_empty(&vma->i_mmap_link))
+	if (!as || list_empty(&vma->i_mmap_link))
 		return;
 	rwsem_write_lock(&as->i_mmap_lock);
 	list_del_init(&vma->i_mmap_link);
@@ -126,7 +131,7 @@ struct vma *vma_find(struct mm *mm, vaddr_t addr)
 	return best;
 }
 
-void vma_insert(struct mm *mm, struct vma *vma)
+static void tree_insert(struct mm *mm, struct vma *vma)
 {
 	struct rb_node **link = &mm->vmas.rb_node, *parent = NULL;
 
@@ -140,8 +145,18 @@ void vma_insert(struct mm *mm, struct vma *vma)
 	mm->nr_vmas++;
 	gap_recompute(vma);
 	gap_recompute(vma_next(vma));
-	if (list_empty(&vma->i_mmap_link))
-		file_link(vma);
+}
+
+void vma_insert(struct mm *mm, struct vma *vma)
+{
+	struct address_space *as = vma_mapping(vma);
+
+	tree_insert(mm, vma);
+	if (!as || !list_empty(&vma->i_mmap_link))
+		return;
+	rwsem_write_lock(&as->i_mmap_lock);
+	file_link_locked(vma, as);
+	rwsem_write_unlock(&as->i_mmap_lock);
 }
 
 void vma_erase(struct mm *mm, struct vma *vma)
@@ -167,6 +182,7 @@ void vma_resize(struct mm *mm, struct vma *vma, vaddr_t start, vaddr_t end)
 int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 {
 	struct vma *v = vma_alloc(mm);
+	struct address_space *as = vma_mapping(vma);
 
 	if (!v)
 		return -ENOMEM;
@@ -182,8 +198,15 @@ int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 		file_get(v->file);
 	if (v->ops && v->ops->open)
 		v->ops->open(v);
+	/* For truncation the two halves take the whole's place at once: it holds i_mmap_lock while it unmaps. */
+	if (as)
+		rwsem_write_lock(&as->i_mmap_lock);
 	vma_resize(mm, vma, vma->start, addr);
-	vma_insert(mm, v);
+	tree_insert(mm, v);
+	if (as) {
+		file_link_locked(v, as);
+		rwsem_write_unlock(&as->i_mmap_lock);
+	}
 	if (upper)
 		*upper = v;
 	return 0;
