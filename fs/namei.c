@@ -396,7 +396,9 @@ static int step_ref(struct walk *w, const struct qname *q, bool last, bool follo
 	struct dentry *d;
 	int err;
 
-	err = child_ref(w, q, creating, &d);
+	/* What is to be made is looked up under the directory's lock by open(), unless the directory believes no cached name: there
+	 * the dentry that open() finds would be stale again on the next walk, and O_CREAT of what exists would never end. */
+	err = child_ref(w, q, creating && !w->inode->ops->revalidate, &d);
 	if (err)
 		return err;
 	if (!d || !d->inode) {

@@ -75,7 +75,7 @@ static int open_create(struct walk *w, u32 mode)
 		err = -EEXIST;
 	else if (!(err = mount_want_write(w->path.mnt)) && !(err = dir_may_create(dir)))
 		err = dir->ops->create ? dir->ops->create(dir, d->name, d->name_len, S_IFREG | (mode & 07777 & ~current->fs->umask), 0, &made)
-				       : -EPERM;
+				       : -EACCES;
 	if (!err)
 		dentry_instantiate(d, made);
 	rwsem_write_unlock(&dir->lock);

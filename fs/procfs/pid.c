@@ -187,7 +187,7 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops pid_dir_iops = { .lookup = pid_dir_lookup };
+static const struct inode_ops pid_dir_iops = { .lookup = pid_dir_lookup, .create = proc_no_create, .mkdir = proc_no_mkdir };
 static const struct file_ops pid_dir_fops = { .readdir = pid_dir_readdir };
 
 /* --- task/ --- */
@@ -249,7 +249,9 @@ static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops task_dir_iops = { .lookup = task_dir_lookup, .revalidate = task_dir_revalidate };
+static const struct inode_ops task_dir_iops = {
+	.lookup = task_dir_lookup, .revalidate = task_dir_revalidate, .create = proc_no_create, .mkdir = proc_no_mkdir,
+};
 static const struct file_ops task_dir_fops = { .readdir = task_dir_readdir };
 
 /* --- links that jump --- */
@@ -395,5 +397,7 @@ static int fd_dir_readdir(struct file *f, struct dir_context *ctx)
 	task_put(t);
 	return err;
 }
-static const struct inode_ops fd_dir_iops = { .lookup = fd_dir_lookup, .revalidate = fd_dir_revalidate };
+static const struct inode_ops fd_dir_iops = {
+	.lookup = fd_dir_lookup, .revalidate = fd_dir_revalidate, .create = proc_no_create, .mkdir = proc_no_mkdir,
+};
 static const struct file_ops fd_dir_fops = { .readdir = fd_dir_readdir };

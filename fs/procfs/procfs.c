@@ -220,22 +220,21 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-/* What is not there cannot be made: ENOENT, as Linux says it. */
-static int no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
+int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
 {
 	(void)dir; (void)name; (void)len; (void)mode; (void)rdev; (void)out;
 	return -ENOENT;
 }
 
-static int no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out)
+int proc_no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out)
 {
 	(void)dir; (void)name; (void)len; (void)mode; (void)out;
 	return -ENOENT;
 }
 
-static const struct inode_ops dir_iops = { .lookup = dir_lookup_node, .create = no_create, .mkdir = no_mkdir };
+static const struct inode_ops dir_iops = { .lookup = dir_lookup_node, .create = proc_no_create, .mkdir = proc_no_mkdir };
 static const struct inode_ops root_iops = {
-	.lookup = root_lookup, .revalidate = root_revalidate, .create = no_create, .mkdir = no_mkdir,
+	.lookup = root_lookup, .revalidate = root_revalidate, .create = proc_no_create, .mkdir = proc_no_mkdir,
 };
 static const struct inode_ops empty_iops;
 static const struct file_ops dir_fops = { .readdir = dir_readdir };

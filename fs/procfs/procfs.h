@@ -36,6 +36,9 @@ struct task *proc_task(const struct inode *i);
 int pid_lookup(struct inode *root, s32 pid, struct inode **out);
 s32 pid_next(s32 n);
 bool pid_alive_rcu(const struct inode *i);	/* RCU read side */
+/* proc_no_create, proc_no_mkdir - the operations of every directory here: what is not there cannot be made (-ENOENT, as on Linux). */
+int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out);
+int proc_no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out);
 extern const struct file_ops proc_text_fops;
 int proc_text_open(struct inode *inode, struct file *f);
 struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */

@@ -268,3 +268,26 @@ TEST(umask_and_modes)
 	CHECK(stat("g/f", &st) == 0 && st.st_gid == 55);
 	CHECK(mkdir("g/d", 0700) == 0 && stat("g/d", &st) == 0 && (st.st_mode & 02000) && st.st_gid == 55);
 }
+
+TEST(create_of_what_is_never_cached)
+{
+	/* `> /proc/self/fd/3` and a new pty: names that a file system makes up afresh at each look. */
+	char path[64], b[8] = "";
+	int p[2], n = -1, zero = 0;
+	CHECK(pipe(p) == 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[1]);
+	int w = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	CHECK(w >= 0);
+	CHECK_EQ(write(w, "abc", 3), 3);
+	CHECK_EQ(read(p[0], b, 7), 3);
+	CHECK_ERR(open(path, O_WRONLY | O_CREAT | O_EXCL, 0666), EEXIST);
+	CHECK_ERR(open("/proc/self/fd/9999", O_WRONLY | O_CREAT, 0666), ENOENT);
+	CHECK_ERR(open("/proc/self/nothing", O_WRONLY | O_CREAT, 0666), ENOENT);
+	CHECK_ERR(open("/proc/self/fd/", O_WRONLY | O_CREAT, 0666), EISDIR);
+	int m = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	if (m >= 0 && ioctl(m, TIOCSPTLCK, &zero) == 0 && ioctl(m, TIOCGPTN, &n) == 0) {
+		snprintf(path, sizeof(path), "/dev/pts/%d", n);
+		CHECK(open(path, O_RDWR | O_CREAT | O_NOCTTY, 0666) >= 0);
+		CHECK_ERR(open("/dev/pts/9999", O_RDWR | O_CREAT | O_NOCTTY, 0666), EACCES);
+	}
+}
