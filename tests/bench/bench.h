@@ -3,7 +3,10 @@
  * bench("name", n, body) runs body n times after a warm-up of n/8 and prints nanoseconds for each as
  * a METRIC line.  Under `-icount shift=0` a nanosecond is an instruction.  The counter is read
  * directly, so that the clock's own cost is the same on both kernels.  The median of five rounds
- * stands; what a round of an empty loop costs is not subtracted (two instructions).  */
+ * stands; what a round of an empty loop costs is not subtracted (two instructions).
+ *
+ * For scripts/profile: benchonly=NAME in the environment leaves out all other items, and the marks around what is timed (hints that
+ * do nothing) tell its plugin when to count.  */
 #pragma once
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,17 +43,36 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+#define MARK_BEGIN() __asm__ volatile("hint #0x70" : : : "memory")
+#define MARK_END() __asm__ volatile("hint #0x71" : : : "memory")
+
+static inline int chosen(const char *name)
+{
+	const char *only = getenv("benchonly");
+	return !only || !strcmp(only, name);
+}
+
+static inline void report(const char *name, long n, double sample[5])
+{
+	qsort(sample, 5, sizeof(double), by_value);
+	printf("METRIC %s=%.1f ns\n", name, sample[2]);
+	if (getenv("benchonly"))
+		printf("TIMES %s=%ld\n", name, n * 5);
+	fflush(stdout);
+}
+
 #define bench(name, n, body) do { \
 	double sample_[5]; \
+	if (!chosen(name)) break; \
 	for (long i_ = 0; i_ < (n) / 8 + 1; i_++) { body; } \
 	for (int r_ = 0; r_ < 5; r_++) { \
+		MARK_BEGIN(); \
 		uint64_t t_ = ticks(); \
 		for (long i_ = 0; i_ < (n); i_++) { body; } \
 		sample_[r_] = (ticks() - t_) * tick_ns() / (n); \
+		MARK_END(); \
 	} \
-	qsort(sample_, 5, sizeof(double), by_value); \
-	printf("METRIC %s=%.1f ns\n", name, sample_[2]); \
-	fflush(stdout); \
+	report(name, n, sample_); \
 } while (0)
 
 static inline long raw0(long nr)

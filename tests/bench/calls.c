@@ -61,17 +61,19 @@ static void faults(void)
 {
 	double s[5];
 	fault_round();
-	for (int r = 0; r < 5; r++) {
+	for (int r = 0; r < 5 && chosen("anon_fault"); r++) {
 		uint64_t t;
 		char *m = mmap(NULL, FAULT_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		MARK_BEGIN();
 		t = ticks();
 		for (int i = 0; i < FAULT_PAGES; i++)
 			((volatile char *)m)[i * 4096] = 1;
 		s[r] = (ticks() - t) * tick_ns() / FAULT_PAGES;
+		MARK_END();
 		munmap(m, FAULT_PAGES * 4096);
 	}
-	qsort(s, 5, sizeof(double), by_value);
-	printf("METRIC anon_fault=%.1f ns\n", s[2]);
+	if (chosen("anon_fault"))
+		report("anon_fault", FAULT_PAGES, s);
 	bench("mmap_munmap", 500, munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096));
 }
 
@@ -165,6 +167,8 @@ static void pipes(void)
 	bench("pipe_round_trip", 500, pipe_round());
 	close(down[1]);
 	waitpid(p, NULL, 0);
+	if (!chosen("context_switch"))
+		return;
 	/* Two real-time processes that only yield to each other: strictly a call and a switch each. */
 	struct sched_param rt = { .sched_priority = 1 };
 	volatile int *stop = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -179,15 +183,16 @@ static void pipes(void)
 	sched_yield();
 	double s[5];
 	for (int r = 0; r < 5; r++) {
+		MARK_BEGIN();
 		uint64_t t = ticks();
 		for (int i = 0; i < 500; i++)
 			sched_yield();
 		s[r] = (ticks() - t) * tick_ns() / 1000;	/* each yield of ours is two switches */
+		MARK_END();
 	}
 	*stop = 1;
 	waitpid(p, NULL, 0);
-	qsort(s, 5, sizeof(double), by_value);
-	printf("METRIC context_switch=%.1f ns\n", s[2]);
+	report("context_switch", 1000, s);
 }
 
 static void tmpfs(void)
@@ -199,22 +204,27 @@ static void tmpfs(void)
 	if (chdir("/tmp/bench-dir") < 0)
 		fail("chdir");
 	for (int r = 0; r < 5; r++) {
+		if (chosen("tmpfs_create"))
+			MARK_BEGIN();
 		uint64_t t = ticks();
 		for (int i = 0; i < N; i++) {
 			snprintf(name, sizeof(name), "f%d", i);
 			close(open(name, O_CREAT | O_WRONLY, 0600));
 		}
 		c[r] = (ticks() - t) * tick_ns() / N;
+		MARK_END();
+		if (chosen("tmpfs_delete"))
+			MARK_BEGIN();
 		t = ticks();
 		for (int i = 0; i < N; i++) {
 			snprintf(name, sizeof(name), "f%d", i);
 			unlink(name);
 		}
 		d[r] = (ticks() - t) * tick_ns() / N;
+		MARK_END();
 	}
-	qsort(c, 5, sizeof(double), by_value);
-	qsort(d, 5, sizeof(double), by_value);
-	printf("METRIC tmpfs_create=%.1f ns\nMETRIC tmpfs_delete=%.1f ns\n", c[2], d[2]);
+	report("tmpfs_create", N, c);
+	report("tmpfs_delete", N, d);
 	chdir("/");
 	rmdir("/tmp/bench-dir");
 }
@@ -239,7 +249,7 @@ int main(int argc, char **argv)
 	if (wanted("signals")) signals();
 	if (wanted("faults")) faults();
 	if (wanted("processes")) processes();
-	if (wanted("tmpfs")) tmpfs();
+	if (wanted("tmpfs") && (chosen("tmpfs_create") || chosen("tmpfs_delete"))) tmpfs();
 	if (wanted("pipes")) pipes();
 	return 0;
 }
