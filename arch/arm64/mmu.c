@@ -7,6 +7,9 @@
  * A page that the program may not touch (PROT_NONE) keeps its entry with VALID clear and a software bit, so that its contents stay.
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
  *
+ * Tables of one address space are a list, each knowing the entry that points to it, so that the end need not search them.  By then
+ * every entry has been cleared; a free table is all zeroes, and a few are kept per CPU to be used as they are.
+ *
  * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
  * written (Arm ARM D5.10.1). */
 #include <kernel/debug.h>
@@ -26,10 +29,27 @@ static struct spinlock *table_lock(pte_t *table)
 	return (struct spinlock *)&virt_to_page(table)->pt_lock_word;
 }
 
+/* A table's page: ->index is the address of the entry that points to it (0: the root), ->private the next one of its mm. */
+#define TABLE_CACHE 24
+struct table_cache { u32 count; pte_t *tables[TABLE_CACHE]; };	/* all zeroes, PG_TABLE set */
+static DEFINE_PER_CPU(struct table_cache, table_cache);
+
 static pte_t *table_alloc(void)
 {
-	struct page *page = page_alloc(0, GFP_ZERO);
+	struct table_cache *tc;
+	pte_t *table = NULL;
+	struct page *page;
 
+	if (alloc_should_fail())
+		return NULL;
+	preempt_disable();
+	tc = this_cpu_ptr(&table_cache);
+	if (likely(tc->count))
+		table = tc->tables[--tc->count];
+	preempt_enable();
+	if (likely(table))
+		return table;
+	page = page_alloc(0, GFP_ZERO);
 	if (!page)
 		return NULL;
 	_Static_assert(sizeof(struct spinlock) <= sizeof(u64), "fits pt_lock_word");
@@ -38,13 +58,39 @@ static pte_t *table_alloc(void)
 	return page_address(page);
 }
 
+/* The table is all zeroes. */
 static void table_free(pte_t *table)
 {
 	struct page *page = virt_to_page(table);
+	struct table_cache *tc;
+	bool kept = false;
 
+	for (u32 i = 0; IS_DEBUG && i < PTRS_PER_TABLE; i++)
+		VERIFY(!table[i]);
+	preempt_disable();
+	tc = this_cpu_ptr(&table_cache);
+	if (likely(tc->count < TABLE_CACHE)) {
+		tc->tables[tc->count++] = table;
+		kept = true;
+	}
+	preempt_enable();
+	if (likely(kept))
+		return;
 	page->flags = 0;
 	page->pt_lock_word = 0;
 	page_free(page, 0);
+}
+
+/* table is in use now, by the entry `parent`; on the list of mm's for the end. */
+static void table_link(struct mm *mm, pte_t *table, pte_t *parent)
+{
+	struct page *page = virt_to_page(table), *first;
+
+	page->index = (u64)parent;
+	do {
+		first = atomic_load(&mm->arch.tables);
+		page->private = (u64)first;
+	} while (!atomic_cas(&mm->arch.tables, first, page));
 }
 
 int arch_mm_init(struct mm *mm)
@@ -54,24 +100,27 @@ int arch_mm_init(struct mm *mm)
 	if (!root)
 		return -ENOMEM;
 	mm->arch.pgd = virt_to_phys(root);
+	mm->arch.tables = NULL;
+	table_link(mm, root, NULL);
 	tlb_mm_init(mm);
 	return 0;
-}
-
-static void free_level(pte_t *table, int level)
-{
-	for (u32 i = 0; level < 3 && i < PTRS_PER_TABLE; i++)
-		if (pte_is_table(table[i]))
-			free_level(table_of(table[i]), level + 1);
-	table_free(table);
 }
 
 void arch_mm_fini(struct mm *mm)
 {
 	tlb_forget_mm(mm, image_to_phys(early_empty));
 	tlb_flush_mm(mm);
-	free_level(phys_to_virt(mm->arch.pgd), 0);
+	for (struct page *p = mm->arch.tables, *next; p; p = next) {
+		next = (struct page *)p->private;
+		if (p->index)
+			*(pte_t *)p->index = 0;
+	}
+	for (struct page *p = mm->arch.tables, *next; p; p = next) {
+		next = (struct page *)p->private;
+		table_free(page_address(p));
+	}
 	mm->arch.pgd = 0;
+	mm->arch.tables = NULL;
 }
 
 /* The table of that level for va, or NULL.  A block at level 2 ends the walk: *block is its entry. */
@@ -107,7 +156,9 @@ static int walk_make(struct mm *mm, vaddr_t va, int last, pte_t **out)
 			if (!new)
 				return -ENOMEM;
 			e = virt_to_phys(new) | PTE_TABLE | PTE_VALID;
-			if (!atomic_cas(p, 0ul, e)) {	/* zeroed table before its link: release */
+			if (likely(atomic_cas(p, 0ul, e))) {	/* zeroed table before its link: release */
+				table_link(mm, new, p);
+			} else {
 				table_free(new);
 				e = atomic_load_acquire(p);
 			}
@@ -235,6 +286,7 @@ static int split_block(struct mm *mm, vaddr_t addr, pte_t *block)
 	tlb_flush_mm(mm);
 	publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
 	spin_unlock(table_lock(l2));
+	table_link(mm, table, block);
 	(void)addr;
 	return 0;
 }

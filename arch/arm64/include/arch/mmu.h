@@ -47,6 +47,7 @@ struct page;
 /* The architecture's part of struct mm. */
 struct arch_mm {
 	paddr_t pgd;		/* [I] root table */
+	struct page *tables;	/* [a] all tables, by page->private */
 	u64 asid;		/* [a] generation in the high bits; 0 none yet */
 	u64 cpus;		/* [a] CPUs that may hold translations of it */
 };
