@@ -109,8 +109,16 @@ static int mkwrite(struct vma *vma, struct fault *f)
 {
 	if (vma->ops->page_mkwrite)
 		return vma->ops->page_mkwrite(f);
-	atomic_fetch_or(&f->page->flags, PG_DIRTY);
+	page_changed(f->page);
 	return 0;
+}
+
+static void sync_code_once(struct page *p)
+{
+	if (p->flags & PG_CODE_SYNCED)
+		return;
+	cache_sync_code(page_address(p), PAGE_SIZE);
+	atomic_fetch_or(&p->flags, PG_CODE_SYNCED);
 }
 
 /* The page lock keeps truncation out from the look at page->mapping until the page is mapped and counted, so that no page stays
@@ -136,7 +144,7 @@ static int install_file(struct vma *vma, struct fault *f)
 		goto out;
 	}
 	if (vma->flags & VM_EXEC)
-		cache_sync_code(page_address(p), PAGE_SIZE);
+		sync_code_once(p);
 	err = install(vma, f->addr, p, prot);
 out:
 	page_unlock(p);

@@ -248,7 +248,7 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 			break;
 		got = copy_from_iter((char *)page_address(p) + off, n, from);
 		if (got)
-			atomic_fetch_or(&p->flags, PG_DIRTY);
+			page_changed(p);
 		page_put(p);
 		*pos += got;
 		done += got;
@@ -324,6 +324,7 @@ static void zero_part(struct address_space *as, u64 pos, size_t len)
 	if (!p)
 		return;
 	memset((char *)page_address(p) + (pos & (PAGE_SIZE - 1)), 0, len);
+	atomic_fetch_and(&p->flags, ~(u32)PG_CODE_SYNCED);
 	page_put(p);
 }
 

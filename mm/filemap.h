@@ -43,4 +43,11 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos);	/* in
 void filemap_truncate(struct address_space *as, u64 new_size);
 void filemap_punch(struct address_space *as, u64 start, u64 end);
 void filemap_evict(struct address_space *as);	/* inode goes: all pages */
+/* page_changed - the kernel wrote to a page of the cache, or a program may from now on. */
+static inline void page_changed(struct page *p)
+{
+	atomic_fetch_or(&p->flags, PG_DIRTY);
+	if (unlikely(p->flags & PG_CODE_SYNCED))
+		atomic_fetch_and(&p->flags, ~(u32)PG_CODE_SYNCED);
+}
 int filemap_mmap(struct file *file, struct vma *vma);	/* generic mmap: sets vma->ops */
