@@ -6,7 +6,10 @@
  * It is seeded from the device tree's rng-seed and kaslr-seed and from the counter's jitter; since the counter may be constant under
  * record and replay, nothing ever waits for entropy: the generator counts as ready after its first seeding, and says in the log
  * when that was jitter alone.
+ * Single words (ASLR, AT_RANDOM) come from a batch per CPU, each erased as it is given out; what is mixed in makes batches stale.
  * Locking: random_lock (LC_RANDOM).  Source: D. J. Bernstein, "Fast-key-erasure random-number generators" (2017). */
+#include <arch/cpu.h>
+#include <arch/irqflags.h>
 #include <arch/uaccess.h>
 #include <drivers/base/fdt.h>
 #include <fs/seq.h>
@@ -26,6 +29,11 @@
 static DEFINE_SPINLOCK(random_lock, LC_RANDOM);
 static u8 key[32];			/* [random_lock] */
 static bool seeded;			/* [random_lock] */
+static u32 mixed;			/* [random_lock] how often input was mixed in; read racily */
+
+#define BATCH 32
+struct batch { u32 left, mixed; u64 words[BATCH]; };
+static DEFINE_PER_CPU(struct batch, batch);	/* own CPU, interrupts off */
 
 /* erase_locked - run a block: its first half is the new key, the second goes to out */
 static void erase_locked(u8 out[32])
@@ -60,6 +68,7 @@ void random_mix(const void *data, size_t len)
 	irqflags_t flags = spin_lock_irqsave(&random_lock);
 
 	mix_locked(data, len);
+	mixed++;
 	spin_unlock_irqrestore(&random_lock, flags);
 }
 
@@ -114,10 +123,19 @@ void random_bytes(void *buf, size_t len)
 
 u64 random_u64(void)
 {
-	u64 v;
+	irqflags_t flags = arch_irq_save();
+	struct batch *b = this_cpu_ptr(&batch);
+	u64 word;
 
-	random_bytes(&v, sizeof(v));
-	return v;
+	if (unlikely(!b->left || b->mixed != READ_ONCE(mixed))) {
+		b->mixed = READ_ONCE(mixed);
+		random_bytes(b->words, sizeof(b->words));
+		b->left = BATCH;
+	}
+	word = b->words[--b->left];
+	b->words[b->left] = 0;
+	arch_irq_restore(flags);
+	return word;
 }
 
 ssize_t random_fill_user(void __user *buf, size_t len)
