@@ -1,9 +1,8 @@
-/* The log: a ring of records, and the consoles that follow it.
+/* The log: a ring of packed records (kernel/logring.c), and the consoles that follow it.
  *
- * A record is a 12-byte head and its text, padded to four bytes, never split over the ring's end (a head with WRAP, or less room
- * than a head, sends the reader to the start).  Storing drops the oldest records until the new one fits.  Sequence numbers never
- * repeat; a cursor is a number and an offset, valid while its number is not below first_seq.  The boot ring is small and static so
- * that 12 MiB of RAM suffice; it moves into a larger one once the allocator runs.
+ * Sequence numbers never repeat; a cursor is valid while its number is not below the oldest record's, else it goes there.  The boot
+ * ring is small and static so that 12 MiB of RAM suffice; it moves into a larger one once the allocator runs, which keeps 4,096 lines
+ * of 75 characters.
  *
  * Locking: log_lock (LC_PRINTK, the highest rank, interrupts off) guards ring and format buffer.  The consoles are fed by whoever
  * wins console_busy, without log_lock: it copies one record out, writes it, and looks again after letting go, so that a line
@@ -26,14 +25,7 @@
 #include <mm/slab.h>
 
 #define BOOT_RING_SIZE	(64u << 10)
-#define LINE_MAX_LEN	992u
-#define WRAP		0xffffu
-
-struct record {
-	u32 ts_lo, ts_hi;
-	u16 len;
-	u8 level, facility;
-};
+#define LINE_MAX_LEN	LOG_LINE_MAX
 
 int console_loglevel = 7;
 bool log_wake_pending;
@@ -41,9 +33,7 @@ DEFINE_WAIT_QUEUE(log_wait);
 
 static DEFINE_SPINLOCK(log_lock, LC_PRINTK);
 static char boot_ring[BOOT_RING_SIZE] __aligned(8);
-static char *ring = boot_ring;		/* [log_lock] and the next */
-static u32 ring_size = BOOT_RING_SIZE;
-static struct log_cursor head, tail;	/* oldest record; where the next one goes */
+static struct logring ring = { .buf = boot_ring, .size = BOOT_RING_SIZE };	/* [log_lock] */
 static char fmt_buf[LINE_MAX_LEN + 8];
 static u32 store_cpu;			/* CPU + 1 that is inside vprintk, against recursion */
 static bool panicking;
@@ -55,86 +45,7 @@ static char con_text[LINE_MAX_LEN + 8], con_line[LINE_MAX_LEN + 64];	/* [console
 static char console_names[4][32];
 static u32 nr_console_names;
 
-/* --- the ring; log_lock held -------------------------------------------------------------------------------------------------- */
-static u32 record_size(u32 len) { return ALIGN_UP((u32)sizeof(struct record) + len, 4u); }
-
-static u32 skip_wrap(u32 off)
-{
-	if (ring_size - off < sizeof(struct record) || ((struct record *)(ring + off))->len == WRAP)
-		return 0;
-	return off;
-}
-
-static void drop_oldest(void)
-{
-	struct record *r;
-
-	head.off = skip_wrap(head.off);
-	r = (struct record *)(ring + head.off);
-	head.off += record_size(r->len);
-	head.seq++;
-}
-
-/* make_room - drop records until [tail.off, tail.off + need) is free; wraps first if the end is too near. */
-static void make_room(u32 need)
-{
-	if (ring_size - tail.off < need) {
-		while (head.seq != tail.seq && head.off >= tail.off && skip_wrap(head.off))
-			drop_oldest();
-		if (ring_size - tail.off >= sizeof(struct record))
-			((struct record *)(ring + tail.off))->len = WRAP;
-		if (head.seq != tail.seq)
-			head.off = skip_wrap(head.off);
-		tail.off = 0;
-	}
-	while (head.seq != tail.seq && head.off >= tail.off && head.off < tail.off + need) {
-		drop_oldest();
-		if (head.seq != tail.seq)
-			head.off = skip_wrap(head.off);
-		if (head.off == 0 && tail.off)
-			break;
-	}
-	if (head.seq == tail.seq)
-		head.off = tail.off;
-}
-
-static void store_locked(u32 facility, u32 level, const char *text, u32 len)
-{
-	u64 ts = clock_mono_ns();
-	struct record *r;
-
-	make_room(record_size(len) + 4);
-	r = (struct record *)(ring + tail.off);
-	*r = (struct record){ (u32)ts, (u32)(ts >> 32), (u16)len, (u8)level, (u8)facility };
-	memcpy(r + 1, text, len);
-	tail.off += record_size(len);
-	tail.seq++;
-}
-
-/* read_locked - the record at cur; false if none */
-static bool read_locked(struct log_cursor *cur, struct log_record *rec, char *text, size_t size, u64 *lost)
-{
-	struct record *r;
-
-	*lost = 0;
-	if (cur->seq < head.seq) {
-		*lost = head.seq - cur->seq;
-		*cur = head;
-	}
-	if (cur->seq >= tail.seq)
-		return false;
-	cur->off = skip_wrap(cur->off);
-	r = (struct record *)(ring + cur->off);
-	rec->seq = cur->seq++;
-	rec->ts_ns = (u64)r->ts_hi << 32 | r->ts_lo;
-	rec->level = r->level;
-	rec->facility = r->facility;
-	rec->len = min_t(size_t, r->len, size);
-	memcpy(text, r + 1, rec->len);
-	cur->off += record_size(r->len);
-	return true;
-}
-
+/* --- the ring ----------------------------------------------------------------------------------------------------------------- */
 static irqflags_t log_acquire(void)
 {
 	if (unlikely(panicking)) {
@@ -159,7 +70,7 @@ static void log_release(irqflags_t flags)
 bool log_next(struct log_cursor *cur, struct log_record *rec, char *text, size_t size, u64 *lost)
 {
 	irqflags_t flags = log_acquire();
-	bool got = read_locked(cur, rec, text, size, lost);
+	bool got = logring_read(&ring, cur, rec, text, size, lost);
 
 	log_release(flags);
 	return got;
@@ -169,7 +80,7 @@ void log_first(struct log_cursor *cur)
 {
 	irqflags_t flags = log_acquire();
 
-	*cur = head;
+	*cur = ring.head;
 	log_release(flags);
 }
 
@@ -177,12 +88,12 @@ void log_end(struct log_cursor *cur)
 {
 	irqflags_t flags = log_acquire();
 
-	*cur = tail;
+	*cur = ring.tail;
 	log_release(flags);
 }
 
-bool log_has(const struct log_cursor *cur) { return READ_ONCE(tail.seq) > cur->seq; }
-size_t log_size(void) { return ring_size; }
+bool log_has(const struct log_cursor *cur) { return READ_ONCE(ring.tail.seq) > cur->seq; }
+size_t log_size(void) { return ring.size; }
 
 size_t log_format(const struct log_record *rec, const char *text, char *buf, size_t size)
 {
@@ -191,7 +102,7 @@ size_t log_format(const struct log_record *rec, const char *text, char *buf, siz
 	return (size_t)scnprintf(buf, size, "[%5lu.%06lu] %.*s\n", us / 1000000, us % 1000000, (int)rec->len, text);
 }
 
-/* log_grow - move the ring into a larger one, so that 4096 lines are kept. */
+/* log_grow - move the ring into a larger one, so that 4,096 lines are kept. */
 static int log_grow(void)
 {
 	u64 ram = page_nr_total() << PAGE_SHIFT;
@@ -202,32 +113,7 @@ static int log_grow(void)
 	if (!new)
 		return -1;
 	flags = log_acquire();
-	if (head.off < tail.off || head.seq == tail.seq) {
-		memcpy(new, ring, ring_size);
-	} else {	/* wrapped: unfold, oldest first; cursors below head.seq restart there, console's is moved */
-		u32 first = ring_size - head.off, off = 0;
-		struct log_cursor c = head;
-
-		(void)first;
-		while (c.seq < tail.seq) {
-			struct record *r;
-
-			c.off = skip_wrap(c.off);
-			r = (struct record *)(ring + c.off);
-			if (c.seq == console_cursor.seq)
-				console_cursor.off = off;
-			memcpy(new + off, r, record_size(r->len));
-			off += record_size(r->len);
-			c.off += record_size(r->len);
-			c.seq++;
-		}
-		if (console_cursor.seq == tail.seq)
-			console_cursor.off = off;
-		head.off = 0;
-		tail.off = off;
-	}
-	ring = new;
-	ring_size = size;
+	logring_move(&ring, new, size, &console_cursor);
 	log_release(flags);
 	return 0;
 }
@@ -365,7 +251,7 @@ static void store_lines(u32 facility, u32 level, const char *s, u32 len)
 		const char *nl = memchr(s, '\n', len);
 		u32 n = nl ? (u32)(nl - s) : len;
 
-		store_locked(facility, level, s, n);
+		logring_store(&ring, clock_mono_ns(), facility, level, s, n);
 		if (!nl)
 			break;
 		s += n + 1;

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdarg.h>
 #include <kernel/lib/types.h>
+#include <kernel/logring.h>
 
 #define LOG_EMERG	"\0010"
 #define LOG_ALERT	"\0011"
@@ -42,8 +43,6 @@ bool console_wanted(const char *name);
 extern int console_loglevel;		/* levels below it are shown */
 
 /* Reading the ring.  A cursor points at the next record; records that were overwritten are skipped. */
-struct log_cursor { u64 seq; u32 off; };
-struct log_record { u64 seq, ts_ns; u32 level, facility; size_t len; };
 /* log_next - the record at the cursor into rec and text (cut to size); advances.  False: none yet.  *lost: records skipped.
  * Context: any. */
 bool log_next(struct log_cursor *cur, struct log_record *rec, char *text, size_t size, u64 *lost);
