@@ -68,6 +68,8 @@ struct task {
 	size_t robust_list_len;
 	struct completion *vfork_done;	/* [T] the parent waits */
 	int exit_code;			/* [T] wait status */
+	u32 pdeath_signal;		/* [own] written by itself; sent to it when the thread that forked its process ends */
+	u64 timer_slack_ns;		/* [own] told to prctl; every timer here is exact */
 	u64 start_ns;			/* [I] monotonic */
 
 	/* signals */
@@ -104,6 +106,7 @@ struct process {
 	u32 nr_threads;			/* [T] alive ones */
 	struct process *parent;		/* [T] */
 	struct list_head children, sibling;	/* [T] */
+	struct task *forker;		/* [T] the thread of parent that made it, or its heir; never NULL while parent is set */
 	s32 pgid, sid;			/* [T] */
 	struct list_head pgrp_link;	/* [T] all of one pgid, see kernel/proc/pid.h */
 	struct list_head session_link;	/* [T] */

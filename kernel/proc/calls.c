@@ -1,7 +1,6 @@
 /* Identity, groups, limits, and what libc asks about the system.  getpid(2), setpgid(2), setsid(2), getrlimit(2), uname(2), ... */
 #include <asm/resource.h>
 #include <linux/capability.h>
-#include <linux/prctl.h>
 #include <linux/resource.h>
 #include <linux/sysinfo.h>
 #include <linux/times.h>
@@ -315,56 +314,6 @@ long sys_getcpu(void __user *cpu, void __user *node, void __user *cache)
 long sys_personality(unsigned persona)
 {
 	return persona == 0xffffffff || persona == 0 ? 0 : -EINVAL;
-}
-
-long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
-{
-	struct task *t = current;
-	struct cred *c;
-
-	switch (option) {
-	case PR_SET_NAME: {
-		char name[TASK_COMM_LEN];
-		ssize_t n = strncpy_from_user(name, user_ptr(a2), sizeof(name));
-
-		if (n == -EFAULT)
-			return n;
-		name[TASK_COMM_LEN - 1] = '\0';
-		memcpy(t->comm, name, sizeof(t->comm));
-		return 0;
-	}
-	case PR_GET_NAME:
-		return copy_to_user(user_ptr(a2), t->comm, sizeof(t->comm)) ? -EFAULT : 0;
-	case PR_SET_DUMPABLE:
-		if (a2 > 1)
-			return -EINVAL;
-		t->proc->dumpable = (u32)a2;
-		return 0;
-	case PR_GET_DUMPABLE:
-		return t->proc->dumpable;
-	case PR_SET_CHILD_SUBREAPER:
-		t->proc->child_subreaper = a2;
-		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user((int)t->proc->child_subreaper, (int __user *)user_ptr(a2));
-	case PR_SET_NO_NEW_PRIVS:
-		if (a2 != 1 || a3 || a4 || a5)
-			return -EINVAL;
-		c = cred_prepare();
-		if (!c)
-			return -ENOMEM;
-		c->no_new_privs = true;
-		cred_commit(c);
-		return 0;
-	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : t->cred->no_new_privs;
-	case PR_CAPBSET_READ:
-		return a2 > CAP_LAST_CAP ? -EINVAL : (long)(t->cred->cap_bounding >> a2 & 1);
-	case PR_GET_SECUREBITS:
-		return t->cred->securebits;
-	default:
-		return -EINVAL;
-	}
 }
 
 static int uts_show(struct seq *s, void *arg)

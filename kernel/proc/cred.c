@@ -53,11 +53,16 @@ void cred_commit(struct cred *c)
 {
 	const struct cred *old = current->cred;
 
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
+	    (c->cap_permitted & ~old->cap_permitted)) {
+		current->proc->dumpable = 0;	/* another's secrets may be in memory now */
+		current->pdeath_signal = 0;
+	}
 	rcu_assign_pointer(current->cred, c);
 	cred_put(old);
 }
 
-static void cred_abort(struct cred *c)
+void cred_abort(struct cred *c)
 {
 	kfree(c->groups);
 	kfree(c);
@@ -115,8 +120,6 @@ static long set_ids(bool user, struct ids n)
 		c->egid = c->fsgid = n.e;
 		c->sgid = n.s;
 	}
-	if (c->euid != old->euid || c->egid != old->egid)
-		current->proc->dumpable = 0;
 	cred_commit(c);
 	return 0;
 }
@@ -203,6 +206,20 @@ long sys_geteuid(void) { return current->cred->euid; }
 long sys_getgid(void) { return current->cred->gid; }
 long sys_getegid(void) { return current->cred->egid; }
 
+/* The capabilities over files go with the filesystem uid. */
+static void fix_fs_caps(struct cred *c, u32 old_fsuid)
+{
+	const u64 fs_caps = 1ul << CAP_CHOWN | 1ul << CAP_MKNOD | 1ul << CAP_DAC_OVERRIDE | 1ul << CAP_DAC_READ_SEARCH | 1ul << CAP_FOWNER |
+			    1ul << CAP_FSETID | 1ul << CAP_LINUX_IMMUTABLE | 1ul << CAP_MAC_OVERRIDE;
+
+	if (c->securebits & (1u << SECURE_NO_SETUID_FIXUP))
+		return;
+	if (!old_fsuid && c->fsuid)
+		c->cap_effective &= ~fs_caps;
+	else if (old_fsuid && !c->fsuid)
+		c->cap_effective |= c->cap_permitted & fs_caps;
+}
+
 static long set_fs(bool user, u32 id)
 {
 	struct ids i = get_ids(user);
@@ -214,10 +231,12 @@ static long set_fs(bool user, u32 id)
 	c = cred_prepare();
 	if (!c)
 		return old;
-	if (user)
+	if (user) {
 		c->fsuid = id;
-	else
+		fix_fs_caps(c, old);
+	} else {
 		c->fsgid = id;
+	}
 	cred_commit(c);
 	return old;
 }

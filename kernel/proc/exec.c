@@ -11,6 +11,7 @@
 #include <linux/limits.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
+#include <linux/securebits.h>
 #include <asm/mman.h>
 #include <arch/context.h>
 #include <arch/hwcap.h>
@@ -549,6 +550,23 @@ static void check_setid(struct exec *x)
 	x->setid = x->new_uid != c->uid || x->new_gid != c->gid;
 }
 
+/* capabilities(7), "Transformation of capabilities during execve", for files that have none of their own. */
+static void exec_caps(struct cred *c, bool setid)
+{
+	bool effective = false;
+
+	if (setid)
+		c->cap_ambient = 0;
+	c->cap_permitted = 0;
+	if (!(c->securebits & (1u << SECURE_NOROOT)) && (!c->euid || !c->uid)) {
+		c->cap_permitted = c->cap_inheritable | c->cap_bounding;
+		effective = !c->euid;
+	}
+	c->cap_permitted |= c->cap_ambient;
+	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
+	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
+}
+
 static int apply_creds(struct exec *x)
 {
 	struct cred *c = cred_prepare();
@@ -557,12 +575,7 @@ static int apply_creds(struct exec *x)
 		return -ENOMEM;
 	c->euid = c->suid = c->fsuid = x->new_uid;
 	c->egid = c->sgid = c->fsgid = x->new_gid;
-	if (c->euid == 0 || c->uid == 0) {
-		c->cap_permitted = c->cap_inheritable | c->cap_bounding;
-		c->cap_effective = c->euid == 0 ? c->cap_permitted : 0;
-	} else {
-		c->cap_permitted = c->cap_effective = c->cap_ambient;
-	}
+	exec_caps(c, x->setid);
 	cred_commit(c);
 	current->proc->dumpable = !x->setid;
 	return 0;

@@ -110,6 +110,36 @@ static bool zombie_notify_locked(struct process *p)
 	return ignored;
 }
 
+/* prctl(2), PR_SET_PDEATHSIG: the parent whose end counts is the thread that forked.  Its children go to heir; all of the
+ * process's when its last thread ends. */
+static void forker_gone_locked(struct task *gone, struct task *heir, bool all)
+{
+	struct process *c;
+	struct task *t;
+
+	list_for_each_entry(c, &gone->proc->children, sibling) {
+		if (c->forker != gone && !all)
+			continue;
+		c->forker = heir;
+		list_for_each_entry(t, &c->threads, thread_link)
+			if (t->pdeath_signal) {
+				spin_lock(&c->sighand->lock);
+				signal_send_locked(NULL, c, (int)t->pdeath_signal, NULL);
+				spin_unlock(&c->sighand->lock);
+			}
+	}
+}
+
+static struct task *living_thread(struct process *p)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &p->threads, thread_link)
+		if (!(t->pflags & PF_EXITING))
+			return t;
+	return p->leader;
+}
+
 static void reparent_children_locked(struct process *dead, struct list_head *orphans)
 {
 	struct process *heir = new_parent(dead), *c, *n;
@@ -150,6 +180,7 @@ static void process_end(struct process *p)
 	p->exe = NULL;
 	task_work_run();
 	spin_lock_irq(&proc_lock);
+	forker_gone_locked(current, living_thread(new_parent(p)), true);
 	reparent_children_locked(p, &orphans);
 	p->zombie = true;
 	orphan_check_locked(p, parent);
@@ -181,6 +212,8 @@ void thread_exit(int status)
 	p->dead_utime_ns += t->se.sum_exec - min(t->stime_ns, t->se.sum_exec);
 	p->dead_stime_ns += t->stime_ns;
 	spin_unlock(&p->sighand->lock);
+	if (!last)
+		forker_gone_locked(t, living_thread(p), false);
 	if (p->leader != t) {
 		pid_unlink_task(t);
 		list_del_rcu(&t->thread_link);

@@ -222,6 +222,7 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 		p->pid = tid;
 		p->leader = t;
 		p->parent = parent;
+		p->forker = spec->flags & CLONE_PARENT ? current->proc->forker : current;
 		p->exit_signal = spec->exit_signal;
 		p->sid = current->proc->sid;
 		p->ctty = current->proc->ctty;
@@ -230,6 +231,7 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 			p->is_init = true;
 			init_process = p;
 			p->parent = NULL;
+			p->forker = NULL;
 		} else {
 			list_add_tail(&p->sibling, &parent->children);
 		}
@@ -248,6 +250,7 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 	t->cred = current->cred;
 	cred_get(t->cred);
 	t->blocked = current->blocked;
+	t->timer_slack_ns = current->timer_slack_ns;
 	if (!(spec->flags & CLONE_VM) || (spec->flags & CLONE_VFORK))
 		t->altstack = current->altstack;
 	else

@@ -33,8 +33,10 @@ void cred_get(const struct cred *c), cred_put(const struct cred *c);
 struct rlimits { struct { u64 cur, max; } lim[RLIM_NLIMITS]; };
 u64 rlimit(unsigned resource);		/* current's soft limit */
 
-/* cred_prepare - a private copy of current's; cred_commit publishes it (consumed).  NULL if no memory. */
+/* cred_prepare - a private copy of current's; cred_commit publishes it, cred_abort drops it unused (both consume).  NULL if no memory.
+ * A commit that changes who current is to others, or adds capabilities, makes it undumpable and forgets its parent-death signal. */
 struct cred *cred_prepare(void);
 void cred_commit(struct cred *c);
+void cred_abort(struct cred *c);
 /* cred_fix_caps - capabilities after the uids of c changed from old's */
 void cred_fix_caps(struct cred *c, const struct cred *old);
