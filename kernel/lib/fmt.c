@@ -4,7 +4,7 @@
 
 void (*fmt_symbol_hook)(char *buf, size_t len, u64 addr);
 
-enum { LEFT = 1, PLUS = 2, SPACE = 4, ALT = 8, ZERO = 16, UPPER = 32, SIGNED = 64 };
+enum { LEFT = 1, PLUS = 2, SPACE = 4, ALT = 8, ZERO = 16, UPPER = 32, SIGNED = 64, POINTER = 128 };
 
 struct out { char *buf; size_t size, len; };
 
@@ -44,7 +44,9 @@ static void emit_number(struct out *o, const struct spec *sp, u64 v, unsigned ba
 	char tmp[24], prefix[3] = "";
 	int n = 0, zeros;
 
-	if ((sp->flags & SIGNED) && (s64)v < 0) {
+	if (sp->flags & POINTER) {
+		memcpy(prefix, "0x", 2);
+	} else if ((sp->flags & SIGNED) && (s64)v < 0) {
 		v = -v;
 		prefix[0] = '-';
 	} else if (sp->flags & SIGNED) {
@@ -79,10 +81,8 @@ static void emit_pointer(struct out *o, struct spec *sp, const char **fmt, u64 v
 		emit_padded(o, sp, "", 0, name, (int)strlen(name));
 		return;
 	}
-	sp->flags &= ~(u32)ALT;
+	sp->flags = (sp->flags & LEFT) | POINTER;
 	sp->precision = 16;
-	put(o, '0');
-	put(o, 'x');
 	emit_number(o, sp, v, 16);
 }
 
