@@ -176,12 +176,10 @@ u64 parse_number(const char *s, const char **end, unsigned base)
 	return v;
 }
 
-int kstrtou64(const char *s, unsigned base, u64 *out)
+static int whole_number(const char *s, unsigned base, u64 *out)
 {
 	u64 v = 0;
 
-	if (*s == '+')
-		s++;
 	s = skip_prefix(s, &base);
 	if (digit_value(*s) >= (int)base)
 		return -EINVAL;
@@ -199,11 +197,16 @@ int kstrtou64(const char *s, unsigned base, u64 *out)
 	return 0;
 }
 
+int kstrtou64(const char *s, unsigned base, u64 *out)
+{
+	return whole_number(*s == '+' ? s + 1 : s, base, out);
+}
+
 int kstrtos64(const char *s, unsigned base, s64 *out)
 {
 	bool negative = *s == '-';
 	u64 v;
-	int err = kstrtou64(negative ? s + 1 : s, base, &v);
+	int err = negative ? whole_number(s + 1, base, &v) : kstrtou64(s, base, &v);
 
 	if (err)
 		return err;
