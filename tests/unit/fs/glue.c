@@ -1,4 +1,4 @@
-/* What the VFS needs from the floors below, on the host: one task, no concurrency, malloc.  RCU callbacks wait for rcu_barrier(). */
+/* What the VFS needs beside the common stubs: credentials, user memory that is our own, no page cache. */
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <kernel/debug.h>
@@ -12,103 +12,29 @@
 #include <mm/slab.h>
 #include <arch/uaccess.h>
 
-void *host_alloc(size_t n);
-void host_free(void *p);
-void __noreturn host_die(const char *what, const char *file, int line);
+#include <tests/unit/unit.h>
 
-static struct task task0;
-struct task *unit_current = &task0;
 static struct cred root_cred;
 static struct process proc0;
-u64 unit_fail_after = ~0ull;		/* the n-th allocation from now fails */
 
 void unit_setup(void);
 void unit_setup(void)
 {
 	refcount_set(&root_cred.refs, 1);
 	root_cred.cap_effective = ~0ull;
-	task0.cred = &root_cred;
-	task0.proc = &proc0;
+	unit_current->cred = &root_cred;
+	unit_current->proc = &proc0;
 	proc0.pid = 1;
 }
 
 struct cred *unit_cred(void);
 struct cred *unit_cred(void) { return &root_cred; }
 
-void assert_failed(const char *expr, const char *file, int line) { host_die(expr, file, line); }
-void panic(const char *fmt, ...) { host_die(fmt, "panic", 0); }
-int printk(const char *fmt, ...) { (void)fmt; return 0; }
-void warn_report(const char *e, const char *f, int l) { host_die(e, f, l); }
-
-struct slab_cache { size_t size; };
-struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align, void (*ctor)(void *))
-{
-	struct slab_cache *c = host_alloc(sizeof(*c));
-
-	(void)name; (void)align; (void)ctor;
-	c->size = size;
-	return c;
-}
-void *kmalloc(size_t size, gfp_t gfp)
-{
-	void *p;
-
-	if (unit_fail_after != ~0ull && unit_fail_after-- == 0) {
-		unit_fail_after = ~0ull;
-		return NULL;
-	}
-	p = host_alloc(size);
-	if (gfp & GFP_ZERO)
-		memset(p, 0, size);
-	return p;
-}
-void *slab_alloc(struct slab_cache *c, gfp_t gfp) { return kmalloc(c->size, gfp); }
-void slab_free(struct slab_cache *c, void *p) { (void)c; host_free(p); }
-void *kzalloc(size_t size, gfp_t gfp) { return kmalloc(size, gfp | GFP_ZERO); }
-void *kcalloc(size_t n, size_t size, gfp_t gfp) { return kzalloc(n * size, gfp); }
-void kfree(const void *p) { host_free((void *)p); }
-void *kvmalloc(size_t size, gfp_t gfp) { return kmalloc(size, gfp); }
-void kvfree(void *p) { host_free(p); }
-char *kstrdup(const char *s, gfp_t gfp)
-{
-	char *p = kmalloc(strlen(s) + 1, gfp);
-
-	return p ? memcpy(p, s, strlen(s) + 1) : NULL;
-}
 u64 page_nr_total(void) { return 32768; }
-void page_put_last(struct page *p) { (void)p; }
-struct page *page_array;
-u64 page_base_pfn;
-
-static struct rcu_head *callbacks;
-void call_rcu(struct rcu_head *h, void (*func)(struct rcu_head *)) { h->func = func; h->next = callbacks; callbacks = h; }
-void synchronize_rcu(void) { }
-void rcu_barrier(void)
-{
-	while (callbacks) {
-		struct rcu_head *h = callbacks;
-
-		callbacks = h->next;
-		h->func(h);
-	}
-}
 void work_init(struct work *w, void (*fn)(struct work *)) { w->fn = fn; }
 bool work_queue(struct work *w) { w->fn(w); return true; }
 
-void preempt_schedule(void) { }
-void spin_lock_slow(struct spinlock *l) { (void)l; host_die("spin lock taken twice", __FILE__, __LINE__); }
-void mutex_init(struct mutex *m, enum lock_class class) { memset(m, 0, sizeof(*m)); (void)class; }
-void mutex_lock(struct mutex *m) { if (m->owner++) host_die("mutex taken twice", __FILE__, __LINE__); }
-void mutex_lock_nested(struct mutex *m, u64 key) { (void)key; mutex_lock(m); }
-void mutex_unlock(struct mutex *m) { m->owner--; }
-void rwsem_init(struct rwsem *s, enum lock_class class) { memset(s, 0, sizeof(*s)); (void)class; }
-void rwsem_write_lock(struct rwsem *s) { if (s->count) host_die("rwsem taken twice", __FILE__, __LINE__); s->count = -1; }
-void rwsem_write_lock_nested(struct rwsem *s, u64 key) { (void)key; rwsem_write_lock(s); }
-void rwsem_write_unlock(struct rwsem *s) { s->count = 0; }
-void rwsem_read_lock(struct rwsem *s) { if (s->count < 0) host_die("rwsem taken twice", __FILE__, __LINE__); s->count++; }
-void rwsem_read_unlock(struct rwsem *s) { s->count--; }
-
-bool capable(int cap) { return task0.cred->cap_effective >> cap & 1; }
+bool capable(int cap) { return unit_current->cred->cap_effective >> cap & 1; }
 bool cred_in_group(const struct cred *c, u32 gid) { return c->fsgid == gid; }
 void cred_get(const struct cred *c) { (void)c; }
 void cred_put(const struct cred *c) { (void)c; }

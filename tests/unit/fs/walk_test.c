@@ -10,15 +10,15 @@
 #include <linux/fs.h>
 #include <syscall_protos.h>
 
+#include <tests/unit/unit.h>
+
 void unit_setup(void);
 struct cred *unit_cred(void);
-void host_check(bool ok, const char *what, int line, long got, long want);
-u64 host_live(void);
-extern u64 unit_fail_after;
-int unit_main(void);
 
-#define IS(expr, want) host_check((long)(expr) == (long)(want), #expr, __LINE__, (long)(expr), (long)(want))
-#define ONCE(expr, want) do { long __v = (long)(expr); host_check(__v == (long)(want), #expr, __LINE__, __v, (long)(want)); } while (0)
+/* ONCE - evaluated once; all of a test's run, each that is wrong is shown. */
+#define ONCE(expr, want) do { long __v = (long)(expr); \
+	if (__v != (long)(want)) { unit_note(#expr " is %ld, not %ld", __v, (long)(want)); unit_fail(#expr, __FILE__, __LINE__); } } while (0)
+#define IS ONCE
 
 static struct fs_struct fs0;
 static int at(const char *name, u32 flags)
@@ -306,7 +306,7 @@ static void churn(void)
 	ONCE(host_live() == live, 1);
 }
 
-int unit_main(void)
+TEST(setup)
 {
 	struct path root;
 
@@ -320,13 +320,13 @@ int unit_main(void)
 	path_get(&root);
 	unit_current->fs = &fs0;
 	unit_current->files = fdtable_create();
-	basic();
-	links();
-	removal();
-	renames();
-	mounts();
-	permissions();
-	failures();
-	churn();
-	return 0;
 }
+
+TEST(basic) { basic(); }
+TEST(links) { links(); }
+TEST(removal) { removal(); }
+TEST(renames) { renames(); }
+TEST(mounts) { mounts(); }
+TEST(permissions) { permissions(); }
+TEST(failures) { failures(); }
+TEST(churn) { churn(); }

@@ -1,5 +1,5 @@
 #pragma once
-#include "../../../../../arch/arm64/include/arch/atomic.h"
+#include "../../../../arch/arm64/include/arch/atomic.h"
 #undef smp_mb
 #undef smp_rmb
 #undef smp_wmb
