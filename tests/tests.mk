@@ -18,6 +18,7 @@ test-fuzz:
 lean-linux:
 	THIRD=$(abspath $(THIRD)) scripts/build-lean-linux
 
-.PHONY: test-unit-fs
-test-unit-fs: $(GEN)
-	tests/unit/fs/run
+# make test-unit      host unit tests under sanitizers (SUITES=lib fs ...; CC= cannot be used here: UNIT_CC=clang)
+.PHONY: test-unit
+test-unit: $(GEN) build/uapi/.done
+	CC=$(UNIT_CC) SUITES="$(SUITES)" scripts/test unit

@@ -36,7 +36,7 @@ typedef u64 vaddr_t;
 #define __always_inline_	inline __attribute__((always_inline))
 #define fallthrough		__attribute__((fallthrough))
 
-#ifdef __clang__
+#if defined(__clang__) && !defined(CONFIG_UNIT)
 #define __user			__attribute__((noderef, address_space(1)))
 #define __must_hold(x)
 #define __acquires(x)
