@@ -581,4 +581,5 @@ void dcache_init(void)
 		dcache_max = 256;
 	dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 0, NULL);
 	VERIFY(dentry_cache);
+	slab_set_reclaimable(dentry_cache);
 }

@@ -315,4 +315,5 @@ void inode_cache_init(void)
 {
 	inode_cache = slab_cache_create("inode", sizeof(struct inode), 0, NULL);
 	VERIFY(inode_cache);
+	slab_set_reclaimable(inode_cache);
 }

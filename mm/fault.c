@@ -25,11 +25,6 @@
 
 #define FAULT_SIGBUS	(-EFAULT)
 
-static void rss_add(struct mm *mm, const struct page *p, s64 n)
-{
-	atomic_add(p->flags & PG_ANON ? &mm->rss_anon : p->flags & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
-}
-
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 {
 	struct vma *vma = arg;
@@ -41,7 +36,7 @@ void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 	for (u32 i = 0; i < nr; i++) {
 		p = pfn_to_page(info->pfn + i);
 		rss_add(vma->mm, p, -1);
-		atomic_dec(&p->mapcount);
+		page_unmapped(p);
 		page_put(p);
 	}
 }
@@ -51,13 +46,13 @@ static int install(struct vma *vma, vaddr_t addr, struct page *p, u32 prot)
 {
 	int err;
 
-	atomic_inc(&p->mapcount);
+	page_mapped(p);
 	err = pt_map(vma->mm, addr, page_to_pfn(p), prot);
 	if (likely(!err)) {
 		rss_add(vma->mm, p, 1);
 		return 0;
 	}
-	atomic_dec(&p->mapcount);
+	page_unmapped(p);
 	page_put(p);
 	return err == -EEXIST ? 0 : err;
 }
@@ -91,16 +86,16 @@ static int copy_in(struct vma *vma, vaddr_t addr, struct page *from, bool mapped
 		cache_sync_code(page_address(p), PAGE_SIZE);
 	if (!mapped)
 		return install(vma, addr, p, vma->prot);
-	atomic_inc(&p->mapcount);
+	page_mapped(p);
 	err = pt_replace(vma->mm, addr, page_to_pfn(from), page_to_pfn(p), vma->prot);
 	if (err) {	/* it changed meanwhile: the access will tell */
-		atomic_dec(&p->mapcount);
+		page_unmapped(p);
 		page_put(p);
 		return 0;
 	}
 	rss_add(vma->mm, p, 1);
 	rss_add(vma->mm, from, -1);
-	atomic_dec(&from->mapcount);
+	page_unmapped(from);
 	page_put(from);
 	return 0;
 }

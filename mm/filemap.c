@@ -23,6 +23,7 @@
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
 #include <mm/slab.h>
+#include <mm/vmstat.h>
 
 #define BATCH 16
 
@@ -52,6 +53,7 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	if (unlikely(!node_cache)) {
 		node_cache = slab_cache_create("radix_node", sizeof(struct cache_node), 0, NULL);
 		VERIFY(node_cache);
+		slab_set_reclaimable(node_cache);
 	}
 	as->host = host;
 	as->ops = ops;
@@ -87,6 +89,13 @@ struct page *filemap_lookup(struct address_space *as, u64 index)
 	return p;
 }
 
+static void count_page(const struct page *p, s64 n)
+{
+	vmstat_add(VM_FILE_PAGES, n);
+	if (p->flags & PG_SWAPBACKED)
+		vmstat_add(VM_SHMEM_PAGES, n);
+}
+
 static int add_page(struct address_space *as, u64 index, struct page *p)
 {
 	irqflags_t flags;
@@ -102,7 +111,9 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	if (!err)
 		as->nr_pages++;
 	spin_unlock_irqrestore(&as->tree_lock, flags);
-	if (err) {
+	if (likely(!err)) {
+		count_page(p, 1);
+	} else {
 		p->mapping = NULL;
 		atomic_dec(&p->refs);
 		if (as->ops && as->ops->page_freed)
@@ -119,6 +130,7 @@ static void remove_page(struct address_space *as, struct page *p)
 	radix_tree_delete(&as->tree, p->index);
 	as->nr_pages--;
 	spin_unlock_irqrestore(&as->tree_lock, flags);
+	count_page(p, -1);
 	p->mapping = NULL;
 	if (as->ops && as->ops->page_freed)
 		as->ops->page_freed(as, p);

@@ -122,8 +122,8 @@ static void page_dup(void *arg, const struct pte_info *info, u32 nr)
 	if (vma->flags & VM_SPECIAL)
 		return;
 	page_get(p);
-	atomic_inc(&p->mapcount);
-	atomic_add(p->flags & PG_ANON ? &vma->mm->rss_anon : p->flags & PG_SWAPBACKED ? &vma->mm->rss_shmem : &vma->mm->rss_file, 1);
+	page_mapped(p);
+	rss_add(vma->mm, p, 1);
 }
 
 /* File pages that were only read can be found again in the cache; whatever may have been copied cannot. */

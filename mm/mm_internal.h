@@ -1,6 +1,8 @@
 /* Between the files of mm/ only: VMAs and address spaces. */
 #pragma once
+#include <mm/page.h>
 #include <mm/vma.h>
+#include <mm/vmstat.h>
 
 struct vma *vma_alloc(struct mm *mm);		/* zeroed; NULL */
 void vma_free(struct vma *vma);			/* drops its file, unlinks it from the file's list */
@@ -9,6 +11,7 @@ void vma_erase(struct mm *mm, struct vma *vma);	/* out of the tree */
 void vma_resize(struct mm *mm, struct vma *vma, vaddr_t start, vaddr_t end);
 struct vma *vma_next(const struct vma *vma);
 struct vma *vma_prev(const struct vma *vma);
+struct vma *vma_last(const struct mm *mm);	/* the highest, or NULL */
 /* vma_split - cut at addr; the new upper half is returned in *upper.  0 or -ENOMEM */
 int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper);
 /* vma_try_merge - with its neighbours where all attributes agree; returns the survivor */
@@ -22,5 +25,20 @@ static inline u32 vma_prot(u32 flags)
 }
 void mm_account(struct mm *mm, u32 vm_flags, s64 pages);
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr);	/* arg: the vma */
+/* page_mapped, page_unmapped - a user entry for p came or went (not its reference) */
+static inline void page_mapped(struct page *p)
+{
+	if (atomic_add_return(&p->mapcount, 1) == 1)
+		vmstat_add(p->flags & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, 1);
+}
+static inline void page_unmapped(struct page *p)
+{
+	if (atomic_add_return(&p->mapcount, -1) == 0)
+		vmstat_add(p->flags & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, -1);
+}
+static inline void rss_add(struct mm *mm, const struct page *p, s64 n)
+{
+	atomic_add(p->flags & PG_ANON ? &mm->rss_anon : p->flags & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
+}
 #define STACK_GUARD_PAGES 256ul
 extern u32 vm_wx;		/* vm.wx: 1 allows writable and executable at once */

@@ -51,6 +51,14 @@ static int cut(struct mm *mm, vaddr_t start, vaddr_t end)
 	return err;
 }
 
+/* Nothing is mapped in [start, end) any more. */
+static void free_tables(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *next = vma_find(mm, start), *prev = next ? vma_prev(next) : vma_last(mm);
+
+	pt_free_tables(mm, start, end, prev ? prev->end : 0, next ? next->start : ALIGN_UP(USER_END, PMD_SIZE));
+}
+
 int mm_unmap(struct mm *mm, vaddr_t addr, size_t len)
 {
 	vaddr_t end = addr + len;
@@ -68,6 +76,7 @@ int mm_unmap(struct mm *mm, vaddr_t addr, size_t len)
 		vma_erase(mm, v);
 		vma_free(v);
 	}
+	free_tables(mm, addr, end);
 	return 0;
 }
 

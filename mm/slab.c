@@ -39,6 +39,7 @@ struct slab_cache {
 	u32 nr_slabs, nr_free_slabs;		/* [lock] */
 	u64 nr_taken;				/* [lock] objects out of their slabs, magazines' included */
 	struct list_head link;			/* [caches_lock] */
+	bool reclaimable;			/* [I] */
 };
 
 static LIST_HEAD(caches);
@@ -86,6 +87,26 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	if (c)
 		cache_setup(c, name, size, align, ctor);
 	return c;
+}
+
+void slab_set_reclaimable(struct slab_cache *c)
+{
+	c->reclaimable = true;
+}
+
+/* Caches are never destroyed, and new ones come at the tail: the list may be walked without its lock. */
+void slab_pages(u64 *total, u64 *reclaimable)
+{
+	struct slab_cache *c;
+
+	*total = *reclaimable = 0;
+	list_for_each_entry(c, &caches, link) {
+		u64 n = (u64)READ_ONCE(c->nr_slabs) << c->order;
+
+		*total += n;
+		if (c->reclaimable)
+			*reclaimable += n;
+	}
 }
 
 static void poison(struct slab_cache *c, void *obj)

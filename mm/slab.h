@@ -7,6 +7,10 @@ struct slab_cache;
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align, void (*ctor)(void *));
 void *slab_alloc(struct slab_cache *c, gfp_t gfp);	/* NULL if none */
 void slab_free(struct slab_cache *c, void *obj);
+/* slab_set_reclaimable - objects of this cache go when memory is short (SReclaimable in /proc/meminfo). */
+void slab_set_reclaimable(struct slab_cache *c);
+/* slab_pages - pages of all slabs, and of those of reclaimable caches. */
+void slab_pages(u64 *total, u64 *reclaimable);
 void *kmalloc(size_t size, gfp_t gfp);			/* any size; big ones are whole pages */
 void *kzalloc(size_t size, gfp_t gfp);
 void *kcalloc(size_t n, size_t size, gfp_t gfp);	/* NULL on overflow */

@@ -33,6 +33,11 @@ struct vma *vma_prev(const struct vma *vma)
 	return node_vma(rb_prev(&vma->node));
 }
 
+struct vma *vma_last(const struct mm *mm)
+{
+	return node_vma(rb_last(&mm->vmas));
+}
+
 static void gap_update(struct rb_node *n)
 {
 	struct vma *v = node_vma(n), *l = node_vma(n->rb_left), *r = node_vma(n->rb_right);

@@ -15,6 +15,7 @@
 #include <mm/page_internal.h>
 #include <mm/slab.h>
 #include <mm/vmalloc.h>
+#include <mm/vmstat.h>
 
 #define LAZY_MAX	512
 #define STACK_CACHE	4
@@ -252,8 +253,10 @@ void *kstack_alloc(void)
 	a = area_alloc(2 * KERNEL_STACK_SIZE, 2 * KERNEL_STACK_SIZE);
 	if (!a)
 		return NULL;
-	if (map_pages(a, a->start, KERNEL_STACK_SIZE / PAGE_SIZE))
+	if (map_pages(a, a->start, KERNEL_STACK_SIZE / PAGE_SIZE)) {
+		vmstat_add(VM_STACK_PAGES, KERNEL_STACK_SIZE / PAGE_SIZE);
 		return (void *)a->start;
+	}
 	area_free_lazily(a);
 	return NULL;
 }
@@ -270,8 +273,10 @@ void kstack_free(void *stack)
 		kept = true;
 	}
 	preempt_enable();
-	if (!kept)
-		vfree(stack);
+	if (kept)
+		return;
+	vmstat_add(VM_STACK_PAGES, -(s64)(KERNEL_STACK_SIZE / PAGE_SIZE));
+	vfree(stack);
 }
 
 void vmalloc_init(void)

@@ -1,8 +1,10 @@
 /* User page tables: the only reader and writer of user entries.
  *
  * Theory.  Four levels, 4 KiB pages; level 2 may hold a 2 MiB block.  Tables are created on demand by compare-and-swap into an empty
- * entry and stay until the address space goes (arch_mm_fini), so a walk needs no lock to reach the last level; entries of that
- * level change under the spin lock kept in the table's struct page (LC_PAGE_TABLE).  Blocks change under the level-2 table's lock.
+ * entry.  A walk needs no lock to reach the last level, for a table goes only when nobody can be in it: pt_free_tables() frees those
+ * that span no VMA, under mmap_lock for writing (so no fault), when the VMAs that were there have left their files' lists (so no
+ * truncation: it walks below VMAs of the list only, under i_mmap_lock).  Entries of the last level change under the spin lock kept in
+ * the table's struct page (LC_PAGE_TABLE).  Blocks change under the level-2 table's lock.
  *
  * A page that the program may not touch (PROT_NONE) keeps its entry with VALID clear and a software bit, so that its contents stay.
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
@@ -11,13 +13,15 @@
  * every entry has been cleared; a free table is all zeroes, and a few are kept per CPU to be used as they are.
  *
  * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
- * written (Arm ARM D5.10.1). */
+ * written (Arm ARM D5.10.1).  A table is freed after its entry was cleared and what the walker may remember of it was dropped: TLBI
+ * by address without "last level" takes intermediate entries for that address too (D5.10.2). */
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/sync/spinlock.h>
 #include <mm/page.h>
 #include <mm/vma.h>
+#include <mm/vmstat.h>
 #include "pagetable.h"
 
 #define BATCH 64
@@ -55,6 +59,7 @@ static pte_t *table_alloc(void)
 	_Static_assert(sizeof(struct spinlock) <= sizeof(u64), "fits pt_lock_word");
 	spin_lock_init((struct spinlock *)&page->pt_lock_word, LC_PAGE_TABLE);
 	atomic_fetch_or(&page->flags, PG_TABLE);
+	vmstat_add(VM_TABLE_PAGES, 1);
 	return page_address(page);
 }
 
@@ -78,6 +83,7 @@ static void table_free(pte_t *table)
 		return;
 	page->flags = 0;
 	page->pt_lock_word = 0;
+	vmstat_add(VM_TABLE_PAGES, -1);
 	page_free(page, 0);
 }
 
@@ -121,6 +127,64 @@ void arch_mm_fini(struct mm *mm)
 	}
 	mm->arch.pgd = 0;
 	mm->arch.tables = NULL;
+}
+
+/* Tables taken out of the tree, to be freed after the flush: chained through page->private. */
+struct dead_tables { struct page *first; u32 nr; vaddr_t at; /* an address that one of them translates */ };
+
+/* table, at level, and all tables below it. */
+static void table_bury(struct dead_tables *dead, pte_t *table, int level)
+{
+	struct page *page = virt_to_page(table);
+
+	for (u32 i = 0; (level < 3 || IS_DEBUG) && i < PTRS_PER_TABLE; i++) {
+		if (level < 3 && pte_is_table(table[i]))
+			table_bury(dead, table_of(table[i]), level + 1);
+		else
+			DEBUG_ASSERT(!table[i]);
+	}
+	page->private = (u64)dead->first;
+	dead->first = page;
+	dead->nr++;
+}
+
+/* Cut off what hangs below the entries of table for [start, end) and spans nothing outside [floor, ceiling). */
+static void cut_tables(struct dead_tables *dead, pte_t *table, int level, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling)
+{
+	u64 span = 1ul << LEVEL_SHIFT(level);
+
+	for (vaddr_t base = ALIGN_DOWN(start, span); base < end; base += span) {
+		pte_t *p = &table[table_index(base, level)], e = *p;
+
+		if (!pte_is_table(e))
+			continue;
+		if (base >= floor && base + span <= ceiling) {
+			atomic_store(p, 0);
+			dead->at = base;
+			table_bury(dead, table_of(e), level + 1);
+		} else if (level < 2) {
+			cut_tables(dead, table_of(e), level + 1, max(base, start), min(base + span, end), floor, ceiling);
+		}
+	}
+}
+
+void pt_free_tables(struct mm *mm, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling)
+{
+	struct dead_tables dead = { NULL, 0, 0 };
+
+	cut_tables(&dead, phys_to_virt(mm->arch.pgd), 0, start, end, floor, ceiling);
+	if (!dead.nr)
+		return;
+	if (dead.nr == 1)
+		tlb_flush_page(mm, dead.at);
+	else
+		tlb_flush_mm(mm);
+	while (dead.first) {
+		struct page *page = dead.first;
+
+		dead.first = (struct page *)page->private;
+		table_free(page_address(page));
+	}
 }
 
 /* The table of that level for va, or NULL.  A block at level 2 ends the walk: *block is its entry. */

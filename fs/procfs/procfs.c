@@ -384,6 +384,8 @@ static int procfs_init(void)
 	struct super *sb;
 
 	proc_inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 0, NULL);
+	if (proc_inode_cache)
+		slab_set_reclaimable(proc_inode_cache);
 	sb = proc_inode_cache ? super_create(fs_type_find("proc"), &proc_super_ops, PROC_SUPER_MAGIC) : NULL;
 	if (!sb)
 		return -ENOMEM;

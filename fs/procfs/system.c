@@ -34,44 +34,6 @@ static int cpuinfo_show(struct seq *s, void *arg)
 }
 PROC_FILE(cpuinfo, .path = "cpuinfo", .mode = 0444, .show = cpuinfo_show);
 
-/* Pages of the processes, by kind. */
-static void count_rss(s64 *anon, s64 *file, s64 *shmem)
-{
-	struct task *t;
-
-	*anon = *file = *shmem = 0;
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		struct mm *mm = t->tid == t->proc->pid ? READ_ONCE(t->mm) : NULL;	/* its memory lasts this read side */
-
-		if (mm) {
-			*anon += mm->rss_anon;
-			*file += mm->rss_file;
-			*shmem += mm->rss_shmem;
-		}
-	}
-	rcu_read_unlock();
-}
-
-u64 __weak filemap_nr_pages(void);
-u64 filemap_nr_pages(void) { return 0; }
-
-static int meminfo_show(struct seq *s, void *arg)
-{
-	u64 kb = PAGE_SIZE / 1024, total = page_nr_total() * kb, free = page_nr_free() * kb, cached = filemap_nr_pages() * kb;
-	s64 anon, file, shmem;
-
-	(void)arg;
-	count_rss(&anon, &file, &shmem);
-	seq_printf(s, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n", total, free, free);
-	seq_printf(s, "Buffers:        %8lu kB\nCached:         %8lu kB\nSwapCached:     %8lu kB\nActive:         %8lu kB\n", 0ul, cached, 0ul, cached);
-	seq_printf(s, "Inactive:       %8lu kB\nSwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nDirty:          %8lu kB\n", 0ul, 0ul, 0ul, 0ul);
-	seq_printf(s, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\nSlab:           %8lu kB\n", (u64)anon * kb,
-		   (u64)file * kb, (u64)shmem * kb, 0ul);
-	return 0;
-}
-PROC_FILE(meminfo, .path = "meminfo", .mode = 0444, .show = meminfo_show);
-
 static u64 idle_total(void)
 {
 	u64 ns = 0;
@@ -198,26 +160,6 @@ PROC_FILE(kversion, .path = "sys/kernel/version", .mode = 0444, .show = text_sho
 PROC_FILE(pid_max, .path = "sys/kernel/pid_max", .mode = 0444, .show = text_show, .arg = (void *)"32768");
 PROC_FILE(ngroups_max, .path = "sys/kernel/ngroups_max", .mode = 0444, .show = text_show, .arg = (void *)"65536");
 PROC_FILE(overcommit, .path = "sys/vm/overcommit_memory", .mode = 0444, .show = text_show, .arg = (void *)"1");
-
-static int vmstat_show(struct seq *s, void *arg)
-{
-	s64 anon, file, shmem;
-	u64 minor = 0, major = 0;
-	struct task *t;
-
-	(void)arg;
-	count_rss(&anon, &file, &shmem);
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		minor += t->min_flt;
-		major += t->maj_flt;
-	}
-	rcu_read_unlock();
-	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %ld\nnr_mapped %ld\nnr_file_pages %lu\nnr_shmem %ld\npgfault %lu\npgmajfault %lu\n",
-		   page_nr_free(), anon, file, filemap_nr_pages(), shmem, minor + major, major);
-	return 0;
-}
-PROC_FILE(vmstat, .path = "vmstat", .mode = 0444, .show = vmstat_show);
 
 static int kallsyms_show(struct seq *s, void *arg)
 {

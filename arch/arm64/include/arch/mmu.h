@@ -85,9 +85,12 @@ void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
 bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn);
 
 /* Unmapping: entries are cleared at once, `page_gone(arg, addr, info, nr_pages)` is called for each after the TLB flush of its batch (so that pages may
- * be freed).  nr_pages is 1, or 512 for a huge block. Frees empty tables where it can. */
+ * be freed).  nr_pages is 1, or 512 for a huge block.  Tables stay. */
 typedef void (*pt_gone_fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages);
 void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_gone, void *arg);
+/* pt_free_tables - free the tables of [start, end) that span nothing outside [floor, ceiling), where no VMA is: the end of the VMA below
+ * and the start of the one above.  Flushes.  mmap_lock for writing; nothing mapped in [floor, ceiling), no VMA of it in an i_mmap. */
+void pt_free_tables(struct mm *mm, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling);
 /* pt_unmap_one - for rmap: unmap addr if it maps pfn; returns false if not. Flushed on return. info out. */
 bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info);
 
