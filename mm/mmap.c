@@ -394,8 +394,9 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 }
 
 /* Truncation sees a page in the old VMA or in the new one, never in neither. */
-static int move_entries(struct mm *mm, struct vma *vma, vaddr_t old, vaddr_t new, size_t len)
+static int move_entries(struct mm *mm, vaddr_t old, vaddr_t new, size_t len)
 {
+	struct vma *vma = vma_find(mm, new);		/* may have merged with the old one */
 	struct address_space *as = vma->file ? vma->file->mapping : NULL;
 	int err;
 
@@ -423,7 +424,7 @@ static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len,
 		if (!vma->private)
 			vma->private = vma;
 	}
-	err = move_entries(mm, vma, old, (vaddr_t)at, min(old_len, new_len));
+	err = move_entries(mm, old, (vaddr_t)at, min(old_len, new_len));
 	if (err) {
 		mm_unmap(mm, (vaddr_t)at, new_len);
 		return err;
