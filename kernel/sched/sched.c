@@ -135,6 +135,7 @@ static void finish_switch(struct task *prev)
 	spin_debug_release(&rq->lock);
 	atomic_store_release(&rq->lock.locked, 0u);
 	if (unlikely(prev_state == TASK_DEAD)) {
+		ASSERT(!prev->se.on_rq);
 		kstack_free(prev->stack);
 		prev->stack = NULL;
 		task_put(prev);
@@ -351,9 +352,8 @@ void sched_wake_new(struct task *t)
 void __noreturn sched_exit(void)
 {
 	lock_check_none_held();
-	preempt_disable();
+	arch_irq_disable();	/* a preemption now would queue the dead: finish_switch frees it */
 	WRITE_ONCE(current->state, TASK_DEAD);
-	preempt_enable_no_resched();
 	schedule_once(false);
 	panic("sched: a dead task was scheduled");
 }
