@@ -260,7 +260,8 @@ again:
 			if (done < nr_wake) {
 				wake_waiter(w);
 			} else if (done - nr_wake < nr_requeue) {
-				list_move_tail(&w->link, &b2->waiters);
+				if (b1 != b2)		/* else we should meet it again at the tail */
+					list_move_tail(&w->link, &b2->waiters);
 				if (k2.page)
 					page_get(k2.page);
 				key_put(&w->key);
@@ -281,16 +282,12 @@ again:
 static int wake_op_apply(u32 __user *p, u32 encoded, u32 *old)
 {
 	u32 op = encoded >> 28 & 7, arg = (u32)((s32)(encoded << 8) >> 20);
-	int err;
 
 	if (encoded >> 31 & 1)
 		arg = 1u << (arg & 31);
 	if (op > FUTEX_OP_XOR)
 		return -ENOSYS;
-	uaccess_nofault_begin();
-	err = user_atomic_rmw(p, (enum user_atomic_op)op, arg, old);
-	uaccess_nofault_end();
-	return err;
+	return user_atomic_rmw(p, (enum user_atomic_op)op, arg, old);
 }
 
 static bool wake_op_test(u32 encoded, u32 old)
@@ -310,14 +307,14 @@ static bool wake_op_test(u32 encoded, u32 old)
 
 static long futex_wake_op(u32 __user *u1, u32 __user *u2, bool shared, int nr1, int nr2, u32 op)
 {
-	u32 old, v;
+	u32 old;
 	long n, m;
 	int err;
 
-	while ((err = wake_op_apply(u2, op, &old)) == -EFAULT) {
-		if (get_user(v, u2) || put_user(v, u2))
-			return -EFAULT;
-	}
+	if (!IS_ALIGNED(u1, 4) || !IS_ALIGNED(u2, 4))
+		return -EINVAL;
+	/* No lock is held: the access faults its page in by itself.  A waiter that looks later sees the new value. */
+	err = wake_op_apply(u2, op, &old);
 	if (err)
 		return err;
 	n = futex_wake(u1, shared, nr1, ~0u);

@@ -72,6 +72,33 @@ TEST(requeue)
 	for (int i = 0; i < 4; i++) CHECK(EXITED(wait_status(kids[i]), 0));
 }
 
+TEST(requeue_to_itself_ends)
+{
+	pid_t kids[3];
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 3; i++)
+		if ((kids[i] = fork()) == 0) sleeper(FUTEX_WAIT, 0);
+	for (int i = 0; i < 3; i++) CHECK(wait_state(kids[i], 'S'));
+	CHECK_EQ(futex(shared, FUTEX_REQUEUE, 1, (void *)(long)INT_MAX, shared, 0), 3);
+	CHECK_EQ(futex(shared, FUTEX_WAKE, 10, NULL, NULL, 0), 2);
+	for (int i = 0; i < 3; i++) CHECK(EXITED(wait_status(kids[i]), 0));
+}
+
+TEST(wake_op_of_bad_words)
+{
+	uint32_t w[3] = { 0, 5, 0 };
+	unsigned add = FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5);
+	uint32_t *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t *fresh = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_ERR(futex(&w[0], FUTEX_WAKE_OP, 1, (void *)1L, (char *)&w[1] + 1, add), EINVAL);
+	CHECK_ERR(futex((char *)&w[0] + 2, FUTEX_WAKE_OP, 1, (void *)1L, &w[1], add), EINVAL);
+	CHECK_ERR(futex(&w[0], FUTEX_WAKE_OP, 1, (void *)1L, NULL, add), EFAULT);
+	CHECK_ERR(futex(&w[0], FUTEX_WAKE_OP, 1, (void *)1L, ro, add), EFAULT);
+	CHECK_EQ(w[1], 5);
+	CHECK_EQ(futex(&w[0], FUTEX_WAKE_OP, 1, (void *)1L, fresh, add), 0);
+	CHECK_EQ(fresh[0], 3);
+}
+
 TEST(wake_op)
 {
 	uint32_t w[2] = { 0, 5 };
