@@ -1,9 +1,11 @@
 /* Random system calls with random arguments, drawn by kind from the kernel's own table.
  *
- * As init of a guest thrown away afterwards: rounds of children, odd ones as an ordinary user, even
- * ones as root without the power to reboot; every child makes a few hundred calls and dies.  Each
- * round's seed is printed, so that `fuzzseed=N fuzzrounds=1` repeats it.  The kernel passes when this
- * program reaches its end.  Environment: fuzzseed, fuzzrounds, fuzzseconds.  */
+ * As init of a guest thrown away afterwards.  A round is a seed: a few hundred calls, made by a child as an ordinary user (odd seeds)
+ * or as root without the power to reboot (even seeds); a child that dies of what it did to itself is followed by another until the
+ * round has made its calls.  A timer of 20 ms gets it out of calls that sleep.  A round that does not end in 3 s is killed; one whose
+ * processes outlive SIGKILL by 10 s hangs in the kernel: FUZZ STUCK, with what /proc says of each.  Every round prints its seed with
+ * fuzzverbose=1, every twentieth without; `fuzzseed=N fuzzrounds=1` repeats round N.  The kernel passes when FUZZ DONE is reached.
+ * Environment: fuzzseed, fuzzrounds, fuzzseconds, fuzzas (user, root; both if absent), fuzzverbose.  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +31,8 @@
 enum { K_NONE, K_FD, K_INT, K_SIZE, K_PID, K_ID, K_FLAGS, K_SIG, K_CLOCK, K_PATH, K_PTR };
 #include "syscall_fuzz.h"
 #define NR_CALLS (sizeof(calls) / sizeof(calls[0]))
-#define CALLS_A_CHILD 400
+#define CALLS_A_ROUND 400
+#define GENERATIONS 40
 
 static uint64_t state;
 static uint64_t rnd(void)
@@ -40,6 +44,7 @@ static uint64_t below(uint64_t n) { return rnd() % n; }
 
 static char *good;		/* two writable pages, then nothing */
 static char *shared_page;
+static volatile uint32_t *made;	/* calls made in this round, shared with the children */
 static const char *const paths[] = { "/tmp/a", "/tmp/b/c", ".", "..", "/", "/proc/self/stat", "/proc/self/mem", "/dev/null",
 	"/dev/zero", "/dev/ptmx", "/dev/tty", "/proc/self/fd/3", "/tmp", "/proc", "/dev/urandom", "/dev/full", "/proc/self/maps",
 	"", "/tmp/fifo", "/tmp/link", "/proc/self/exe", "/tmp/a/b", "tmpfs", "/proc/sys/kernel/hostname", "/proc/meminfo" };
@@ -112,6 +117,20 @@ static void drop_reboot(void)
 	}
 }
 
+static void on_tick(int s) { (void)s; }
+
+/* The child may have changed all of this meanwhile. */
+static void keep_ticking(void)
+{
+	struct sigaction sa = { .sa_handler = on_tick };
+	struct itimerval it = { { 0, 20000 }, { 0, 20000 } };
+	sigset_t set;
+	sigemptyset(&set); sigaddset(&set, SIGALRM);
+	sigaction(SIGALRM, &sa, NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
 static void child(int user)
 {
 	struct rlimit as = { 256 << 20, 256 << 20 }, np = { 60, 60 }, fs = { 1 << 20, 1 << 20 }, cpu = { 3, 4 };
@@ -129,19 +148,16 @@ static void child(int user)
 		syscall(SYS_setresuid, 1000, 1000, 1000);
 	} else
 		drop_reboot();
-	alarm(1);
-	for (int i = 0; i < CALLS_A_CHILD; i++) {
+	for (int i = 0; *made < CALLS_A_ROUND; i++, ++*made) {
 		const struct call *c = &calls[below(NR_CALLS)];
 		uint64_t a[6];
-		if (!(i & 31)) fill();
+		if (!(i & 15)) { fill(); keep_ticking(); }
 		for (int k = 0; k < 6; k++)
 			a[k] = k < c->n ? argument(c->kind[k]) : number();
 		if (!below(40)) a[below(6)] = wild();
 		if (forbidden(c->nr)) continue;
 		if (c->nr == SYS_clone || c->nr == 435) {	/* a fork only: another stack would run nowhere */
-			a[0] = SIGCHLD; a[1] = 0;
-			if (c->nr == 435) continue;
-			if (syscall(SYS_clone, a[0], 0, 0, 0, 0) == 0) { alarm(1); continue; }
+			if (c->nr == SYS_clone && syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) keep_ticking();
 			continue;
 		}
 		syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -153,58 +169,98 @@ static long setting(const char *name, long otherwise) { char *v = getenv(name); 
 static volatile sig_atomic_t late;
 static void on_alarm(int s) { (void)s; late = 1; }
 
+/* Again before each round: root may have unmounted anything. */
 static void prepare(void)
 {
+	umount2("/tmp", MNT_DETACH);
 	mkdir("/dev", 0755); mkdir("/proc", 0555); mkdir("/tmp", 01777);
-	mount("devtmpfs", "/dev", "devtmpfs", 0, "");
+	mount("tmpfs", "/tmp", "tmpfs", 0, "size=8m,mode=1777");
+	if (access("/dev/null", F_OK) < 0) mount("devtmpfs", "/dev", "devtmpfs", 0, "");
 	mkdir("/dev/pts", 0755);
-	mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
-	mount("proc", "/proc", "proc", 0, "");
-	int fd = open("/dev/console", O_RDWR);
-	if (fd >= 0) { dup2(fd, 0); dup2(fd, 1); dup2(fd, 2); if (fd > 2) close(fd); }
+	if (access("/dev/pts/ptmx", F_OK) < 0) mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
+	if (access("/proc/self/stat", F_OK) < 0) mount("proc", "/proc", "proc", 0, "");
+}
+
+static void dump(const char *what, int pid)
+{
+	char path[64], buf[4096];
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	printf("FUZZ STUCK %d %s: %.*s\n", pid, what, n < 0 ? 0 : (int)n, buf);
+	if (fd >= 0) close(fd);
+}
+
+/* Kill and reap everybody; 0 if somebody outlives it. */
+static int reap_all(void)
+{
+	kill(-1, SIGKILL);
+	late = 0;
+	alarm(10);
+	while (waitpid(-1, NULL, 0) > 0 || errno != ECHILD)
+		if (late) {
+			for (int pid = 2; pid < 40000; pid++)
+				if (kill(pid, 0) == 0) { dump("stat", pid); dump("status", pid); }
+			return 0;
+		}
+	alarm(0);
+	return 1;
+}
+
+/* One seed.  0: processes hang in the kernel. */
+static int round_of(long seed, int user)
+{
+	int gen;
+	*made = 0;
+	state = seed * 0x9e3779b97f4a7c15ull + 1;
+	for (gen = 0; gen < GENERATIONS && *made < CALLS_A_ROUND; gen++) {
+		pid_t pid = fork();
+		int st;
+		if (pid == 0) { signal(SIGALRM, SIG_DFL); child(user); }
+		if (pid < 0) { printf("FUZZ fork: errno %d\n", errno); return 0; }
+		state += gen + 1;
+		late = 0;
+		alarm(3);
+		while (waitpid(pid, &st, 0) < 0 && errno == EINTR && !late)
+			;
+		alarm(0);
+		if (late) ++*made;
+		if (!reap_all()) return 0;
+	}
+	return 1;
 }
 
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
 	struct sched_param rt = { .sched_priority = 99 };
+	struct timespec begin, now;
+	const char *as = getenv("fuzzas");
+	long seed = setting("fuzzseed", 1), rounds = setting("fuzzrounds", 1 << 30), seconds = setting("fuzzseconds", 60);
+	long verbose = setting("fuzzverbose", 0), r, total = 0;
+	int good_end = 1;
 	prepare();
+	int fd = open("/dev/console", O_RDWR);
+	if (fd >= 0) { dup2(fd, 0); dup2(fd, 1); dup2(fd, 2); if (fd > 2) close(fd); }
 	sigaction(SIGALRM, &sa, NULL);
 	syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | 0x40000000, &rt);
-	long seed = setting("fuzzseed", 1), rounds = setting("fuzzrounds", 1 << 30), seconds = setting("fuzzseconds", 60);
-	time_t end = time(NULL) + seconds;
-	struct timespec begin, now;
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	(void)end;
 	good = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(good + 8192, 4096);
 	shared_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	printf("FUZZ %zu calls, seed %ld\n", NR_CALLS, seed);
-	long r;
-	for (r = 0; r < rounds; r++) {
-		mkdir("/fuzz", 0755);
-		umount2("/tmp", MNT_DETACH);
-		mount("tmpfs", "/tmp", "tmpfs", 0, "size=8m,mode=1777");
-		state = (seed + r) * 0x9e3779b97f4a7c15ull + 1;
-		if (r % 20 == 0) printf("FUZZ round %ld\n", seed + r);
-		pid_t pid = fork();
-		if (pid == 0) { signal(SIGALRM, SIG_DFL); child(r & 1); }
-		if (pid < 0) { printf("FUZZ fork: errno %d\n", errno); break; }
-		late = 0;
-		alarm(2);
-		for (;;) {
-			int st;
-			pid_t got = waitpid(-1, &st, 0);
-			if (got == pid || (got < 0 && errno == ECHILD)) break;
-			if (late) { kill(-1, SIGKILL); late = 0; alarm(2); }
-		}
-		alarm(0);
-		kill(-1, SIGKILL);
-		while (waitpid(-1, NULL, 0) > 0) ;
+	for (r = 0; r < rounds && good_end; r++) {
+		int user = as ? as[0] == 'u' : (seed + r) & 1;
+		prepare();
+		if (verbose || r % 20 == 0) printf("FUZZ round %ld, %ld calls made\n", seed + r, total);
+		good_end = round_of(seed + r, user);
+		total += *made;
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begin.tv_sec >= seconds) break;
+		if (now.tv_sec - begin.tv_sec >= seconds) { r++; break; }
 	}
-	printf("FUZZ DONE %ld rounds of %d calls\n", r, CALLS_A_CHILD);
+	if (good_end) printf("FUZZ DONE %ld rounds, %ld calls\n", r, total);
+	else printf("FUZZ ENDED at round %ld\n", seed + r - 1);
 	reboot(RB_POWER_OFF);
 	for (;;) pause();
 }
