@@ -164,6 +164,18 @@ static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32
 	return err;
 }
 
+/* O_TRUNC, which O_RDONLY may come with: a running program is ETXTBSY all the same. */
+static int open_truncate(struct inode *inode)
+{
+	int err = inode_get_write(inode);
+
+	if (err)
+		return err;
+	err = inode_truncate(inode, 0);
+	inode_put_write(inode);
+	return err;
+}
+
 static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct file **out)
 {
 	struct inode *inode;
@@ -183,7 +195,7 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct fi
 	inode = w.path.dentry->inode;
 	err = file_open_inode(f, inode, flags);
 	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
-		err = inode_truncate(inode, 0);
+		err = open_truncate(inode);
 	if (err)
 		goto err_file;
 	*out = f;

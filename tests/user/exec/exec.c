@@ -163,6 +163,9 @@ TEST(errors)
 TEST(writing_a_running_program_is_etxtbsy)
 {
 	CHECK_ERR(open("/proc/self/exe", O_WRONLY), ETXTBSY);
+	CHECK_ERR(open("/proc/self/exe", O_RDONLY | O_TRUNC), ETXTBSY);
+	CHECK_ERR(open("/proc/self/exe", 3 | O_TRUNC), ETXTBSY);
+	CHECK_ERR(truncate("/proc/self/exe", 0), ETXTBSY);
 	char buf[4096];
 	scratch();
 	int in = open("/proc/self/exe", O_RDONLY), w = open("copy", O_RDWR | O_CREAT, 0755);
