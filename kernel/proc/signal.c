@@ -496,6 +496,8 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 			continue;
 		}
 		spin_unlock_irq(&p->sighand->lock);
+		if (p->is_init)		/* the last words before the panic */
+			pr_err("init[%d]: killed by signal %d, code %d, address %lx", t->tid, sig, info->si_code, (u64)info->si_addr);
 		die_of(sig);
 	}
 }
