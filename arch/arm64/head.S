@@ -161,6 +161,7 @@ at_el1:
 	ldr	x7, link_base
 	sub	x1, x1, x7
 	add	x1, x1, x22
+boot_jump:				/* x22: the base (scripts/gdb stops here) */
 	br	x1
 	.align	3
 link_base:	.quad 0xffffc00000000000

@@ -391,6 +391,9 @@ int process_make_init(void)
 	current->files = fdtable_create();
 	if (!current->fs || !current->files)
 		return -ENOMEM;
+	spin_lock_irq(&proc_lock);
+	list_del_rcu(&current->all_link);	/* it stops being a kernel thread; nobody walks their list yet */
+	spin_unlock_irq(&proc_lock);
 	err = link_task(current, p, &spec);
 	if (!err)
 		p->sid = p->pgid = 0;

@@ -18,6 +18,7 @@ void sched_first_run(struct task *prev);
 /* sched_exit - current is dead: never returns; its last reference is dropped by the next task on this CPU. */
 void __noreturn sched_exit(void);
 /* kthread_create - a started kernel thread; NULL if no memory (reported).  name is copied. */
+extern struct list_head kernel_threads;	/* [LC_PROC_TABLE, RCU] task.all_link; they have no number and stand in no other list */
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name);
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
 int sched_set_affinity(struct task *t, cpumask_t mask);

@@ -54,6 +54,16 @@ void task_put(struct task *t)
 	}
 }
 
+LIST_HEAD(kernel_threads);
+
+static void kthread_link(struct task *t)
+{
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
+
+	list_add_tail_rcu(&t->all_link, &kernel_threads);
+	spin_unlock_irqrestore(&proc_lock, flags);
+}
+
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 {
 	struct task *t = task_alloc();
@@ -72,6 +82,7 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	t->fs = init_task.fs;
 	strlcpy(t->comm, name, sizeof(t->comm));
 	arch_thread_init_kernel(t, fn, arg);
+	kthread_link(t);
 	sched_wake_new(t);
 	return t;
 }
