@@ -300,30 +300,25 @@ static void pipe_release(struct file *f)
 {
 	struct inode *i = f->inode;
 	struct pipe *p = pipe_of(f);
-	bool fifo = i->private == p && i->sb != anon_super(), last;
+	bool last;
 
-	if (fifo)
-		rwsem_write_lock(&i->lock);
+	rwsem_write_lock(&i->lock);	/* guards i->private: a name (or /proc/<pid>/fd/N) may open it anew */
 	mutex_lock(&p->mutex);
 	if (f->mode & FMODE_READ)
 		p->readers--;
 	if (f->mode & FMODE_WRITE)
 		p->writers--;
-	last = !atomic_sub_return_acq_rel(&p->files, 1);
 	mutex_unlock(&p->mutex);
-	if (fifo) {
-		if (last)
-			i->private = NULL;
-		rwsem_write_unlock(&i->lock);
-	}
-	if (last) {
-		pipe_destroy(p);
-		return;
-	}
 	if (f->mode & FMODE_WRITE)
 		wake_up_all_key(&p->rd_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM | EPOLLHUP));
 	if (f->mode & FMODE_READ)
 		wake_up_all_key(&p->wr_wait, (void *)(u64)(EPOLLOUT | EPOLLWRNORM | EPOLLERR));
+	last = !atomic_sub_return_acq_rel(&p->files, 1);	/* p may be gone from here on, but for the last */
+	if (last)
+		i->private = NULL;
+	rwsem_write_unlock(&i->lock);
+	if (last)
+		pipe_destroy(p);
 }
 
 const struct file_ops pipe_fops = {
