@@ -82,8 +82,9 @@ struct task {
 	struct restart_block restart;	/* [own] */
 
 	/* accounting */
-	u64 utime_ns, stime_ns, acct_ns;	/* [Q] */
-	u64 nvcsw, nivcsw, min_flt, maj_flt;
+	u64 utime_ns, stime_ns;		/* [Q] as task_times last told them */
+	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] */
+	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;
 
 	struct task_work *works;	/* [a] lock-free stack */
@@ -96,6 +97,9 @@ struct task {
 	u32 fail_nth;			/* [own] failure injection: fail the n-th allocation */
 #endif
 };
+
+/* What getrusage(2) tells. */
+struct usage { u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_pages; };
 
 /* A process: the thread group. */
 struct process {
@@ -126,8 +130,8 @@ struct process {
 	struct rlimits *rlim;		/* [S] */
 	struct posix_timers *timers;	/* kernel/time */
 	struct file *exe;		/* [R] */
-	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmaxrss;	/* [T] waited-for children */
-	u64 dead_utime_ns, dead_stime_ns;	/* [T] threads that are gone */
+	struct usage dead;		/* [S] threads that are gone */
+	struct usage child_usage;		/* [T] waited-for children and theirs */
 	s32 oom_score_adj;		/* [a] */
 	u32 dumpable;			/* [a] */
 	struct rcu_head rcu;

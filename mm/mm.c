@@ -60,6 +60,18 @@ static void mm_free(struct mm *mm)
 	call_rcu(&mm->rcu, mm_free_rcu);
 }
 
+u64 mm_rss(const struct mm *mm)
+{
+	s64 n = atomic_load(&mm->rss_anon) + atomic_load(&mm->rss_file) + atomic_load(&mm->rss_shmem);
+
+	return n > 0 ? (u64)n : 0;
+}
+
+u64 mm_peak_rss(const struct mm *mm)
+{
+	return mm ? max(READ_ONCE(mm->hiwater_rss), mm_rss(mm)) : 0;
+}
+
 void mm_ref_put(struct mm *mm)
 {
 	if (refcount_dec_and_test(&mm->refs))

@@ -67,6 +67,7 @@ int mm_unmap(struct mm *mm, vaddr_t addr, size_t len)
 
 	if (!vma_find(mm, addr) || vma_find(mm, addr)->start >= end)
 		return 0;
+	mm_note_peak(mm);
 	err = cut(mm, addr, end);
 	if (err)
 		return err;

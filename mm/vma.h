@@ -65,7 +65,7 @@ struct mm {
 	vaddr_t arg_start, arg_end, env_start, env_end, mmap_base, vdso;
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages [mmap_lock] */
 	s64 rss_anon, rss_file, rss_shmem;	/* pages [a] */
-	u64 hiwater_rss;
+	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */
 	bool wx_allowed;		/* stack marked PF_X or the knob */
 	bool oom_victim;
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
@@ -82,6 +82,10 @@ void mm_put(struct mm *mm);		/* last: unmaps all; may sleep */
 int __must_check mm_fork(struct mm **out);
 /* mm_switch_current - exec: install mm as current's (drops the old). */
 void mm_install(struct mm *mm);
+
+u64 mm_rss(const struct mm *mm);	/* resident pages now; a racy sum */
+u64 mm_peak_rss(const struct mm *mm);	/* the most there ever were; 0 for NULL */
+static inline void mm_note_peak(struct mm *mm) { mm->hiwater_rss = mm_peak_rss(mm); }	/* before pages go; mmap_lock for writing */
 
 struct vma *vma_find(struct mm *mm, vaddr_t addr);	/* first with end > addr, or NULL; mmap_lock held */
 

@@ -13,6 +13,7 @@
 #define F_ORIG		272
 #define T_FLAGS		0
 #define T_COUNT		4
+#define T_ENTERED	16		/* and, behind it, the counter ticks spent in the kernel */
 #define TIF_NEED_RESCHED_BIT	0
 
 	.macro save_regs
@@ -60,7 +61,9 @@
 	stp	x30, x21, [sp, #16 * 15]
 	stp	x22, x23, [sp, #F_PC]
 	ldr	x28, [sp, #FRAME]		/* the task */
+	mrs	x21, cntvct_el0
 	msr	sp_el0, x28
+	str	x21, [x28, #T_ENTERED]
 	mov	x29, xzr
 	mov	x30, xzr
 	.endm
@@ -146,7 +149,12 @@ ret_to_user:
 	ldr	w1, [x28, #T_FLAGS]
 	tst	w1, #0xffff
 	b.ne	2f
-3:	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
+3:	mrs	x23, cntvct_el0
+	ldp	x21, x22, [x28, #T_ENTERED]
+	sub	x23, x23, x21
+	add	x22, x22, x23
+	str	x22, [x28, #T_ENTERED + 8]
+	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
 	ldr	x23, [sp, #F_PC + 8]
 	msr	sp_el0, x21
 	msr	elr_el1, x22

@@ -3,6 +3,7 @@
 #include <fs/dcache.h>
 #include <arch/cpu.h>
 #include <kernel/errno.h>
+#include <kernel/irq/irq.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/params.h>
@@ -84,27 +85,6 @@ static int loadavg_show(struct seq *s, void *arg)
 }
 PROC_FILE(loadavg, .path = "loadavg", .mode = 0444, .show = loadavg_show);
 
-static void cpu_times(u32 cpu, u64 *user, u64 *system, u64 *idle)
-{
-	u64 now = clock_mono_ns(), u = 0;
-	struct task *t;
-
-	*idle = sched_idle_ns(cpu);
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		u64 ut, st;
-
-		if (t->se.cpu == cpu) {
-			task_times(t, &ut, &st);
-			u += ut;
-		}
-	}
-	rcu_read_unlock();
-	*idle = min(*idle, now);
-	*user = min(u, now - *idle);
-	*system = now - *idle - *user;
-}
-
 static int stat_show(struct seq *s, void *arg)
 {
 	u64 u, sy, id, tu = 0, ts = 0, ti = 0;
@@ -113,7 +93,7 @@ static int stat_show(struct seq *s, void *arg)
 	(void)arg;
 	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
 		if (cpu_online_mask >> cpu & 1) {
-			cpu_times(cpu, &u, &sy, &id);
+			sched_cpu_times(cpu, &u, &sy, &id);
 			tu += u;
 			ts += sy;
 			ti += id;
@@ -122,12 +102,12 @@ static int stat_show(struct seq *s, void *arg)
 		   (unsigned long)(ti / NS_PER_TICK));
 	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
 		if (cpu_online_mask >> cpu & 1) {
-			cpu_times(cpu, &u, &sy, &id);
+			sched_cpu_times(cpu, &u, &sy, &id);
 			seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", cpu, (unsigned long)(u / NS_PER_TICK), (unsigned long)(sy / NS_PER_TICK),
 				   (unsigned long)(id / NS_PER_TICK));
 		}
 	count_tasks(&last);
-	seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", sched_nr_switches(),
+	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", irq_total(), sched_nr_switches(),
 		   (unsigned long)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), last, sched_nr_running());
 	return 0;
 }
@@ -154,9 +134,6 @@ static int text_show(struct seq *s, void *arg)
 	seq_printf(s, "%s\n", (const char *)arg);
 	return 0;
 }
-PROC_FILE(ostype, .path = "sys/kernel/ostype", .mode = 0444, .show = text_show, .arg = (void *)"Linux");
-PROC_FILE(osrelease, .path = "sys/kernel/osrelease", .mode = 0444, .show = text_show, .arg = (void *)"6.1.0-sarsen-" SARSEN_VERSION);
-PROC_FILE(kversion, .path = "sys/kernel/version", .mode = 0444, .show = text_show, .arg = (void *)"#1 SMP PREEMPT");
 PROC_FILE(pid_max, .path = "sys/kernel/pid_max", .mode = 0444, .show = text_show, .arg = (void *)"32768");
 PROC_FILE(ngroups_max, .path = "sys/kernel/ngroups_max", .mode = 0444, .show = text_show, .arg = (void *)"65536");
 PROC_FILE(overcommit, .path = "sys/vm/overcommit_memory", .mode = 0444, .show = text_show, .arg = (void *)"1");

@@ -1,4 +1,5 @@
 /* The files of /proc/<pid>: what ps, top and their kin read. */
+#include <drivers/tty/tty.h>
 #include <fs/procfs/procfs.h>
 #include <fs/file.h>
 #include <fs/mount.h>
@@ -9,6 +10,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
+#include <kernel/sync/spinlock.h>
 #include <kernel/time/time.h>
 #include <linux/limits.h>
 #include <mm/slab.h>
@@ -54,43 +56,36 @@ static s32 parent_pid(const struct process *p)
 	return pid;
 }
 
-/* Times of the whole process: the living threads and the dead ones. */
-static void process_times(struct process *p, u64 *ut, u64 *st)
+static void children_usage(struct process *p, struct usage *u)
 {
-	struct task *t;
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
 
-	*ut = p->dead_utime_ns;
-	*st = p->dead_stime_ns;
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &p->threads, thread_link) {
-		u64 u, s;
-
-		task_times(t, &u, &s);
-		*ut += u;
-		*st += s;
-	}
-	rcu_read_unlock();
+	*u = p->child_usage;
+	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
-static u64 mm_rss(const struct mm *mm)
+/* Linux's PF_* as ps and others know them. */
+static u32 stat_flags(const struct task *t)
 {
-	s64 n = atomic_load(&mm->rss_anon) + atomic_load(&mm->rss_file) + atomic_load(&mm->rss_shmem);
-
-	return n > 0 ? (u64)n : 0;
+	return (t->pflags & PF_KTHREAD ? 0x00200000u : 0) | (t->pflags & PF_EXITING ? 0x4u : 0) | (t->pflags & PF_FORKNOEXEC ? 0x40u : 0) |
+	       (t->pflags & PF_SIGNALED ? 0x400u : 0);
 }
 
 static int stat_show(struct seq *s, struct task *t)
 {
 	struct process *p = t->proc;
 	struct mm *mm = task_mm_get(t);
-	u64 ut, st;
-	s32 prio = t->se.policy == 1 || t->se.policy == 2 ? -1 - (s32)t->se.rt_priority : 20 + t->se.nice;
+	struct usage u, kids;
+	u32 tty_nr;
+	s32 tpgid, prio = t->se.policy == 1 || t->se.policy == 2 ? -1 - (s32)t->se.rt_priority : 20 + t->se.nice;
 
-	process_times(p, &ut, &st);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, state_char(t), parent_pid(p), p->pgid, p->sid, 0, -1,
-		   t->pflags & PF_KTHREAD ? 0x00200000u : 0u);
-	seq_printf(s, "%lu %lu %lu %lu %lu %lu %ld %ld ", t->min_flt, p->cmin_flt, t->maj_flt, p->cmaj_flt, (unsigned long)(ut / NS_PER_TICK),
-		   (unsigned long)(st / NS_PER_TICK), (long)(p->cutime_ns / NS_PER_TICK), (long)(p->cstime_ns / NS_PER_TICK));
+	usage_of_process(p, &u);
+	children_usage(p, &kids);
+	tty_stat_info(p, &tty_nr, &tpgid);
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, state_char(t), parent_pid(p), p->pgid, p->sid, (s32)tty_nr, tpgid,
+		   stat_flags(t));
+	seq_printf(s, "%lu %lu %lu %lu %lu %lu %ld %ld ", u.min_flt, kids.min_flt, u.maj_flt, kids.maj_flt, (unsigned long)(u.utime_ns / NS_PER_TICK),
+		   (unsigned long)(u.stime_ns / NS_PER_TICK), (long)(kids.utime_ns / NS_PER_TICK), (long)(kids.stime_ns / NS_PER_TICK));
 	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, t->se.nice, p->nr_threads, (unsigned long)(t->start_ns / NS_PER_TICK),
 		   mm ? mm->total_vm * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, ~0ul);
 	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu 0 0 %d 0 0 %d %u %u %u 0 0 0 ", mm ? mm->start_code : 0ul, mm ? mm->end_code : 0ul,
@@ -123,7 +118,7 @@ static void status_mm(struct seq *s, struct mm *mm)
 	u64 kb = PAGE_SIZE / 1024;
 
 	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", mm->total_vm * kb, mm->total_vm * kb,
-		   mm->locked_vm * kb, max(mm->hiwater_rss, mm_rss(mm)) * kb, mm_rss(mm) * kb);
+		   mm->locked_vm * kb, mm_peak_rss(mm) * kb, mm_rss(mm) * kb);
 	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", (u64)mm->rss_anon * kb, (u64)mm->rss_file * kb,
 		   (u64)mm->rss_shmem * kb);
 	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n", mm->data_vm * kb, mm->stack_vm * kb,

@@ -174,79 +174,6 @@ long sys_setrlimit(unsigned resource, void __user *rlim)
 	return rlim ? sys_prlimit64(0, resource, rlim, NULL) : -EFAULT;
 }
 
-static void process_times(struct process *p, u64 *ut, u64 *st)
-{
-	struct task *t;
-
-	*ut = p->dead_utime_ns;
-	*st = p->dead_stime_ns;
-	list_for_each_entry_rcu(t, &p->threads, thread_link) {
-		u64 u, s;
-
-		if (t->pflags & PF_EXITING)
-			continue;
-		task_times(t, &u, &s);
-		*ut += u;
-		*st += s;
-	}
-}
-
-static void set_tv(__kernel_long_t *sec, __kernel_long_t *usec, u64 ns)
-{
-	*sec = (s64)(ns / NSEC_PER_SEC);
-	*usec = (s64)(ns % NSEC_PER_SEC / 1000);
-}
-
-long sys_getrusage(int who, void __user *uru)
-{
-	struct process *p = current->proc;
-	struct rusage ru;
-	u64 ut = 0, st = 0;
-
-	memset(&ru, 0, sizeof(ru));
-	rcu_read_lock();
-	switch (who) {
-	case RUSAGE_SELF:
-		process_times(p, &ut, &st);
-		break;
-	case RUSAGE_THREAD:
-		task_times(current, &ut, &st);
-		break;
-	case RUSAGE_CHILDREN:
-		ut = p->cutime_ns;
-		st = p->cstime_ns;
-		break;
-	default:
-		rcu_read_unlock();
-		return -EINVAL;
-	}
-	rcu_read_unlock();
-	set_tv(&ru.ru_utime.tv_sec, &ru.ru_utime.tv_usec, ut);
-	set_tv(&ru.ru_stime.tv_sec, &ru.ru_stime.tv_usec, st);
-	if (who != RUSAGE_CHILDREN) {
-		ru.ru_minflt = (s64)current->min_flt;
-		ru.ru_nvcsw = (s64)current->nvcsw;
-		ru.ru_nivcsw = (s64)current->nivcsw;
-		ru.ru_maxrss = current->mm ? (current->mm->rss_anon + current->mm->rss_file + current->mm->rss_shmem) * 4 : 0;
-	}
-	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
-}
-
-long sys_times(void __user *buf)
-{
-	struct process *p = current->proc;
-	u64 ut, st;
-	struct tms t;
-
-	rcu_read_lock();
-	process_times(p, &ut, &st);
-	rcu_read_unlock();
-	t = (struct tms){ (s64)(ut / 10000000), (s64)(st / 10000000), (s64)(p->cutime_ns / 10000000), (s64)(p->cstime_ns / 10000000) };
-	if (buf && copy_to_user(buf, &t, sizeof(t)))
-		return -EFAULT;
-	return (long)(clock_mono_ns() / 10000000);
-}
-
 /* --- the system */
 
 static struct new_utsname uts = { "Linux", "sarsen", "6.1.0-sarsen-" SARSEN_VERSION, "#1 SMP PREEMPT", "aarch64", "(none)" };
@@ -322,50 +249,8 @@ static int uts_show(struct seq *s, void *arg)
 	return 0;
 }
 
-static int version_show(struct seq *s, void *arg)
-{
-	(void)arg;
-	seq_printf(s, "Linux version %s (sarsen) %s\n", uts.release, uts.version);
-	return 0;
-}
-
-static int loadavg_show(struct seq *s, void *arg)
-{
-	u64 l[3];
-
-	(void)arg;
-	sched_loadavg(l);
-	for (u32 i = 0; i < 3; i++)
-		seq_printf(s, "%lu.%02lu ", l[i] >> 11, (l[i] & 2047) * 100 >> 11);
-	seq_printf(s, "%lu/%u %d\n", sched_nr_running(), task_count(), current->tid);
-	return 0;
-}
-
-static int uptime_show(struct seq *s, void *arg)
-{
-	u64 up = clock_mono_ns() / 10000000, idle = sched_idle_ns(0) / 10000000;
-
-	(void)arg;
-	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
-	return 0;
-}
-
-static int stat_show(struct seq *s, void *arg)
-{
-	u64 idle = sched_idle_ns(0) / 10000000, up = clock_mono_ns() / 10000000, busy = up > idle ? up - idle : 0;
-
-	(void)arg;
-	seq_printf(s, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle, busy, idle);
-	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %lu\nprocs_blocked 0\n", irq_total(),
-		   sched_nr_switches(), (u64)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), task_count(), sched_nr_running());
-	return 0;
-}
 PROC_FILE(hostname, .path = "sys/kernel/hostname", .mode = 0444, .show = uts_show, .arg = uts.nodename);
 PROC_FILE(domainname, .path = "sys/kernel/domainname", .mode = 0444, .show = uts_show, .arg = uts.domainname);
 PROC_FILE(ostype, .path = "sys/kernel/ostype", .mode = 0444, .show = uts_show, .arg = uts.sysname);
 PROC_FILE(osrelease, .path = "sys/kernel/osrelease", .mode = 0444, .show = uts_show, .arg = uts.release);
 PROC_FILE(version_number, .path = "sys/kernel/version", .mode = 0444, .show = uts_show, .arg = uts.version);
-PROC_FILE(version, .path = "version", .mode = 0444, .show = version_show);
-PROC_FILE(loadavg, .path = "loadavg", .mode = 0444, .show = loadavg_show);
-PROC_FILE(uptime, .path = "uptime", .mode = 0444, .show = uptime_show);
-PROC_FILE(stat, .path = "stat", .mode = 0444, .show = stat_show);

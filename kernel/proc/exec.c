@@ -654,6 +654,8 @@ static void become(struct exec *x, u64 sp)
 		t->vfork_done = NULL;
 		spin_unlock_irq(&proc_lock);
 	}
+	if (t->mm)
+		usage_note_rss(t->proc, t->mm);
 	file_get(x->file);
 	x->mm->exe = x->file;
 	mm_install(x->mm);

@@ -33,6 +33,7 @@ static void release_resources(struct task *t)
 	}
 	spin_unlock_irq(&proc_lock);
 	if (mm) {
+		usage_note_rss(t->proc, mm);
 		preempt_disable();
 		t->mm = NULL;
 		preempt_enable();
@@ -209,8 +210,7 @@ void thread_exit(int status)
 	last = --p->nr_threads == 0;
 	if (last && !(p->group_flags & PROC_GROUP_EXIT))
 		p->group_exit_code = status;
-	p->dead_utime_ns += t->se.sum_exec - min(t->stime_ns, t->se.sum_exec);
-	p->dead_stime_ns += t->stime_ns;
+	usage_thread_ends_locked(t);
 	spin_unlock(&p->sighand->lock);
 	if (!last)
 		forker_gone_locked(t, living_thread(p), false);
@@ -292,6 +292,7 @@ struct wait_spec {
 	int status, code;
 	u32 uid;
 	struct rusage ru;
+	struct usage usage;
 	struct process *reaped;
 };
 
@@ -306,22 +307,18 @@ static bool wait_matches(const struct wait_spec *w, const struct process *c)
 	return !(w->options & __WCLONE) == (c->exit_signal == SIGCHLD);
 }
 
-static void fill_rusage(struct rusage *ru, u64 ut, u64 st)
-{
-	memset(ru, 0, sizeof(*ru));
-	ru->ru_utime.tv_sec = (s64)(ut / 1000000000);
-	ru->ru_utime.tv_usec = (s64)(ut % 1000000000 / 1000);
-	ru->ru_stime.tv_sec = (s64)(st / 1000000000);
-	ru->ru_stime.tv_usec = (s64)(st % 1000000000 / 1000);
-}
-
 static void take(struct wait_spec *w, struct process *c, int status, int code)
 {
+	struct usage u;
+
 	w->pid = c->pid;
 	w->status = status;
 	w->code = code;
 	w->uid = c->leader->cred->uid;
-	fill_rusage(&w->ru, c->dead_utime_ns + c->cutime_ns, c->dead_stime_ns + c->cstime_ns);
+	usage_of_process(c, &u);
+	usage_add(&u, &c->child_usage);
+	usage_to_rusage(&u, &w->ru);
+	w->usage = u;
 }
 
 /* Is there something to report of c?  proc_lock held. */
@@ -334,8 +331,7 @@ static bool try_child(struct wait_spec *w, struct process *c)
 
 		take(w, c, st, st & 0x7f ? (st & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED);
 		if (!(w->options & WNOWAIT)) {
-			me->cutime_ns += c->dead_utime_ns + c->cutime_ns;
-			me->cstime_ns += c->dead_stime_ns + c->cstime_ns;
+			usage_add(&me->child_usage, &w->usage);
 			reap_locked(c);
 			w->reaped = c;
 		}

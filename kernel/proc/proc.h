@@ -16,6 +16,11 @@ int exec_kernel(const char *path, char *const argv[], char *const envp[]);
 void __noreturn process_exit(int wait_status);	/* whole group */
 void __noreturn thread_exit(int wait_status);	/* this thread */
 
+/* usage_of_process - all threads, the dead included; its times never fall.  Context: any.  Locks: may hold proc_lock, nothing after it.
+ * usage_of_task - one thread. */
+void usage_of_process(struct process *p, struct usage *sum);
+void usage_of_task(struct task *t, struct usage *u);
+
 struct cred {
 	struct refcount refs;
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;

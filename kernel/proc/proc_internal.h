@@ -28,6 +28,14 @@ u32 task_count(void);
 /* pgrp_for_each - fn for each process of the group */
 void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg);
 
+/* usage.c.  A task's counts are added to its process's dead ones when it ends: sighand lock held.  usage_note_rss before the address
+ * space is left. */
+void usage_thread_ends_locked(struct task *t);
+void usage_note_rss(struct process *p, const struct mm *mm);
+void usage_add(struct usage *to, const struct usage *u);
+struct rusage;
+void usage_to_rusage(const struct usage *u, struct rusage *ru);
+
 /* exit.c */
 void process_free(struct process *p);
 void orphan_check_locked(struct process *p, struct process *old_parent);

@@ -49,13 +49,3 @@ void sched_loadavg(u64 avg[3])
 		avg[i] = READ_ONCE(averages[i]);
 }
 
-/* user and kernel time: sum_exec, divided in the proportion in which the counters saw the two. */
-void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
-{
-	u64 total = READ_ONCE(t->se.sum_exec), sys = READ_ONCE(t->stime_ns);
-
-	if (t == current)
-		total += clock_mono_ns() - t->se.exec_start;
-	*stime_ns = min(sys, total);
-	*utime_ns = total - *stime_ns;
-}

@@ -25,6 +25,7 @@
 #include <kernel/printk.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/sync/lockcheck.h>
+#include <kernel/time/clock.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
 
@@ -44,7 +45,7 @@ static void resched_curr(struct rq *rq)
 		sched_send_ipi(rq->cpu);
 }
 
-static void update_curr(struct rq *rq, u64 now)
+void update_curr(struct rq *rq, u64 now)
 {
 	struct task *t = rq->curr;
 	u64 ran = now - t->se.exec_start;
@@ -144,11 +145,16 @@ static void finish_switch(struct task *prev)
 	arch_irq_enable();
 }
 
-static void switch_to(struct rq *rq, struct task *prev, struct task *next)
+static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
 {
 	rcu_note_switch();
 	rq->nr_switches++;
 	rq->curr = next;
+	prev->head.kernel_ticks += ticks - prev->head.entered;
+	next->head.entered = ticks;
+	if (prev != rq->idle)
+		rq->system_ticks += prev->head.kernel_ticks - rq->curr_ticks0;
+	rq->curr_ticks0 = next->head.kernel_ticks;
 	if (next == rq->idle)
 		rq->idle_since = prev->se.exec_start;
 	else if (prev == rq->idle)
@@ -165,12 +171,13 @@ static void schedule_once(bool preempted)
 {
 	struct task *prev = current, *next;
 	struct rq *rq;
-	u64 now;
+	u64 now, ticks;
 
 	arch_irq_disable();
 	rq = this_rq();
 	spin_lock(&rq->lock);
-	now = clock_mono_ns();
+	ticks = clock_counter();
+	now = clock_counter_to_ns(ticks);
 	atomic_fetch_and(&prev->head.flags, ~TIF_NEED_RESCHED);
 	update_curr(rq, now);
 	if (!preempted && prev->state != TASK_RUNNING && !((prev->state & TASK_INTERRUPTIBLE) && signal_pending())) {
@@ -193,7 +200,7 @@ static void schedule_once(bool preempted)
 	}
 	rq->curr = next;
 	arm_slice(rq, now);
-	switch_to(rq, prev, next);
+	switch_to(rq, prev, next, ticks);
 }
 
 void schedule(void)
@@ -263,7 +270,7 @@ void schedule_until(u64 deadline_ns)
 	timer_cancel_sync(&wt.timer);
 }
 
-static struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
+struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 {
 	for (;;) {
 		struct rq *rq = per_cpu_ptr(&runqueue, atomic_load(&t->se.cpu));
@@ -447,7 +454,8 @@ void sched_init(void)
 		.weight = WEIGHT_NICE0, .slice_ns = SLICE_NS, .policy = SCHED_NORMAL, .cpu = rq->cpu, .affinity = ~0ull,
 	};
 	current->on_cpu = 1;
-	current->se.exec_start = clock_mono_ns();
+	current->se.exec_start = rq->start_ns = rq->idle_since = clock_mono_ns();
+	current->head.entered = clock_counter();
 }
 
 u64 sched_nr_running(void)

@@ -25,10 +25,11 @@ int sched_set_affinity(struct task *t, cpumask_t mask);
 void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */
 void __noreturn cpu_idle_loop(void);
 void set_current_state(u32 state);	/* with the barrier that pairs with task_wake */
-/* accounting hooks: user/kernel time, called by entry code paths (cheap: one counter read) */
 u64 sched_nr_running(void), sched_nr_switches(void);
 void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
 u64 sched_idle_ns(u32 cpu);
+void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);	/* since the CPU came up; none goes back */
+/* task_times - CPU time of t so far, in EL0 and in the kernel; neither ever goes back.  Context: any, no run queue's lock held. */
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 bool sched_cpu_is_idle(u32 cpu);		/* a racy look */
 void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any context */

@@ -25,11 +25,19 @@ struct rq {
 	struct timer slice;		/* armed only while somebody waits */
 	u64 nr_switches;
 	u64 idle_since, idle_ns;	/* idle_since 0: not idle */
+	u64 start_ns;			/* when this queue began to run */
+	u64 system_ticks;		/* time in the kernel, of all tasks but idle, up to the last switch */
+	u64 curr_ticks0;		/* curr's kernel_ticks when it was switched to */
+	u64 told_user_ns, told_system_ns;	/* as sched_cpu_times last told them */
 };
 DECLARE_PER_CPU(struct rq, runqueue);
 
 static inline bool task_is_rt(const struct task *t) { return t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR; }
 static inline struct rq *this_rq(void) { return this_cpu_ptr(&runqueue); }
+
+/* sched.c */
+void update_curr(struct rq *rq, u64 now);		/* charge curr up to now; rq->lock held */
+struct rq *task_rq_lock(struct task *t, irqflags_t *flags);	/* the queue t is on, locked, interrupts off */
 
 /* fair.c and rt.c: all with rq->lock held */
 void fair_place(struct rq *rq, struct sched_entity *se);	/* a sleeper or newcomer: where its virtual time starts */

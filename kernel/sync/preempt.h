@@ -17,11 +17,13 @@
 #define TIF_SYSCALL_SLOW	(TIF_TRACE)
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
 
-/* The first words of struct task; entry.S knows these offsets: flags 0, preempt_count 4, kernel_sp 8. */
+/* The first words of struct task; entry.S knows these offsets: flags 0, preempt_count 4, kernel_sp 8, entered 16, kernel_ticks 24. */
 struct task_head {
 	u32 flags;		/* [a] TIF_* */
 	s32 preempt_count;	/* [own] */
 	u64 kernel_sp;		/* [I] top of the kernel stack (where the EL0 frame ends) */
+	u64 entered;		/* [own] counter when it last came from EL0, or onto a CPU */
+	u64 kernel_ticks;	/* [own] counter ticks spent in the kernel, up to the last way out of it or off the CPU */
 };
 
 static inline struct task_head *current_head(void) { return (struct task_head *)current; }

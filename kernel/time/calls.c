@@ -33,8 +33,8 @@ static int get_ns(const void __user *p, u64 *ns)
 
 static int clock_now(int clock, u64 *ns)
 {
+	struct usage usage;
 	u64 u, s;
-	struct task *t;
 
 	switch (clock) {
 	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
@@ -48,13 +48,8 @@ static int clock_now(int clock, u64 *ns)
 		*ns = u + s;
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = current->proc->dead_utime_ns + current->proc->dead_stime_ns;
-		rcu_read_lock();
-		list_for_each_entry_rcu(t, &current->proc->threads, thread_link) {
-			task_times(t, &u, &s);
-			*ns += t->pflags & PF_EXITING ? 0 : u + s;
-		}
-		rcu_read_unlock();
+		usage_of_process(current->proc, &usage);
+		*ns = usage.utime_ns + usage.stime_ns;
 		return 0;
 	default:
 		return -EINVAL;

@@ -3,6 +3,7 @@
 #include <arch/cpu.h>
 #include <kernel/sync/seqcount.h>
 #include <kernel/sync/spinlock.h>
+#include <kernel/time/clock.h>
 #include <kernel/time/time.h>
 
 static u64 freq_hz = 62500000, mult, start;	/* ns = (counter - start) * mult >> 32 */
@@ -36,6 +37,16 @@ static inline u64 scale(u64 ticks, u64 m)
 u64 clock_mono_ns(void)
 {
 	return scale(clock_counter() - start, mult);
+}
+
+u64 clock_counter_to_ns(u64 counter)
+{
+	return scale(counter - start, mult);
+}
+
+u64 clock_ticks_to_ns(u64 ticks)
+{
+	return scale(ticks, mult);
 }
 
 u64 clock_ns_to_counter(u64 ns)
