@@ -9,7 +9,8 @@
  *
  * kmalloc rounds up to a class; beyond the largest it takes whole pages (PG_SLAB clear, the order in the page).
  *
- * Debug builds: freed objects are filled with a pattern that is checked at the next allocation, with a red zone behind each. */
+ * Debug builds: freed objects are filled with a pattern that is checked at the next allocation, with a red zone behind each, from
+ * its last byte to the next object. */
 #include <arch/cpu.h>
 #include <kernel/debug.h>
 #include <kernel/debug/kasan.h>
@@ -25,7 +26,7 @@
 #define MAGAZINE	32
 #define REFILL		16
 #define POISON_FREE	0x6b6b6b6b6b6b6b6bul
-#define RED_ZONE	0xbbcc11dd22ee33fful
+#define RED_ZONE	0xbb
 
 struct magazine { u32 count; void *objects[MAGAZINE]; };
 
@@ -115,7 +116,16 @@ static void poison(struct slab_cache *c, void *obj)
 
 	for (u32 i = 1; i < c->size / 8; i++)
 		w[i] = POISON_FREE;
-	*(u64 *)((char *)obj + c->stride - 8) = RED_ZONE;
+	memset((char *)obj + c->size, RED_ZONE, c->stride - c->size);
+}
+
+static bool red_zone_whole(struct slab_cache *c, void *obj)
+{
+	const u8 *p = (const u8 *)obj + c->size, *end = (const u8 *)obj + c->stride;
+
+	while (p < end && *p == RED_ZONE)
+		p++;
+	return p == end;
 }
 
 static void poison_check(struct slab_cache *c, void *obj)
@@ -293,7 +303,7 @@ void slab_free(struct slab_cache *c, void *obj)
 
 	if (IS_DEBUG) {
 		VERIFY(virt_to_page(obj)->slab == c);
-		if (*(u64 *)((char *)obj + c->stride - 8) != RED_ZONE)
+		if (!red_zone_whole(c, obj))
 			panic("slab %s: object %p was written beyond its end", c->name, obj);
 		poison(c, obj);
 		kasan_poison(obj, ALIGN_UP(c->size, 8), KASAN_SLAB_FREE);
