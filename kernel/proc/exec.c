@@ -6,7 +6,6 @@
 #include <asm/resource.h>
 #include <linux/auxvec.h>
 #include <linux/capability.h>
-#include <linux/elf.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mman.h>
@@ -21,6 +20,7 @@
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/random/random.h>
 #include <kernel/sched/sched.h>
@@ -31,7 +31,6 @@
 #include <syscall_protos.h>
 
 #define MAX_ARG_STRLEN	(32 * PAGE_SIZE)
-#define MAX_PHDRS	128
 #define HEAD_SIZE	256
 #define STACK_TOP	0x0000fffffff00000ul
 #define PIE_BASE	0x0000aaaaaaaa0000ul
@@ -153,15 +152,6 @@ static void strings_drop_first(struct strings *s)
 
 /* --- ELF */
 
-static int check_header(const Elf64_Ehdr *h)
-{
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    h->e_machine != EM_AARCH64 || (h->e_type != ET_EXEC && h->e_type != ET_DYN) ||
-	    h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum || h->e_phnum > MAX_PHDRS)
-		return -ENOEXEC;
-	return 0;
-}
-
 static int read_phdrs(struct file *f, const Elf64_Ehdr *h, Elf64_Phdr **out)
 {
 	size_t size = h->e_phnum * sizeof(Elf64_Phdr);
@@ -171,40 +161,13 @@ static int read_phdrs(struct file *f, const Elf64_Ehdr *h, Elf64_Phdr **out)
 
 	if (!ph)
 		return -ENOMEM;
-	n = (s64)pos < 0 ? -ENOEXEC : vfs_read_kernel(f, ph, size, &pos);
+	n = vfs_read_kernel(f, ph, size, &pos);
 	if (n != (ssize_t)size) {
 		kfree(ph);
-		return n < 0 && n != -ENOEXEC ? (int)n : -ENOEXEC;
+		return n < 0 ? (int)n : -ENOEXEC;
 	}
 	*out = ph;
 	return 0;
-}
-
-struct extent { u64 low, high; };
-
-/* The range all PT_LOADs cover; -ENOEXEC if they are out of order, overlap, overflow or make no sense. */
-static int load_extent(const Elf64_Phdr *ph, u32 n, struct extent *e)
-{
-	u64 prev_end = 0;
-	bool any = false;
-
-	for (u32 i = 0; i < n; i++) {
-		u64 end;
-
-		if (ph[i].p_type != PT_LOAD)
-			continue;
-		if (ph[i].p_filesz > ph[i].p_memsz || __builtin_add_overflow(ph[i].p_vaddr, ph[i].p_memsz, &end) || end > USER_END ||
-		    ((ph[i].p_vaddr ^ ph[i].p_offset) & (PAGE_SIZE - 1)) || ph[i].p_offset + ph[i].p_filesz < ph[i].p_offset)
-			return -ENOEXEC;
-		if (any && ph[i].p_vaddr < prev_end)
-			return -ENOEXEC;
-		if (!any)
-			e->low = ALIGN_DOWN(ph[i].p_vaddr, PAGE_SIZE);
-		any = true;
-		prev_end = end;
-		e->high = PAGE_ALIGN(end);
-	}
-	return any && e->high > e->low ? 0 : -ENOEXEC;
 }
 
 static u32 segment_flags(u32 p_flags)
@@ -268,7 +231,7 @@ static int map_image(struct exec *x, struct file *f, const Elf64_Phdr *ph, u32 n
 
 static int load_interp(struct exec *x, const char *path)
 {
-	struct extent e = { 0 };
+	struct elf_extent e = { 0 };
 	struct file *f;
 	Elf64_Ehdr h;
 	Elf64_Phdr *ph;
@@ -278,14 +241,14 @@ static int load_interp(struct exec *x, const char *path)
 
 	if (err)
 		return err;
-	err = vfs_read_kernel(f, &h, sizeof(h), &pos) == sizeof(h) ? check_header(&h) : -ELIBBAD;
+	err = vfs_read_kernel(f, &h, sizeof(h), &pos) == sizeof(h) ? elf_check_header(&h) : -ELIBBAD;
 	if (!err)
 		err = read_phdrs(f, &h, &ph);
 	if (err) {
 		vfs_exec_put(f);
 		return err == -ENOEXEC ? -ELIBBAD : err;
 	}
-	err = load_extent(ph, h.e_phnum, &e);
+	err = elf_check_segments(ph, h.e_phnum, &e);
 	if (!err) {
 		rwsem_write_lock(&x->mm->mmap_lock);
 		base = mm_map(x->mm, NULL, 0, e.high - e.low, VM_MAYREAD, 0, 0);	/* a place for all of it */
@@ -304,8 +267,6 @@ static int read_interp(struct exec *x, const Elf64_Phdr *p, char **out)
 	char *path;
 	u64 pos = p->p_offset;
 
-	if (p->p_filesz < 2 || p->p_filesz > PATH_MAX)
-		return -ENOEXEC;
 	path = kmalloc(p->p_filesz, GFP_KERNEL);
 	if (!path)
 		return -ENOMEM;
@@ -351,19 +312,21 @@ static int load_elf(struct exec *x)
 {
 	const Elf64_Ehdr *h = (const Elf64_Ehdr *)x->head;
 	char *interp = NULL;
-	struct extent e = { 0 };
+	struct elf_extent e = { 0 };
+	const Elf64_Phdr *pt_interp;
 	Elf64_Phdr *ph;
 	u64 bias = 0;
-	int err = check_header(h);
+	int err = elf_check_header(h);
 
 	if (!err)
 		err = read_phdrs(x->file, h, &ph);
 	if (err)
 		return err;
-	err = load_extent(ph, h->e_phnum, &e);
-	for (u32 i = 0; i < h->e_phnum && !err && !interp; i++)
-		if (ph[i].p_type == PT_INTERP)
-			err = read_interp(x, &ph[i], &interp);
+	err = elf_check_segments(ph, h->e_phnum, &e);
+	if (!err)
+		err = elf_interp(ph, h->e_phnum, &pt_interp);
+	if (!err && pt_interp)
+		err = read_interp(x, pt_interp, &interp);
 	if (err)
 		goto out;
 	if (h->e_type == ET_DYN) {
