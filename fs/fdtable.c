@@ -171,14 +171,6 @@ int fd_install_new(struct file *f, u32 o_flags)
 	return fd;
 }
 
-struct file *fdref_get_shared(int fd, u32 *ref)
-{
-	struct file *f = fd_get_any(fd);
-
-	*ref = FDREF_PUT;
-	return f;
-}
-
 static struct file *table_lookup(struct fdtable *t, int fd)
 {
 	struct file *f;

@@ -1,6 +1,7 @@
 /* Open files and descriptors: what the file calls use among themselves. */
 #pragma once
 #include <fs/vfs.h>
+#include <kernel/errno.h>
 #include <kernel/task.h>
 
 #define FD_INLINE	64		/* slots that need no memory of their own: one word of bitmap */
@@ -26,14 +27,15 @@ struct fdtable {
 /* A borrowed descriptor: no reference is taken while the table is nobody else's. */
 enum { FDREF_PUT = 1, FDREF_POS = 2 };
 static inline bool fdtable_private(const struct fdtable *t) { return refcount_read(&t->refs) == 1; }
-struct file *fdref_get_shared(int fd, u32 *ref);
 static inline struct file *fdref_get_any(int fd, u32 *ref)
 {
 	struct fdtable *t = current->files;
 	struct fdarray *a;
 
-	if (unlikely(!fdtable_private(t)))
-		return fdref_get_shared(fd, ref);
+	if (unlikely(!fdtable_private(t))) {
+		*ref = FDREF_PUT;
+		return fd_get_any(fd);
+	}
 	*ref = 0;
 	a = t->arr;
 	return likely((u32)fd < a->size) ? a->files[fd] : NULL;
@@ -59,12 +61,13 @@ static inline void fdref_put(struct file *f, u32 ref)
 			file_put(f);
 	}
 }
-/* fdref_get_pos - also holds the position's lock, if anybody else could move it. */
+/* fdref_get_pos - also holds the position's lock, if anybody else could move it.  O_PATH is not refused: it has neither FMODE_READ
+ * nor FMODE_WRITE, which the caller looks for. */
 static inline struct file *fdref_get_pos(int fd, u32 *ref)
 {
-	struct file *f = fdref_get(fd, ref);
+	struct file *f = fdref_get_any(fd, ref);
 
-	if (f && !(f->mode & FMODE_STREAM) && unlikely(*ref || refcount_read(&f->refs) > 1)) {
+	if (f && !(f->mode & (FMODE_STREAM | FMODE_PATH)) && unlikely(*ref || refcount_read(&f->refs) > 1)) {
 		mutex_lock(&f->pos_lock);
 		*ref |= FDREF_POS;
 	}
@@ -106,11 +109,25 @@ void locks_release(struct file *f);				/* last: flock and OFD */
 /* fs/epoll.c */
 void epoll_file_gone(struct file *f);
 /* fs/read_write.c: shared with splice-like callers */
-ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *pos);
-ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos);
+void file_accessed(struct file *f);
+ssize_t file_no_read(const struct file *f);	/* the errno of reading what has no read operation */
+static inline ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *pos)
+{
+	ssize_t n;
+
+	if (unlikely(!f->ops->read))
+		return file_no_read(f);
+	n = f->ops->read(f, to, pos);
+	if ((f->mode & FMODE_ATIME) && n >= 0)
+		file_accessed(f);
+	return n;
+}
+static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	return likely(f->ops->write) ? f->ops->write(f, from, pos) : -EINVAL;
+}
 s64 generic_seek(struct file *f, s64 off, int whence);
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* locks, limits, O_APPEND, then filemap_write */
-void file_accessed(struct file *f);
 /* pipes */
 struct pipe;
 extern const struct file_ops pipe_fops;

@@ -15,16 +15,8 @@ void iov_iter_kernel(struct iov_iter *it, struct iov_seg *seg, void *buf, size_t
 	*it = (struct iov_iter){ .kernel = true, .nr = 1, .segs = seg, .off = 0, .count = len };
 }
 
-void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len)
+void iov_iter_next(struct iov_iter *it)
 {
-	*seg = (struct iov_seg){ (u64)buf, len };
-	*it = (struct iov_iter){ .kernel = false, .nr = 1, .segs = seg, .off = 0, .count = len };
-}
-
-void iov_iter_advance(struct iov_iter *it, size_t len)
-{
-	it->count -= len;
-	it->off += len;
 	while (it->nr > 1 && it->off >= it->segs->len) {
 		it->off -= it->segs->len;
 		it->segs++;
@@ -71,22 +63,46 @@ static size_t iter_copy(bool out, void *mem, size_t len, struct iov_iter *it)
 	return done;
 }
 
+/* read() and write(): one user segment. */
+static inline bool is_plain(const struct iov_iter *it)
+{
+	return likely(it->nr == 1 && !it->kernel);
+}
+
+static inline void __user *plain_at(const struct iov_iter *it)
+{
+	return user_ptr(it->segs->base + it->off);
+}
+
+static inline size_t plain_done(struct iov_iter *it, size_t done)
+{
+	it->off += done;
+	it->count -= done;
+	return done;
+}
+
 size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to)
 {
+	if (is_plain(to)) {
+		len = min(len, to->count);
+		return plain_done(to, len - copy_to_user_partial(plain_at(to), from, len));
+	}
 	return iter_copy(true, (void *)from, len, to);
 }
 
 size_t copy_from_iter(void *to, size_t len, struct iov_iter *from)
 {
+	if (is_plain(from)) {
+		len = min(len, from->count);
+		return plain_done(from, len - copy_from_user_partial(to, plain_at(from), len));
+	}
 	return iter_copy(false, to, len, from);
 }
 
-size_t iter_zero(size_t len, struct iov_iter *it)
+static __attribute__((noinline)) size_t zero_segments(size_t len, struct iov_iter *it)
 {
 	size_t done = 0;
 
-	if (len > it->count)
-		len = it->count;
 	while (done < len) {
 		size_t n = it->segs->len - it->off, got = n;
 		u64 base = it->segs->base + it->off;
@@ -96,13 +112,21 @@ size_t iter_zero(size_t len, struct iov_iter *it)
 		if (it->kernel)
 			memset((void *)base, 0, n);
 		else if (n)
-			got = n - (clear_user(user_ptr(base), n) ? n : 0);
+			got = n - clear_user_partial(user_ptr(base), n);
 		done += got;
 		iov_iter_advance(it, got);
 		if (got < n)
 			break;
 	}
 	return done;
+}
+
+size_t iter_zero(size_t len, struct iov_iter *it)
+{
+	len = min(len, it->count);
+	if (is_plain(it))
+		return plain_done(it, len - clear_user_partial(plain_at(it), len));
+	return zero_segments(len, it);
 }
 
 int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr)

@@ -29,23 +29,9 @@ void file_accessed(struct file *f)
 	inode_touch(i, ATTR_ATIME);
 }
 
-ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *pos)
+ssize_t file_no_read(const struct file *f)
 {
-	ssize_t n;
-
-	if (unlikely(!f->ops->read))
-		return inode_is_dir(f->inode) ? -EISDIR : -EINVAL;
-	n = f->ops->read(f, to, pos);
-	if ((f->mode & FMODE_ATIME) && n >= 0)
-		file_accessed(f);
-	return n;
-}
-
-ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
-{
-	if (unlikely(!f->ops->write))
-		return -EINVAL;
-	return f->ops->write(f, from, pos);
+	return inode_is_dir(f->inode) ? -EISDIR : -EINVAL;
 }
 
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
@@ -101,25 +87,29 @@ ssize_t vfs_write_kernel(struct file *f, const void *buf, size_t len, u64 *pos)
 	return file_write_iter(f, &it, pos);
 }
 
+/* 0 if f may be read or written (mode) with that buffer. */
+static inline int rw_check(const struct file *f, u32 mode, const void __user *buf, size_t count)
+{
+	if (unlikely(!(f->mode & mode)))
+		return -EBADF;
+	if (likely(user_range_ok(buf, count)))
+		return 0;
+	return (s64)count < 0 ? -EINVAL : -EFAULT;
+}
+
 long sys_read(int fd, void __user *buf, size_t count)
 {
+	u32 ref;
+	struct file *f = fdref_get_pos(fd, &ref);
 	struct iov_seg seg;
 	struct iov_iter it;
-	struct file *f;
 	long ret;
-	u32 ref;
 
-	f = fdref_get_pos(fd, &ref);
 	if (unlikely(!f))
 		return -EBADF;
-	if (unlikely(!(f->mode & FMODE_READ)))
-		ret = -EBADF;
-	else if (unlikely((s64)count < 0))
-		ret = -EINVAL;
-	else if (unlikely(!user_range_ok(buf, count)))
-		ret = -EFAULT;
-	else {
-		iov_iter_user(&it, &seg, buf, unlikely(count > MAX_RW_COUNT) ? MAX_RW_COUNT : count);
+	ret = rw_check(f, FMODE_READ, buf, count);
+	if (likely(!ret)) {
+		iov_iter_user(&it, &seg, buf, min(count, MAX_RW_COUNT));
 		ret = file_read_iter(f, &it, &f->pos);
 	}
 	fdref_put(f, ref);
@@ -128,23 +118,17 @@ long sys_read(int fd, void __user *buf, size_t count)
 
 long sys_write(int fd, const void __user *buf, size_t count)
 {
+	u32 ref;
+	struct file *f = fdref_get_pos(fd, &ref);
 	struct iov_seg seg;
 	struct iov_iter it;
-	struct file *f;
 	long ret;
-	u32 ref;
 
-	f = fdref_get_pos(fd, &ref);
 	if (unlikely(!f))
 		return -EBADF;
-	if (unlikely(!(f->mode & FMODE_WRITE)))
-		ret = -EBADF;
-	else if (unlikely((s64)count < 0))
-		ret = -EINVAL;
-	else if (unlikely(!user_range_ok(buf, count)))
-		ret = -EFAULT;
-	else {
-		iov_iter_user(&it, &seg, (void __user *)buf, unlikely(count > MAX_RW_COUNT) ? MAX_RW_COUNT : count);
+	ret = rw_check(f, FMODE_WRITE, buf, count);
+	if (likely(!ret)) {
+		iov_iter_user(&it, &seg, (void __user *)buf, min(count, MAX_RW_COUNT));
 		ret = file_write_iter(f, &it, &f->pos);
 	}
 	fdref_put(f, ref);
@@ -222,7 +206,7 @@ long sys_pwritev2(int fd, const struct iovec __user *vec, unsigned long nr, unsi
 	return vector_rw2(fd, vec, nr, (s64)lo, RW_POS | RW_WRITE, flags);
 }
 
-static long positional(int fd, u64 buf, size_t count, s64 pos, bool write)
+static inline long positional(int fd, u64 buf, size_t count, s64 pos, bool write)
 {
 	struct iov_seg seg;
 	struct iov_iter it;
@@ -236,16 +220,9 @@ static long positional(int fd, u64 buf, size_t count, s64 pos, bool write)
 	f = fdref_get(fd, &ref);
 	if (!f)
 		return -EBADF;
-	if (f->mode & FMODE_STREAM)
-		ret = -ESPIPE;
-	else if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
-		ret = -EBADF;
-	else if ((s64)count < 0)
-		ret = -EINVAL;
-	else if (!user_range_ok(user_ptr(buf), count))
-		ret = -EFAULT;
-	else {
-		iov_iter_user(&it, &seg, user_ptr(buf), count > MAX_RW_COUNT ? MAX_RW_COUNT : count);
+	ret = f->mode & FMODE_STREAM ? -ESPIPE : rw_check(f, write ? FMODE_WRITE : FMODE_READ, user_ptr(buf), count);
+	if (likely(!ret)) {
+		iov_iter_user(&it, &seg, user_ptr(buf), min(count, MAX_RW_COUNT));
 		ret = write ? file_write_iter(f, &it, &at) : file_read_iter(f, &it, &at);
 	}
 	fdref_put(f, ref);
@@ -296,7 +273,9 @@ long sys_lseek(int fd, s64 off, unsigned whence)
 	f = fdref_get_pos(fd, &ref);
 	if (!f)
 		return -EBADF;
-	if (whence > SEEK_HOLE)
+	if (f->mode & FMODE_PATH)
+		ret = -EBADF;
+	else if (whence > SEEK_HOLE)
 		ret = -EINVAL;
 	else if (f->mode & FMODE_STREAM)
 		ret = -ESPIPE;

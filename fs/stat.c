@@ -33,15 +33,29 @@ static u32 dev_encode(dev_t_k d)
 
 static int stat_out(const struct kstat *st, struct stat __user *u)
 {
-	struct stat s = {
-		.st_dev = dev_encode(st->dev), .st_ino = st->ino, .st_mode = st->mode, .st_nlink = st->nlink,
-		.st_uid = st->uid, .st_gid = st->gid, .st_rdev = dev_encode(st->rdev), .st_size = (long)st->size,
-		.st_blksize = (int)st->blksize, .st_blocks = (long)st->blocks,
-		.st_atime = st->atime.sec, .st_atime_nsec = st->atime.nsec,
-		.st_mtime = st->mtime.sec, .st_mtime_nsec = st->mtime.nsec,
-		.st_ctime = st->ctime.sec, .st_ctime_nsec = st->ctime.nsec,
-	};
+	struct stat s;
 
+	_Static_assert(sizeof(s) == 128, "every byte is set below");
+	s.st_dev = dev_encode(st->dev);
+	s.st_ino = st->ino;
+	s.st_mode = st->mode;
+	s.st_nlink = st->nlink;
+	s.st_uid = st->uid;
+	s.st_gid = st->gid;
+	s.st_rdev = dev_encode(st->rdev);
+	s.__pad1 = 0;
+	s.st_size = (long)st->size;
+	s.st_blksize = (int)st->blksize;
+	s.__pad2 = 0;
+	s.st_blocks = (long)st->blocks;
+	s.st_atime = st->atime.sec;
+	s.st_atime_nsec = st->atime.nsec;
+	s.st_mtime = st->mtime.sec;
+	s.st_mtime_nsec = st->mtime.nsec;
+	s.st_ctime = st->ctime.sec;
+	s.st_ctime_nsec = st->ctime.nsec;
+	s.__unused4 = 0;
+	s.__unused5 = 0;
 	return copy_to_user(u, &s, sizeof(s));
 }
 

@@ -220,12 +220,23 @@ struct iov_iter {
 	size_t count;			/* bytes left in all */
 };
 void iov_iter_kernel(struct iov_iter *it, struct iov_seg *seg, void *buf, size_t len);
-void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len);
+static inline void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len)
+{
+	*seg = (struct iov_seg){ (u64)buf, len };
+	*it = (struct iov_iter){ .kernel = false, .nr = 1, .segs = seg, .off = 0, .count = len };
+}
 /* copy_to_iter/copy_from_iter - bytes copied (short on a fault), advancing. */
 size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to);
 size_t copy_from_iter(void *to, size_t len, struct iov_iter *from);
 size_t iter_zero(size_t len, struct iov_iter *to);
-void iov_iter_advance(struct iov_iter *it, size_t len);
+void iov_iter_next(struct iov_iter *it);		/* to the segment that holds off */
+static inline void iov_iter_advance(struct iov_iter *it, size_t len)
+{
+	it->count -= len;
+	it->off += len;
+	if (unlikely(it->nr > 1))
+		iov_iter_next(it);
+}
 void iov_iter_revert(struct iov_iter *it, size_t len);	/* undo len bytes of the current segment */
 
 struct dir_context {

@@ -6,6 +6,7 @@
  * bit 14 of a good stack pointer is clear; if not, the fault is reported from a spare stack.
  * Specification: Arm ARM D1.10 (vectors), D1.13. */
 #include <arch/asm.h>
+#include <syscall_nr.h>
 
 #define FRAME		288
 #define F_SP		248
@@ -15,6 +16,7 @@
 #define T_COUNT		4
 #define T_ENTERED	16		/* and, behind it, the counter ticks spent in the kernel */
 #define TIF_NEED_RESCHED_BIT	0
+#define TIF_TRACE_BIT	3
 
 	.macro save_regs
 	stp	x0, x1, [sp, #16 * 0]
@@ -123,8 +125,14 @@ el0_sync:
 	sxtw	x8, w8
 	stp	x0, x8, [sp, #F_ORIG]
 	msr	daifclr, #3
-	mov	x0, sp
-	bl	syscall_dispatch
+	ldr	w10, [x28, #T_FLAGS]
+	cmp	x8, #NR_SYSCALLS
+	b.hs	3f
+	tbnz	w10, #TIF_TRACE_BIT, 3f
+	adr_l	x9, syscall_table
+	ldr	x9, [x9, x8, lsl #3]
+	blr	x9				/* the arguments are where the caller put them: x0 to x5 */
+	str	x0, [sp]
 	b	ret_to_user
 1:	mov	x26, #-1
 	stp	x0, x26, [sp, #F_ORIG]
@@ -132,6 +140,9 @@ el0_sync:
 	mov	x1, x24
 	mrs	x2, far_el1
 	bl	trap_el0_sync
+	b	ret_to_user
+3:	mov	x0, sp
+	bl	syscall_slow
 	b	ret_to_user
 
 el0_irq:

@@ -157,13 +157,14 @@ void trap_el0_sync(struct trap_frame *tf, u64 esr, u64 far)
 	}
 }
 
-/* A data abort at EL1: a user access if the address is a user's and the instruction is one of uaccess.S. */
+extern char user_access_start[], user_access_end[];
+
+/* A data abort at EL1: a user access if the address is a user's and the instruction is one of user_copy.S. */
 void trap_el1_sync(struct trap_frame *tf, u64 esr, u64 far)
 {
-	u64 fixup;
-
-	if (ESR_EC(esr) == EC_DABT && far < USER_END && (fixup = extable_find(tf->pc)) != 0) {
+	if (ESR_EC(esr) == EC_DABT && far < USER_END && tf->pc >= (u64)user_access_start && tf->pc < (u64)user_access_end) {
 		int code;
+		u64 fixup;
 
 		if (current->mm && !current->nofault && fsc_for_mm(esr)) {
 			arch_irq_restore(tf->pstate & 0x3c0);
@@ -171,8 +172,11 @@ void trap_el1_sync(struct trap_frame *tf, u64 esr, u64 far)
 				return;
 			arch_irq_disable();
 		}
-		tf->pc = fixup;
-		return;
+		fixup = extable_find(tf->pc);
+		if (fixup) {
+			tf->pc = fixup;
+			return;
+		}
 	}
 	panic_trap(tf, esr, far, "%s in the kernel", esr_class_name(esr));
 }

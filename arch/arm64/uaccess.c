@@ -5,11 +5,6 @@
 #include <kernel/task.h>
 #include "trap.h"
 
-size_t user_copy_in(void *to, const void __user *from, size_t len);
-size_t user_copy_out(void __user *to, const void *from, size_t len);
-size_t user_clear(void __user *to, size_t len);
-int user_load(void *to, const void __user *from, size_t len);
-int user_store(void __user *to, const void *from, size_t len);
 ssize_t user_strncpy(char *to, const char __user *from, size_t max);
 int user_cmpxchg(u32 __user *p, u32 expected, u32 desired, u32 *old);
 int user_swap_op(u32 __user *p, u32 unused, u32 arg, u32 *old, u32 op);
@@ -17,7 +12,7 @@ int user_swap_op(u32 __user *p, u32 unused, u32 arg, u32 *old, u32 op);
 struct extable_entry { s32 insn, fixup; };
 extern const struct extable_entry __extable_start[], __extable_end[];
 
-/* The continuation for a faulting instruction, or 0.  The table is in address order within uaccess.S, and short. */
+/* The continuation for a faulting instruction, or 0.  The table is short. */
 u64 extable_find(u64 pc)
 {
 	for (const struct extable_entry *e = __extable_start; e < __extable_end; e++)
@@ -26,44 +21,11 @@ u64 extable_find(u64 pc)
 	return 0;
 }
 
-size_t copy_from_user_partial(void *to, const void __user *from, size_t len)
+/* A copy stopped early: never leave old kernel memory behind it. */
+int copy_from_user_failed(void *to, size_t len, size_t left)
 {
-	return user_range_ok(from, len) ? user_copy_in(to, from, len) : len;
-}
-
-size_t copy_to_user_partial(void __user *to, const void *from, size_t len)
-{
-	return user_range_ok(to, len) ? user_copy_out(to, from, len) : len;
-}
-
-int copy_from_user(void *to, const void __user *from, size_t len)
-{
-	size_t left = copy_from_user_partial(to, from, len);
-
-	if (likely(!left))
-		return 0;
-	memset((char *)to + len - left, 0, left);	/* never leave old kernel memory behind a failed copy */
+	memset((char *)to + len - left, 0, left);
 	return -EFAULT;
-}
-
-int copy_to_user(void __user *to, const void *from, size_t len)
-{
-	return copy_to_user_partial(to, from, len) ? -EFAULT : 0;
-}
-
-int copy_from_user_small(void *to, const void __user *from, size_t len)
-{
-	return user_range_ok(from, len) ? user_load(to, from, len) : -EFAULT;
-}
-
-int copy_to_user_small(void __user *to, const void *from, size_t len)
-{
-	return user_range_ok(to, len) ? user_store(to, from, len) : -EFAULT;
-}
-
-int clear_user(void __user *to, size_t len)
-{
-	return !user_range_ok(to, len) || user_clear(to, len) ? -EFAULT : 0;
 }
 
 ssize_t strncpy_from_user(char *to, const char __user *from, size_t max)

@@ -2,7 +2,7 @@
  * in .extable (pairs of offsets: instruction, continuation).
  *
  * user_copy_in/out(x0 = to, x1 = from, x2 = len) return the bytes not copied; user_clear(x0, x1 = len) likewise.
- * user_load(x0 = to, x1 = from, x2 = 1, 2, 4, 8), user_store return 0 or -EFAULT. */
+ * user_get_N(x0 = from) returns the value and 0, or 0 and -EFAULT, in x0 and x1; user_put_N(x0 = to, x1 = value) 0 or -EFAULT. */
 
 	.macro exf fix, insn:vararg
 77:	\insn
@@ -13,163 +13,213 @@
 	.endm
 
 	.text
+	.globl	user_access_start, user_access_end
+user_access_start:
+
 	.globl	user_copy_in
 user_copy_in:
-	cmp	x2, #32
+	cmp	x2, #64
 	b.lo	2f
-1:	exf	9f, ldtr x3, [x1]
-	exf	9f, ldtr x4, [x1, #8]
-	exf	9f, ldtr x5, [x1, #16]
-	exf	9f, ldtr x6, [x1, #24]
+1:	exf	10f, ldtr x3, [x1]
+	exf	10f, ldtr x4, [x1, #8]
+	exf	10f, ldtr x5, [x1, #16]
+	exf	10f, ldtr x6, [x1, #24]
+	stp	x3, x4, [x0]
+	stp	x5, x6, [x0, #16]
+	exf	11f, ldtr x3, [x1, #32]
+	exf	11f, ldtr x4, [x1, #40]
+	exf	11f, ldtr x5, [x1, #48]
+	exf	11f, ldtr x6, [x1, #56]
+	stp	x3, x4, [x0, #32]
+	stp	x5, x6, [x0, #48]
+	add	x1, x1, #64
+	add	x0, x0, #64
+	sub	x2, x2, #64
+	cmp	x2, #64
+	b.hs	1b
+2:	tbz	x2, #5, 3f
+	exf	10f, ldtr x3, [x1]
+	exf	10f, ldtr x4, [x1, #8]
+	exf	10f, ldtr x5, [x1, #16]
+	exf	10f, ldtr x6, [x1, #24]
 	stp	x3, x4, [x0], #16
 	stp	x5, x6, [x0], #16
 	add	x1, x1, #32
 	sub	x2, x2, #32
-	cmp	x2, #32
-	b.hs	1b
-2:	cmp	x2, #8
-	b.lo	4f
-3:	exf	9f, ldtr x3, [x1]
+3:	tbz	x2, #4, 4f
+	exf	10f, ldtr x3, [x1]
+	exf	10f, ldtr x4, [x1, #8]
+	stp	x3, x4, [x0], #16
+	add	x1, x1, #16
+	sub	x2, x2, #16
+4:	tbz	x2, #3, 5f
+	exf	10f, ldtr x3, [x1]
 	str	x3, [x0], #8
 	add	x1, x1, #8
 	sub	x2, x2, #8
-	cmp	x2, #8
-	b.hs	3b
-4:	cbz	x2, 9f
-5:	exf	8f, ldtrb w3, [x1]
+5:	tbz	x2, #2, 6f
+	exf	10f, ldtr w3, [x1]
+	str	w3, [x0], #4
+	add	x1, x1, #4
+	sub	x2, x2, #4
+6:	cbz	x2, 9f
+7:	exf	9f, ldtrb w3, [x1]
 	strb	w3, [x0], #1
 	add	x1, x1, #1
 	subs	x2, x2, #1
-	b.ne	5b
-8:	mov	x0, x2
+	b.ne	7b
+9:	mov	x0, x2
 	ret
-	/* a bulk load faulted: go on byte by byte to find the exact end */
-9:	cbnz	x2, 5b
-	mov	x0, x2
-	ret
+	/* a wide load faulted: go on byte by byte to find the exact end */
+11:	add	x0, x0, #32
+	add	x1, x1, #32
+	sub	x2, x2, #32
+10:	b	7b
 
 	.globl	user_copy_out
 user_copy_out:
-	cmp	x2, #32
+	cmp	x2, #64
 	b.lo	2f
 1:	ldp	x3, x4, [x1]
 	ldp	x5, x6, [x1, #16]
-	exf	9f, sttr x3, [x0]
-	exf	9f, sttr x4, [x0, #8]
-	exf	9f, sttr x5, [x0, #16]
-	exf	9f, sttr x6, [x0, #24]
+	exf	10f, sttr x3, [x0]
+	exf	10f, sttr x4, [x0, #8]
+	exf	10f, sttr x5, [x0, #16]
+	exf	10f, sttr x6, [x0, #24]
+	ldp	x3, x4, [x1, #32]
+	ldp	x5, x6, [x1, #48]
+	exf	11f, sttr x3, [x0, #32]
+	exf	11f, sttr x4, [x0, #40]
+	exf	11f, sttr x5, [x0, #48]
+	exf	11f, sttr x6, [x0, #56]
+	add	x0, x0, #64
+	add	x1, x1, #64
+	sub	x2, x2, #64
+	cmp	x2, #64
+	b.hs	1b
+2:	tbz	x2, #5, 3f
+	ldp	x3, x4, [x1]
+	ldp	x5, x6, [x1, #16]
+	exf	10f, sttr x3, [x0]
+	exf	10f, sttr x4, [x0, #8]
+	exf	10f, sttr x5, [x0, #16]
+	exf	10f, sttr x6, [x0, #24]
 	add	x0, x0, #32
 	add	x1, x1, #32
 	sub	x2, x2, #32
-	cmp	x2, #32
-	b.hs	1b
-2:	cmp	x2, #8
-	b.lo	4f
-3:	ldr	x3, [x1]
-	exf	9f, sttr x3, [x0]
+3:	tbz	x2, #4, 4f
+	ldp	x3, x4, [x1]
+	exf	10f, sttr x3, [x0]
+	exf	10f, sttr x4, [x0, #8]
+	add	x0, x0, #16
+	add	x1, x1, #16
+	sub	x2, x2, #16
+4:	tbz	x2, #3, 5f
+	ldr	x3, [x1]
+	exf	10f, sttr x3, [x0]
 	add	x0, x0, #8
 	add	x1, x1, #8
 	sub	x2, x2, #8
-	cmp	x2, #8
-	b.hs	3b
-4:	cbz	x2, 9f
-5:	ldrb	w3, [x1]
-	exf	8f, sttrb w3, [x0]
+5:	tbz	x2, #2, 6f
+	ldr	w3, [x1]
+	exf	10f, sttr w3, [x0]
+	add	x0, x0, #4
+	add	x1, x1, #4
+	sub	x2, x2, #4
+6:	cbz	x2, 9f
+7:	ldrb	w3, [x1]
+	exf	9f, sttrb w3, [x0]
 	add	x0, x0, #1
 	add	x1, x1, #1
 	subs	x2, x2, #1
-	b.ne	5b
-8:	mov	x0, x2
+	b.ne	7b
+9:	mov	x0, x2
 	ret
-9:	cbnz	x2, 5b
-	mov	x0, x2
-	ret
+11:	add	x0, x0, #32
+	add	x1, x1, #32
+	sub	x2, x2, #32
+10:	b	7b
 
 	.globl	user_clear
 user_clear:
-	cmp	x1, #8
-	b.lo	4f
-3:	exf	9f, sttr xzr, [x0]
+	cmp	x1, #32
+	b.lo	2f
+1:	exf	10f, sttr xzr, [x0]
+	exf	10f, sttr xzr, [x0, #8]
+	exf	10f, sttr xzr, [x0, #16]
+	exf	10f, sttr xzr, [x0, #24]
+	add	x0, x0, #32
+	sub	x1, x1, #32
+	cmp	x1, #32
+	b.hs	1b
+2:	cmp	x1, #8
+	b.lo	6f
+3:	exf	10f, sttr xzr, [x0]
 	add	x0, x0, #8
 	sub	x1, x1, #8
 	cmp	x1, #8
 	b.hs	3b
-4:	cbz	x1, 8f
-5:	exf	8f, sttrb wzr, [x0]
+6:	cbz	x1, 9f
+7:	exf	9f, sttrb wzr, [x0]
 	add	x0, x0, #1
 	subs	x1, x1, #1
-	b.ne	5b
-8:	mov	x0, x1
+	b.ne	7b
+9:	mov	x0, x1
 	ret
-9:	cbnz	x1, 5b
-	mov	x0, x1
-	ret
+10:	b	7b
 
-	.globl	user_load
-user_load:
-	cmp	x2, #4
-	b.eq	4f
-	b.hi	8f
-	cmp	x2, #2
-	b.eq	2f
-	exf	9f, ldtrb w3, [x1]
-	strb	w3, [x0]
-	mov	x0, #0
+	.macro user_get_put size, ld, st, reg
+	.globl	user_get_\size, user_put_\size
+user_get_\size:
+	exf	9f, \ld \reg\()0, [x0]
+	mov	x1, #0
 	ret
-2:	exf	9f, ldtrh w3, [x1]
-	strh	w3, [x0]
-	mov	x0, #0
+9:	mov	x0, #0
+	mov	x1, #-14
 	ret
-4:	exf	9f, ldtr w3, [x1]
-	str	w3, [x0]
-	mov	x0, #0
-	ret
-8:	exf	9f, ldtr x3, [x1]
-	str	x3, [x0]
+user_put_\size:
+	exf	9f, \st \reg\()1, [x0]
 	mov	x0, #0
 	ret
 9:	mov	x0, #-14
 	ret
+	.endm
+	user_get_put 1, ldtrb, sttrb, w
+	user_get_put 2, ldtrh, sttrh, w
+	user_get_put 4, ldtr, sttr, w
+	user_get_put 8, ldtr, sttr, x
 
-	.globl	user_store
-user_store:
-	cmp	x2, #4
-	b.eq	4f
-	b.hi	8f
-	cmp	x2, #2
-	b.eq	2f
-	ldrb	w3, [x1]
-	exf	9f, sttrb w3, [x0]
-	mov	x0, #0
-	ret
-2:	ldrh	w3, [x1]
-	exf	9f, sttrh w3, [x0]
-	mov	x0, #0
-	ret
-4:	ldr	w3, [x1]
-	exf	9f, sttr w3, [x0]
-	mov	x0, #0
-	ret
-8:	ldr	x3, [x1]
-	exf	9f, sttr x3, [x0]
-	mov	x0, #0
-	ret
-9:	mov	x0, #-14
-	ret
-
-/* user_strncpy(x0 = to, x1 = from, x2 = max) - bytes copied before the NUL; max if none; -EFAULT */
+/* user_strncpy(x0 = to, x1 = from, x2 = max) - bytes copied before the NUL; max if none; -EFAULT.
+ * Eight at a time while they fit: a byte of w is zero if (w - 0x01..) & ~w & 0x80.. has its bit, and the lowest such bit is exact.
+ * A word that reaches into a page that is not there faults; then single bytes decide. */
 	.globl	user_strncpy
 user_strncpy:
 	mov	x4, #0
-1:	cmp	x4, x2
-	b.eq	2f
+	mov	x7, #0x0101010101010101
+1:	sub	x6, x2, x4
+	cmp	x6, #8
+	b.lo	3f
+	exf	3f, ldtr x3, [x1]
+	str	x3, [x0, x4]
+	sub	x5, x3, x7
+	bic	x5, x5, x3
+	ands	x5, x5, x7, lsl #7
+	b.ne	4f
+	add	x1, x1, #8
+	add	x4, x4, #8
+	b	1b
+3:	cmp	x4, x2
+	b.eq	5f
 	exf	9f, ldtrb w3, [x1]
 	strb	w3, [x0, x4]
-	cbz	w3, 2f
+	cbz	w3, 5f
 	add	x1, x1, #1
 	add	x4, x4, #1
-	b	1b
-2:	mov	x0, x4
+	b	3b
+4:	rbit	x5, x5
+	clz	x5, x5
+	add	x4, x4, x5, lsr #3
+5:	mov	x0, x4
 	ret
 9:	mov	x0, #-14
 	ret
@@ -215,3 +265,5 @@ user_swap_op:
 	ret
 9:	mov	x0, #-14
 	ret
+
+user_access_end:

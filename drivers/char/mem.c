@@ -24,13 +24,19 @@ static ssize_t write_sink(struct file *file, struct iov_iter *from, u64 *pos)
 	return (ssize_t)n;
 }
 
+#define ZERO_CHUNK (64 * PAGE_SIZE)	/* signals are looked at in between */
+
 static ssize_t read_zero(struct file *file, struct iov_iter *to, u64 *pos)
 {
 	size_t done = 0, want = to->count;
 
 	(void)file; (void)pos;
+	if (likely(want <= ZERO_CHUNK)) {
+		done = iter_zero(want, to);
+		return done || !want ? (ssize_t)done : -EFAULT;
+	}
 	while (done < want) {
-		size_t n = min_t(size_t, want - done, 64 * PAGE_SIZE), got = iter_zero(n, to);
+		size_t n = min_t(size_t, want - done, ZERO_CHUNK), got = iter_zero(n, to);
 
 		done += got;
 		if (got < n)

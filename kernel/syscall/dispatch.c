@@ -1,24 +1,20 @@
-/* System calls: from number to handler.  No lock, no shared write of its own. */
+/* System calls: from number to handler.  entry.S looks up the handler and calls it with the program's x0 to x5 where they are; what
+ * is not so simple comes here.  No lock, no shared write of its own. */
 #include <arch/trapframe.h>
 #include <kernel/errno.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/syscall/trace.h>
-#include <kernel/task.h>
 
-void syscall_dispatch(struct trap_frame *tf)
+long syscall_none(void)
 {
-	u64 nr = (u64)tf->syscallno;
-	long (*fn)(const u64 *);
-	long ret;
+	return -ENOSYS;
+}
 
-	if (unlikely(nr >= NR_SYSCALLS || !(fn = syscall_table[nr]))) {
+/* A number beyond the table, or a traced task. */
+void syscall_slow(struct trap_frame *tf)
+{
+	if ((u64)tf->syscallno >= NR_SYSCALLS || syscall_table[tf->syscallno] == syscall_none)
 		tf->x[0] = (u64)-ENOSYS;
-		return;
-	}
-	if (unlikely(current->head.flags & TIF_TRACE)) {
-		syscall_trace(tf, fn);
-		return;
-	}
-	ret = fn(tf->x);
-	tf->x[0] = (u64)ret;
+	else
+		syscall_trace(tf, (syscall_fn *)syscall_table[tf->syscallno]);
 }

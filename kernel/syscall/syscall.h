@@ -10,9 +10,14 @@ struct syscall_desc {
 	struct { const char *name; enum syscall_arg_kind kind; } args[6];
 };
 
-extern long (*const syscall_table[NR_SYSCALLS])(const u64 *args);	/* NULL: ENOSYS */
+/* Handlers take what the table says of them, in x0 to x5; one may be called with all six (AAPCS64: it looks only at its own
+ * arguments, and only at the low half of a 32-bit one). */
+typedef long syscall_fn(u64, u64, u64, u64, u64, u64);
+extern void *const syscall_table[NR_SYSCALLS];	/* gaps: syscall_none */
 extern const struct syscall_desc syscall_descs[NR_SYSCALLS];
 
 struct trap_frame;
-/* syscall_dispatch - run the call in tf (x8, x0-x5), leave the result in x0.  Context: thread, irqs on. */
-void syscall_dispatch(struct trap_frame *tf);
+long syscall_none(void);	/* -ENOSYS */
+/* syscall_slow - run the call in tf (x8, x0-x5), leave the result in x0: what entry.S does not do itself.
+ * Context: thread, irqs on. */
+void syscall_slow(struct trap_frame *tf);

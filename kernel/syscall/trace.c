@@ -36,7 +36,7 @@ static int arg_print(char *buf, int size, enum syscall_arg_kind kind, u64 v)
 	}
 }
 
-void syscall_trace(struct trap_frame *tf, long (*fn)(const u64 *args))
+void syscall_trace(struct trap_frame *tf, syscall_fn *fn)
 {
 	const struct syscall_desc *d = &syscall_descs[tf->syscallno];
 	char line[200];
@@ -48,7 +48,7 @@ void syscall_trace(struct trap_frame *tf, long (*fn)(const u64 *args))
 		n += arg_print(line + n, (int)sizeof(line) - n, d->args[i].kind, tf->x[i]);
 	}
 	line[n] = '\0';
-	ret = fn(tf->x);
+	ret = fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 	tf->x[0] = (u64)ret;
 	printk(LOG_INFO "strace: [%d] %s(%s) = %ld\n", current->tid, d->name, line, ret);
 }

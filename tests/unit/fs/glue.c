@@ -75,9 +75,9 @@ ssize_t strncpy_from_user(char *to, const char __user *from, size_t max)
 	return (ssize_t)n;
 }
 ssize_t strnlen_user(const char __user *s, size_t max) { return (ssize_t)strnlen(s, max) + 1; }
-int copy_from_user(void *to, const void __user *from, size_t n) { memcpy(to, from, n); return 0; }
-int copy_to_user(void __user *to, const void *from, size_t n) { memcpy(to, from, n); return 0; }
-size_t copy_from_user_partial(void *to, const void __user *from, size_t n) { memcpy(to, from, n); return 0; }
+size_t user_copy_in(void *to, const void __user *from, size_t n) { memcpy(to, from, n); return 0; }
+size_t user_copy_out(void __user *to, const void *from, size_t n) { memcpy(to, from, n); return 0; }
+int copy_from_user_failed(void *to, size_t len, size_t left) { memset((char *)to + len - left, 0, left); return -EFAULT; }
 void seq_printf(struct seq *s, const char *fmt, ...) { (void)s; (void)fmt; }
 void seq_puts(struct seq *s, const char *t) { (void)s; (void)t; }
 void seq_putc(struct seq *s, char c) { (void)s; (void)c; }

@@ -4,6 +4,7 @@
  * their fix-up in .extable.  A fault sleeps, so these may be called only from threads that hold no spin lock and no lock ranked
  * after mmap_lock; uaccess_nofault_begin()/end() make them return at once instead. */
 #pragma once
+#include <kernel/errno.h>
 #include <kernel/lib/types.h>
 
 #define USER_END	0x0000fffffffff000ul	/* first byte no program may have: keeps the last page as a guard */
@@ -17,13 +18,18 @@ static inline bool user_range_ok(const void __user *p, size_t len)
 
 /* copy_from_user, copy_to_user - returns 0 or -EFAULT (bytes before the fault may have been copied).
  * Context: thread, may sleep. */
-int __must_check copy_from_user(void *to, const void __user *from, size_t len);
-int __must_check copy_to_user(void __user *to, const void *from, size_t len);
+static inline int __must_check copy_from_user(void *to, const void __user *from, size_t len);
+static inline int __must_check copy_to_user(void __user *to, const void *from, size_t len);
 /* partial forms: return the number of bytes NOT copied */
-size_t copy_from_user_partial(void *to, const void __user *from, size_t len);
-size_t copy_to_user_partial(void __user *to, const void *from, size_t len);
+static inline size_t copy_from_user_partial(void *to, const void __user *from, size_t len);
+static inline size_t copy_to_user_partial(void __user *to, const void *from, size_t len);
+/* without the range check, for callers that have made it for a whole that this is a part of: bytes NOT copied or cleared */
+size_t user_copy_in(void *to, const void __user *from, size_t len);
+size_t user_copy_out(void __user *to, const void *from, size_t len);
+size_t user_clear(void __user *to, size_t len);
 /* clear_user - zero len bytes; returns 0 or -EFAULT. clear_user_partial returns bytes not cleared. */
-int __must_check clear_user(void __user *to, size_t len);
+static inline int __must_check clear_user(void __user *to, size_t len);
+static inline size_t clear_user_partial(void __user *to, size_t len);
 /* strncpy_from_user - copy a string with its NUL, at most max bytes with it.
  * Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if no NUL in max bytes. */
 ssize_t __must_check strncpy_from_user(char *to, const char __user *from, size_t max);
@@ -31,12 +37,67 @@ ssize_t __must_check strncpy_from_user(char *to, const char __user *from, size_t
 ssize_t __must_check strnlen_user(const char __user *s, size_t max);
 
 /* get_user/put_user - one naturally sized scalar (1, 2, 4, 8 bytes).  `err = get_user(lvalue, uptr)`. */
-#define get_user(val, uptr) ({ u64 __gu = 0; \
-	int __ge = copy_from_user_small(&__gu, (uptr), sizeof(*(uptr))); (val) = (__typeof__(*(uptr)))__gu; __ge; })
-#define put_user(val, uptr) ({ __typeof__(*(uptr)) __pu = (val); \
-	copy_to_user_small((uptr), &__pu, sizeof(__pu)); })
-int __must_check copy_from_user_small(void *to, const void __user *from, size_t len);	/* 1,2,4,8: one access */
-int __must_check copy_to_user_small(void __user *to, const void *from, size_t len);
+#define get_user(val, uptr) ({ struct user_word __gu = user_get((uptr), sizeof(*(uptr))); \
+	(val) = (__typeof__(*(uptr)))__gu.value; (int)__gu.err; })
+#define put_user(val, uptr) ({ __typeof__(*(uptr)) __pu = (val); user_put((uptr), (u64)__pu, sizeof(__pu)); })
+
+struct user_word { u64 value; s64 err; };	/* in x0 and x1: 0 or -EFAULT, and zero then */
+struct user_word user_get_1(const void __user *p);
+struct user_word user_get_2(const void __user *p);
+struct user_word user_get_4(const void __user *p);
+struct user_word user_get_8(const void __user *p);
+int user_put_1(void __user *p, u64 value);
+int user_put_2(void __user *p, u64 value);
+int user_put_4(void __user *p, u64 value);
+int user_put_8(void __user *p, u64 value);
+
+static inline struct user_word user_get(const void __user *p, size_t size)
+{
+	if (unlikely(!user_range_ok(p, size)))
+		return (struct user_word){ 0, -EFAULT };
+	return size == 1 ? user_get_1(p) : size == 2 ? user_get_2(p) : size == 4 ? user_get_4(p) : user_get_8(p);
+}
+
+static inline int __must_check user_put(void __user *p, u64 value, size_t size)
+{
+	if (unlikely(!user_range_ok(p, size)))
+		return -EFAULT;
+	return size == 1 ? user_put_1(p, value) : size == 2 ? user_put_2(p, value) : size == 4 ? user_put_4(p, value) : user_put_8(p, value);
+}
+
+int copy_from_user_failed(void *to, size_t len, size_t left);
+
+static inline size_t copy_from_user_partial(void *to, const void __user *from, size_t len)
+{
+	return likely(user_range_ok(from, len)) ? user_copy_in(to, from, len) : len;
+}
+
+static inline size_t copy_to_user_partial(void __user *to, const void *from, size_t len)
+{
+	return likely(user_range_ok(to, len)) ? user_copy_out(to, from, len) : len;
+}
+
+static inline size_t clear_user_partial(void __user *to, size_t len)
+{
+	return likely(user_range_ok(to, len)) ? user_clear(to, len) : len;
+}
+
+static inline int __must_check clear_user(void __user *to, size_t len)
+{
+	return likely(!clear_user_partial(to, len)) ? 0 : -EFAULT;
+}
+
+static inline int copy_from_user(void *to, const void __user *from, size_t len)
+{
+	size_t left = copy_from_user_partial(to, from, len);
+
+	return likely(!left) ? 0 : copy_from_user_failed(to, len, left);
+}
+
+static inline int copy_to_user(void __user *to, const void *from, size_t len)
+{
+	return likely(!copy_to_user_partial(to, from, len)) ? 0 : -EFAULT;
+}
 
 /* Atomic read-modify-write of a user word, for futex only.  *old gets the previous value.
  * Returns 0 or -EFAULT; does not sleep: call between uaccess_nofault_begin/end or with faults allowed by the caller's context. */
