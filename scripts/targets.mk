@@ -1,5 +1,5 @@
 # make run          boot to a shell (SMP= MEM= DISK= NET= APPEND= DEBUG=1 GDB=1)
-# make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal) with symbols and the sarsen-* helpers (GDBARGS=)
+# make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal)
 # make initramfs    the root file system
 # make deps         fetch and build the pinned third-party sources
 .PHONY: run gdb initramfs deps
@@ -7,7 +7,7 @@ run: $(B)/Image build/initramfs.cpio.gz
 	SMP=$(SMP) MEM=$(MEM) DISK="$(DISK)" NET=$(NET) APPEND="$(APPEND)" GDB=$(GDB) DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/qemu
 
 gdb: $(B)/sarsen.elf
-	gdb-multiarch -q $< -ex 'target remote $(if $(filter-out 1,$(GDB)),$(GDB),:1234)' -x scripts/gdb/sarsen.py $(GDBARGS)
+	gdb-multiarch -q -ex 'target remote :1234' $(wildcard scripts/gdb/sarsen.py:%=-x %) $<
 
 initramfs: build/initramfs.cpio.gz
 build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell find initramfs -type f 2>/dev/null)
@@ -18,7 +18,7 @@ build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell 
 deps:
 	scripts/deps
 
-# make test         the whole suite, from nothing: tools, sources, kernel, root, tests (PARTS= some of them: unit boot user phases gdb)
+# make test         the whole suite, from nothing: tools, sources, kernel, root, tests (PARTS= some of them: unit kernel boot user phases gdb)
 .PHONY: test
 test:
 	scripts/deps
@@ -26,3 +26,8 @@ test:
 	$(MAKE) DEBUG=1 all
 	$(MAKE) initramfs
 	scripts/test $(PARTS)
+
+# make check-reproducible   build HEAD in two folders and compare the bytes
+.PHONY: check-reproducible
+check-reproducible:
+	THIRD=$(abspath $(THIRD)) scripts/check-reproducible
