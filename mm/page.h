@@ -31,6 +31,7 @@ struct page {
 		struct address_space *mapping;	/* file pages [page lock] */
 		struct anon_vma *anon;		/* anonymous pages */
 		u64 slab_state;
+		struct page *pt_prev;		/* page-table pages */
 	};
 	u64 index;			/* page index in the file, or va >> 12 for anonymous */
 	u64 private;

@@ -33,7 +33,8 @@ static struct spinlock *table_lock(pte_t *table)
 	return (struct spinlock *)&virt_to_page(table)->pt_lock_word;
 }
 
-/* A table's page: ->index is the address of the entry that points to it (0: the root), ->private the next one of its mm. */
+/* A table's page: ->index is the address of the entry that points to it (0: the root), ->private the next one of its mm, ->pt_prev the
+ * one before.  Tables come by compare-and-swap at the head, in faults; one goes alone only under mmap_lock for writing. */
 #define TABLE_CACHE 24
 struct table_cache { u32 count; pte_t *tables[TABLE_CACHE]; };	/* all zeroes, PG_TABLE set */
 static DEFINE_PER_CPU(struct table_cache, table_cache);
@@ -97,6 +98,21 @@ static void table_link(struct mm *mm, pte_t *table, pte_t *parent)
 		first = atomic_load(&mm->arch.tables);
 		page->private = (u64)first;
 	} while (!atomic_cas(&mm->arch.tables, first, page));
+	page->pt_prev = NULL;
+	if (first)
+		first->pt_prev = page;
+}
+
+static void table_unlink(struct mm *mm, struct page *page)
+{
+	struct page *next = (struct page *)page->private, *prev = page->pt_prev;
+
+	if (prev)
+		prev->private = (u64)next;
+	else
+		mm->arch.tables = next;
+	if (next)
+		next->pt_prev = prev;
 }
 
 int arch_mm_init(struct mm *mm)
@@ -133,23 +149,24 @@ void arch_mm_fini(struct mm *mm)
 struct dead_tables { struct page *first; u32 nr; vaddr_t at; /* an address that one of them translates */ };
 
 /* table, at level, and all tables below it. */
-static void table_bury(struct dead_tables *dead, pte_t *table, int level)
+static void table_bury(struct mm *mm, struct dead_tables *dead, pte_t *table, int level)
 {
 	struct page *page = virt_to_page(table);
 
-	for (u32 i = 0; (level < 3 || IS_DEBUG) && i < PTRS_PER_TABLE; i++) {
-		if (level < 3 && pte_is_table(table[i]))
-			table_bury(dead, table_of(table[i]), level + 1);
-		else
-			DEBUG_ASSERT(!table[i]);
-	}
+	for (u32 i = 0; level < 3 && i < PTRS_PER_TABLE; i++)
+		if (pte_is_table(table[i])) {
+			table_bury(mm, dead, table_of(table[i]), level + 1);
+			atomic_store(&table[i], 0);
+		}
+	table_unlink(mm, page);
 	page->private = (u64)dead->first;
 	dead->first = page;
 	dead->nr++;
 }
 
 /* Cut off what hangs below the entries of table for [start, end) and spans nothing outside [floor, ceiling). */
-static void cut_tables(struct dead_tables *dead, pte_t *table, int level, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling)
+static void cut_tables(struct mm *mm, struct dead_tables *dead, pte_t *table, int level, vaddr_t start, vaddr_t end, vaddr_t floor,
+		       vaddr_t ceiling)
 {
 	u64 span = 1ul << LEVEL_SHIFT(level);
 
@@ -161,9 +178,9 @@ static void cut_tables(struct dead_tables *dead, pte_t *table, int level, vaddr_
 		if (base >= floor && base + span <= ceiling) {
 			atomic_store(p, 0);
 			dead->at = base;
-			table_bury(dead, table_of(e), level + 1);
+			table_bury(mm, dead, table_of(e), level + 1);
 		} else if (level < 2) {
-			cut_tables(dead, table_of(e), level + 1, max(base, start), min(base + span, end), floor, ceiling);
+			cut_tables(mm, dead, table_of(e), level + 1, max(base, start), min(base + span, end), floor, ceiling);
 		}
 	}
 }
@@ -172,7 +189,7 @@ void pt_free_tables(struct mm *mm, vaddr_t start, vaddr_t end, vaddr_t floor, va
 {
 	struct dead_tables dead = { NULL, 0, 0 };
 
-	cut_tables(&dead, phys_to_virt(mm->arch.pgd), 0, start, end, floor, ceiling);
+	cut_tables(mm, &dead, phys_to_virt(mm->arch.pgd), 0, start, end, floor, ceiling);
 	if (!dead.nr)
 		return;
 	if (dead.nr == 1)
