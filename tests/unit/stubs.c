@@ -79,6 +79,7 @@ __weak void *slab_alloc(struct slab_cache *c, gfp_t gfp)
 	return p;
 }
 __weak void slab_free(struct slab_cache *c, void *p) { (void)c; host_free(p); }
+__weak void slab_set_reclaimable(struct slab_cache *c) { (void)c; }
 __weak void *kzalloc(size_t size, gfp_t gfp) { return kmalloc(size, gfp | GFP_ZERO); }
 __weak void *kcalloc(size_t n, size_t size, gfp_t gfp) { return kzalloc(n * size, gfp); }
 __weak void kfree(const void *p) { host_free((void *)p); }
