@@ -29,6 +29,8 @@ GEN_OBJS := $(B)/obj/gen/syscall_table.o
 FDT_OBJS := $(patsubst %,$(B)/obj/libfdt/%.o,fdt fdt_ro fdt_wip fdt_strerror fdt_addresses)
 ZLIB_OBJS := $(patsubst %,$(B)/obj/zlib/%.o,inflate inftrees inffast adler32 crc32 zutil)
 VDSO_SO := $(B)/vdso/vdso.so
+# In-kernel tests: inside the debug build; of the release build in an image of their own, build/ktest/Image, with the same objects.
+KTEST_OBJS := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/kernel/*.c)))
 ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
 
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
@@ -139,11 +141,13 @@ endif
 
 # --- the kernel: linked twice, so that the symbol table inside it knows the final addresses -----------------------------------------
 LDS := $(ARCH_DIR)/kernel.lds
-LINK = $(LD) $(LDFLAGS) -T $(LDS) $(ALL_OBJS)
-# $(call symbols_of,ELF,N): obj/ksymsN.o, the table of ELF's functions
+IMAGE_OBJS := $(ALL_OBJS) $(if $(DEBUG),$(KTEST_OBJS))
+# $(filter) leaves of the prerequisites what is linked
+LINK = $(LD) $(LDFLAGS) -T $(LDS) $(filter-out $(B)/obj/ksyms%.o,$(filter %.o,$^))
+# $(call symbols_of,ELF,N): ksymsN.o beside ELF, the table of its functions
 define symbols_of
-	$(Q)$(NM) -n $(1) | $(PYTHON) scripts/gen-symbols > $(B)/obj/ksyms$(2).S
-	$(Q)$(CC) -c $(B)/obj/ksyms$(2).S -o $(B)/obj/ksyms$(2).o
+	$(Q)$(NM) -n $(1) | $(PYTHON) scripts/gen-symbols > $(dir $(1))ksyms$(2).S
+	$(Q)$(CC) -c $(dir $(1))ksyms$(2).S -o $(dir $(1))ksyms$(2).o
 endef
 
 $(B)/obj/ksyms0.o: scripts/gen-symbols
@@ -151,15 +155,18 @@ $(B)/obj/ksyms0.o: scripts/gen-symbols
 	$(Q)$(PYTHON) scripts/gen-symbols --empty > $(B)/obj/ksyms0.S
 	$(Q)$(CC) -c $(B)/obj/ksyms0.S -o $@
 
-$(B)/sarsen.elf: $(ALL_OBJS) $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols
+$(B)/sarsen.elf: $(IMAGE_OBJS)
+$(B)/ktest/sarsen.elf: $(ALL_OBJS) $(KTEST_OBJS)
+$(B)/sarsen.elf $(B)/ktest/sarsen.elf: $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols
 	$(call say,LD,$@)
-	$(Q)$(LINK) $(B)/obj/ksyms0.o -o $(B)/obj/pass1.elf
-	$(call symbols_of,$(B)/obj/pass1.elf,1)
-	$(Q)$(LINK) $(B)/obj/ksyms1.o -o $(B)/obj/pass2.elf
-	$(call symbols_of,$(B)/obj/pass2.elf,2)
-	$(Q)$(LINK) $(B)/obj/ksyms2.o -o $@
+	@mkdir -p $(@D)/link
+	$(Q)$(LINK) $(B)/obj/ksyms0.o -o $(@D)/link/pass1.elf
+	$(call symbols_of,$(@D)/link/pass1.elf,1)
+	$(Q)$(LINK) $(@D)/link/ksyms1.o -o $(@D)/link/pass2.elf
+	$(call symbols_of,$(@D)/link/pass2.elf,2)
+	$(Q)$(LINK) $(@D)/link/ksyms2.o -o $@
 
-$(B)/Image: $(B)/sarsen.elf
+$(B)/Image $(B)/ktest/Image: %/Image: %/sarsen.elf
 	$(call say,IMAGE,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
@@ -168,7 +175,7 @@ $(B)/Image: $(B)/sarsen.elf
 -include tests/tests.mk
 
 clean:
-	rm -rf build/debug build/obj build/gen build/Image build/sarsen.elf build/vdso build/uapi build/test build/phases build/user-tests \
+	rm -rf build/debug build/obj build/link build/ktest build/unit build/gen build/Image build/sarsen.elf build/vdso build/uapi build/test build/phases build/user-tests \
 		build/initramfs.cpio.gz compile_commands.json
 
--include $(ALL_OBJS:.o=.d)
+-include $(ALL_OBJS:.o=.d) $(KTEST_OBJS:.o=.d)

@@ -1,4 +1,4 @@
-/* The in-kernel test frame.  Tests of a suite stand together in link order or not; a suite runs all of its own, then the free pages
+/* The in-kernel test frame.  A suite runs all of its own, then the free pages
  * are compared with those before (a few may have gone into caches: one run warms up, the second is judged). */
 #include <drivers/power/power.h>
 #include <kernel/initcall.h>
@@ -68,6 +68,8 @@ void ktest_run(void)
 	if (console_loglevel < 6)
 		console_loglevel = 6;
 	printk(LOG_NOTICE "TAP version 13\n");
+	if (&__ktests_start[0] == &__ktests_end[0])
+		printk(LOG_NOTICE "# this image has no tests: boot build/ktest/Image, or the debug build\n");
 	for (const struct ktest *t = __ktests_start; t < __ktests_end; t++) {
 		u64 before;
 

@@ -3,9 +3,14 @@
 #include <kernel/lib/types.h>
 
 struct ktest { const char *suite, *name; void (*fn)(void); };
+#ifdef __clang__
+#define ktest_in_order
+#else
+#define ktest_in_order __attribute__((no_reorder))	/* gcc would emit the last one first */
+#endif
 #define KTEST(suite_, name_) \
 	static void ktest_##suite_##_##name_(void); \
-	static const struct ktest __ktest_##suite_##_##name_ __used __section(".ktests") = { #suite_, #name_, ktest_##suite_##_##name_ }; \
+	static const struct ktest __ktest_##suite_##_##name_ __used ktest_in_order __section(".ktests") = { #suite_, #name_, ktest_##suite_##_##name_ }; \
 	static void ktest_##suite_##_##name_(void)
 extern const struct ktest __ktests_start[], __ktests_end[];
 

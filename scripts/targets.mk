@@ -22,7 +22,7 @@ deps:
 .PHONY: test
 test:
 	scripts/deps
-	$(MAKE) all
+	$(MAKE) all build/ktest/Image
 	$(MAKE) DEBUG=1 all
 	$(MAKE) initramfs
 	scripts/test $(PARTS)

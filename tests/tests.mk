@@ -22,3 +22,10 @@ lean-linux:
 .PHONY: test-unit
 test-unit: $(GEN) build/uapi/.done
 	CC=$(UNIT_CC) SUITES="$(SUITES)" scripts/test unit
+
+# make test-kernel    tests inside the kernel, release and debug, -smp 1 and 4 (KTEST=suite,suite)
+.PHONY: test-kernel
+test-kernel:
+	$(MAKE) build/ktest/Image
+	$(MAKE) DEBUG=1 all
+	KTEST=$(KTEST) scripts/test kernel
