@@ -84,10 +84,23 @@ clear_page:
 	mov	x2, #4
 	lsl	x1, x2, x1
 	add	x3, x0, #4096
-1:	dc	zva, x0
+	cmp	x1, #256
+	b.hi	4f
+1:	dc	zva, x0				/* four at a time: a block is at most 1 KiB then */
+	add	x0, x0, x1
+	dc	zva, x0
+	add	x0, x0, x1
+	dc	zva, x0
+	add	x0, x0, x1
+	dc	zva, x0
 	add	x0, x0, x1
 	cmp	x0, x3
 	b.lo	1b
+	ret
+4:	dc	zva, x0
+	add	x0, x0, x1
+	cmp	x0, x3
+	b.lo	4b
 	ret
 2:	add	x3, x0, #4096
 3:	stp	xzr, xzr, [x0], #16

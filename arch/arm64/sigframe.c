@@ -30,31 +30,26 @@ static u64 frame_place(const struct trap_frame *tf, const struct ksigaction *act
 	return ALIGN_DOWN(sp, 16) - sizeof(struct rt_sigframe);
 }
 
-static int put_context(struct rt_sigframe __user *f, const struct trap_frame *tf, struct sigset old)
+/* What stands together in the frame, so that it is copied at once. */
+struct context_head { u64 flags, link, ss_sp, ss_flags, ss_size; struct sigset mask; };	/* no padding: all of it goes out */
+struct fp_head { struct _aarch64_ctx head; u32 fpsr, fpcr; };
+_Static_assert(offsetof(struct ucontext, uc_sigmask) == offsetof(struct context_head, mask), "context_head");
+_Static_assert(offsetof(struct fpsimd_context, vregs) == sizeof(struct fp_head), "fp_head");
+_Static_assert(offsetof(struct sigcontext, pstate) == offsetof(struct sigcontext, regs) + 33 * 8 &&
+	       offsetof(struct trap_frame, pstate) == 33 * 8, "x0 to pc have one layout");
+
+/* The whole frame lies in user range. */
+static size_t put_context(struct rt_sigframe __user *f, const struct trap_frame *tf, struct sigset old)
 {
 	const struct sigaltstack_state *a = &current->altstack;
-	struct fpsimd_context fp = { .head = { FPSIMD_MAGIC, sizeof(fp) } };
-	struct _aarch64_ctx end = { 0, 0 };
-	u64 regs[34];
-	stack_t ss = { .ss_sp = (void *)a->sp, .ss_size = a->size, .ss_flags = a->size ? (int)a->flags : SS_DISABLE };
-	u64 flags = 0, link = 0;
+	const struct fp_state *fp = &current->arch.fp;
+	struct context_head head = { .ss_sp = a->sp, .ss_flags = a->size ? a->flags : SS_DISABLE, .ss_size = a->size, .mask = old };
+	struct fp_head fp_head = { { FPSIMD_MAGIC, sizeof(struct fpsimd_context) }, fp->fpsr, fp->fpcr };
+	struct fpsimd_context __user *ufp = (struct fpsimd_context __user *)&f->uc.uc_mcontext.__reserved;
 
-	memcpy(regs, tf->x, sizeof(tf->x));
-	regs[31] = tf->sp;
-	regs[32] = tf->pc;
-	regs[33] = tf->pstate;
-	fpsimd_save_current();
-	memcpy(fp.vregs, current->arch.fp.v, sizeof(fp.vregs));
-	fp.fpsr = current->arch.fp.fpsr;
-	fp.fpcr = current->arch.fp.fpcr;
-	if (copy_to_user(&f->uc.uc_flags, &flags, 8) || copy_to_user(&f->uc.uc_link, &link, 8) ||
-	    copy_to_user(&f->uc.uc_stack, &ss, sizeof(ss)) || copy_to_user(&f->uc.uc_sigmask, &old, sizeof(old)) ||
-	    copy_to_user(&f->uc.uc_mcontext.fault_address, &current->arch.far, 8) ||
-	    copy_to_user(&f->uc.uc_mcontext.regs, regs, sizeof(regs)) ||
-	    copy_to_user(&f->uc.uc_mcontext.__reserved, &fp, sizeof(fp)) ||
-	    copy_to_user((char __user *)&f->uc.uc_mcontext.__reserved + sizeof(fp), &end, sizeof(end)))
-		return -EFAULT;
-	return 0;
+	return user_copy_out(&f->uc, &head, sizeof(head)) | user_copy_out(&f->uc.uc_mcontext.regs, tf->x, 34 * 8) |
+	       (u64)user_put_8(&f->uc.uc_mcontext.fault_address, current->arch.far) | user_copy_out(ufp, &fp_head, sizeof(fp_head)) |
+	       user_copy_out(&ufp->vregs, fp->v, sizeof(fp->v)) | (u64)user_put_8(ufp + 1, 0);	/* the end: magic and size zero */
 }
 
 int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction *act, const siginfo_t *info, struct sigset old)
@@ -62,9 +57,10 @@ int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction 
 	u64 sp = frame_place(tf, act);
 	struct rt_sigframe __user *f = user_ptr(sp);
 	struct frame_record __user *rec = user_ptr(sp + sizeof(struct rt_sigframe));
-	struct frame_record record = { tf->x[29], tf->x[30] };
 
-	if (put_context(f, tf, old) || copy_to_user(&f->info, info, sizeof(*info)) || copy_to_user(rec, &record, sizeof(record)))
+	fpsimd_save_current();
+	if (!user_range_ok(f, sizeof(*f) + sizeof(*rec)) || put_context(f, tf, old) || user_copy_out(&f->info, info, sizeof(*info)) ||
+	    user_copy_out(rec, &tf->x[29], sizeof(*rec)))
 		return -EFAULT;
 	tf->x[0] = (u64)sig;
 	tf->x[1] = (u64)&f->info;
@@ -77,55 +73,60 @@ int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction 
 	return 0;
 }
 
-static int get_fp(struct rt_sigframe __user *f)
+/* The records behind the registers, of which only the first FP record counts for anything. */
+static int get_records(struct rt_sigframe __user *f)
 {
-	struct fpsimd_context fp;
 	char __user *p = (char __user *)&f->uc.uc_mcontext.__reserved;
+	struct fp_state *fp = &current->arch.fp;
 	u32 off = 0;
 
 	while (off + sizeof(struct _aarch64_ctx) <= 4096) {
-		struct _aarch64_ctx head;
+		struct user_word w = user_get_8(p + off);
+		struct _aarch64_ctx head = { (u32)w.value, (u32)(w.value >> 32) };
 
-		if (copy_from_user(&head, p + off, sizeof(head)))
+		if (w.err)
 			return -EFAULT;
-		if (!head.magic && !head.size)
+		if (!w.value)
 			return 0;
 		if (head.size < sizeof(head) || (head.size & 15) || off + head.size > 4096)
 			return -EINVAL;
 		if (head.magic == FPSIMD_MAGIC) {
-			if (head.size != sizeof(fp) || copy_from_user(&fp, p + off, sizeof(fp)))
+			if (head.size != sizeof(struct fpsimd_context))
 				return -EINVAL;
 			fpsimd_changed_current();	/* first: or a switch would save the handler's registers over these */
-			memcpy(current->arch.fp.v, fp.vregs, sizeof(fp.vregs));
-			current->arch.fp.fpsr = fp.fpsr;
-			current->arch.fp.fpcr = fp.fpcr;
+			w = user_get_8(p + off + offsetof(struct fp_head, fpsr));
+			fp->fpsr = (u32)w.value;
+			fp->fpcr = (u32)(w.value >> 32);
+			if (w.err || user_copy_in(fp->v, p + off + sizeof(struct fp_head), sizeof(fp->v)))
+				return -EFAULT;
 		}
 		off += head.size;
 	}
 	return -EINVAL;
 }
 
+/* Registers are overwritten before all is known to be good, as on Linux: a bad frame ends in SIGSEGV anyway. */
 long sys_rt_sigreturn(void)
 {
 	struct trap_frame *tf = current_frame();
 	struct rt_sigframe __user *f = user_ptr(tf->sp);
-	struct sigset set;
-	u64 regs[34];
-	stack_t ss;
+	struct context_head head;
+	struct user_word pstate;
+	u64 sp = tf->sp;
 
 	current->restart.func = NULL;
-	if ((tf->sp & 15) || copy_from_user(&set, &f->uc.uc_sigmask, sizeof(set)) ||
-	    copy_from_user(regs, &f->uc.uc_mcontext.regs, sizeof(regs)) || copy_from_user(&ss, &f->uc.uc_stack, sizeof(ss)) || get_fp(f) ||
-	    (regs[33] & 0x1f) != PSR_MODE_EL0t) {	/* a frame that asks for another exception level is refused, as on Linux */
-		signal_force(SIGSEGV, SEGV_MAPERR, tf->sp);
-		return 0;
-	}
-	signal_set_blocked(set);
-	memcpy(tf->x, regs, sizeof(tf->x));
-	tf->sp = regs[31];
-	tf->pc = regs[32];
-	tf->pstate = (regs[33] & PSR_USER_MASK) | PSR_MODE_EL0t;
+	if ((sp & 15) || !user_range_ok(f, sizeof(*f)) || user_copy_in(&head, &f->uc, sizeof(head)) ||
+	    user_copy_in(tf->x, &f->uc.uc_mcontext.regs, 33 * 8) || get_records(f))
+		goto bad;
+	pstate = user_get_8(&f->uc.uc_mcontext.pstate);
+	if (pstate.err || (pstate.value & 0x1f) != PSR_MODE_EL0t)	/* another exception level is refused, as on Linux */
+		goto bad;
+	signal_set_blocked(head.mask);
+	tf->pstate = (pstate.value & PSR_USER_MASK) | PSR_MODE_EL0t;
 	tf->syscallno = -1;
-	current->altstack = (struct sigaltstack_state){ (u64)ss.ss_sp, ss.ss_size, (u32)ss.ss_flags };
+	current->altstack = (struct sigaltstack_state){ head.ss_sp, head.ss_size, (u32)head.ss_flags };
 	return (long)tf->x[0];
+bad:
+	signal_force(SIGSEGV, SEGV_MAPERR, sp);
+	return 0;
 }
