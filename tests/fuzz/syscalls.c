@@ -44,6 +44,7 @@ static uint64_t below(uint64_t n) { return rnd() % n; }
 
 static char *good;		/* two writable pages, then nothing */
 static char *shared_page;
+static int null;			/* /dev/null, opened before anybody could unmount it */
 static volatile uint32_t *made;	/* calls made in this round, shared with the children */
 static const char *const paths[] = { "/tmp/a", "/tmp/b/c", ".", "..", "/", "/proc/self/stat", "/proc/self/mem", "/dev/null",
 	"/dev/zero", "/dev/ptmx", "/dev/tty", "/proc/self/fd/3", "/tmp", "/proc", "/dev/urandom", "/dev/full", "/proc/self/maps",
@@ -141,7 +142,6 @@ static void child(int user)
 	pipe(p);
 	open("/dev/ptmx", O_RDWR | O_NOCTTY);
 	open("/tmp/a", O_RDWR | O_CREAT, 0666);
-	int null = open("/dev/null", O_RDWR);
 	dup2(null, 0); dup2(null, 1); dup2(null, 2);
 	if (user) {
 		syscall(SYS_setresgid, 1000, 1000, 1000);
@@ -242,6 +242,7 @@ int main(void)
 	prepare();
 	int fd = open("/dev/console", O_RDWR);
 	if (fd >= 0) { dup2(fd, 0); dup2(fd, 1); dup2(fd, 2); if (fd > 2) close(fd); }
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigaction(SIGALRM, &sa, NULL);
 	syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | 0x40000000, &rt);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
