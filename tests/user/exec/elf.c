@@ -1,6 +1,7 @@
 /* ELF files with every header field bent: an errno or a signal, never more. */
 #include "tap.h"
 #include <elf.h>
+#include <stddef.h>
 
 static unsigned char *image, *work;
 static size_t size;
@@ -67,6 +68,59 @@ TEST(each_header_field_with_its_errno)
 	fresh(); eh()->e_phoff = -8ull;			CHECK(attempt(size) != 0);
 	fresh(); eh()->e_entry = 0;			CHECK(attempt(size) < 0);
 	fresh(); eh()->e_entry = 0xffff800008000000;	CHECK(attempt(size) < 0);
+}
+
+/* Every field of both headers, each bent to 0, 1, all ones, huge, one less and one more. */
+struct field { unsigned short at, size; };
+#define FIELD(type, name) { offsetof(type, name), sizeof(((type *)0)->name) }
+static const struct field eh_fields[] = {
+	FIELD(Elf64_Ehdr, e_ident[EI_MAG0]), FIELD(Elf64_Ehdr, e_ident[EI_MAG1]), FIELD(Elf64_Ehdr, e_ident[EI_MAG2]), FIELD(Elf64_Ehdr, e_ident[EI_MAG3]),
+	FIELD(Elf64_Ehdr, e_ident[EI_CLASS]), FIELD(Elf64_Ehdr, e_ident[EI_DATA]), FIELD(Elf64_Ehdr, e_ident[EI_VERSION]),
+	FIELD(Elf64_Ehdr, e_ident[EI_OSABI]), FIELD(Elf64_Ehdr, e_ident[EI_ABIVERSION]),
+	FIELD(Elf64_Ehdr, e_type), FIELD(Elf64_Ehdr, e_machine), FIELD(Elf64_Ehdr, e_version), FIELD(Elf64_Ehdr, e_entry), FIELD(Elf64_Ehdr, e_phoff),
+	FIELD(Elf64_Ehdr, e_shoff), FIELD(Elf64_Ehdr, e_flags), FIELD(Elf64_Ehdr, e_ehsize), FIELD(Elf64_Ehdr, e_phentsize), FIELD(Elf64_Ehdr, e_phnum),
+	FIELD(Elf64_Ehdr, e_shentsize), FIELD(Elf64_Ehdr, e_shnum), FIELD(Elf64_Ehdr, e_shstrndx),
+}, ph_fields[] = {
+	FIELD(Elf64_Phdr, p_type), FIELD(Elf64_Phdr, p_flags), FIELD(Elf64_Phdr, p_offset), FIELD(Elf64_Phdr, p_vaddr), FIELD(Elf64_Phdr, p_paddr),
+	FIELD(Elf64_Phdr, p_filesz), FIELD(Elf64_Phdr, p_memsz), FIELD(Elf64_Phdr, p_align),
+};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static void bend(size_t at, unsigned bytes, int how)
+{
+	uint64_t v = 0, top = 1ull << (bytes * 8 - 1);
+	memcpy(&v, image + at, bytes);
+	const uint64_t to[] = { 0, 1, -1ull, top, top - 1, v - 1, v + 1, v ^ top, v << 4 };
+	fresh();
+	memcpy(work + at, &to[how], bytes);
+}
+
+/* plausible - it ran, died of a signal, or exec gave an errno that exec(2) knows. */
+static bool plausible(int r)
+{
+	return r <= 0 || r == ENOEXEC || r == ENOMEM || r == EINVAL || r == EIO || r == ENOENT || r == EACCES || r == E2BIG || r == ELIBBAD ||
+	       r == EFAULT || r == EEXIST || r == EPERM || r == ENAMETOOLONG || r == EOVERFLOW || r == ENODEV;
+}
+
+static void bend_fields(const struct field *f, unsigned count, size_t base)
+{
+	for (unsigned i = 0; i < count; i++)
+		for (int how = 0; how < 9; how++) {
+			bend(base + f[i].at, f[i].size, how);
+			int r = attempt(size);
+			if (!plausible(r)) printf("# field at %zu, way %d: %d\n", base + f[i].at, how, r);
+			CHECK(plausible(r));
+		}
+}
+
+TEST(every_field_of_the_file_header) { load(); bend_fields(eh_fields, COUNT(eh_fields), 0); }
+
+TEST(every_field_of_the_program_headers)
+{
+	load();
+	fresh();
+	for (int i = 0; i < eh()->e_phnum; i++)
+		bend_fields(ph_fields, COUNT(ph_fields), (char *)((Elf64_Phdr *)(image + ((Elf64_Ehdr *)image)->e_phoff) + i) - (char *)image);
 }
 
 TEST(truncated_files)
