@@ -7,6 +7,12 @@
  *   nothing there, file         the page from the cache: read-only for private mappings; a private write copies it at once
  *   there, read-only, a write   anonymous and ours alone: made writable.  Otherwise copied (COW); shared file pages are marked dirty
  *
+ * Blocks: a fault in a 2 MiB part that the VMA covers wholly, and where nothing was mapped yet, takes the part at once if an order-9
+ * block lies free and much memory with it.  Zeroing 2 MiB for one touch is a waste, so without MADV_HUGEPAGE only the part's first
+ * page asks for that, in a VMA of 4 MiB and more: who fills memory upwards gets blocks, who touches here and there hardly ever, and
+ * stacks and small heaps never.  A block is 512 single pages from birth: sharing, copying, freeing treat each alone, and to split a
+ * block means to write another kind of entry.  (Compound pages with one count were rejected: every path would have to know them.)
+ *
  * References: a mapped page holds one reference and one mapcount per mapping.  An anonymous page whose only reference is its one
  * mapping may be reused in place.  The zero page is not used: a read of fresh memory is almost always followed by a write. */
 #include <asm/siginfo.h>
@@ -24,6 +30,9 @@
 #include <mm/slab.h>
 
 #define FAULT_SIGBUS	(-EFAULT)
+#define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+#define BLOCK_MIN_VMA	(2 * PMD_SIZE)		/* smaller ones get blocks only if they ask */
+#define BLOCK_MIN_MEMORY (64ul << 20)		/* on smaller machines nobody does */
 
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 {
@@ -33,12 +42,16 @@ void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 	(void)addr;
 	if (!info->present || info->special || (vma->flags & VM_SPECIAL))
 		return;
-	for (u32 i = 0; i < nr; i++) {
-		p = pfn_to_page(info->pfn + i);
-		rss_add(vma->mm, p, -1);
+	p = pfn_to_page(info->pfn);
+	rss_add(vma->mm, p, -(s64)nr);
+	if (nr == 1) {
 		page_unmapped(p);
 		page_put(p);
+		return;
 	}
+	for (u32 i = 0; i < nr; i++)
+		page_unmapped(&p[i]);
+	pages_put(p, BLOCK_ORDER);
 }
 
 /* Install p (whose reference we own) and count it. -EEXIST: somebody was first; p is dropped, which is success. */
@@ -66,10 +79,46 @@ static struct page *anon_page(gfp_t gfp)
 	return p;
 }
 
-static int fault_anon(struct vma *vma, vaddr_t addr)
+static bool block_wanted(const struct vma *vma, vaddr_t addr)
 {
-	struct page *p = anon_page(GFP_ZERO);
+	vaddr_t base = ALIGN_DOWN(addr, PMD_SIZE);
 
+	if (base < vma->start || base + PMD_SIZE > vma->end || vma->mm->thp_disabled ||
+	    (vma->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_SPECIAL)) || page_nr_total() < BLOCK_MIN_MEMORY >> PAGE_SHIFT)
+		return false;
+	return vma->flags & VM_HUGE || (addr == base && vma->end - vma->start >= BLOCK_MIN_VMA);
+}
+
+/* The 2 MiB around addr, where no table stands, as one block.  false: not wanted, or not to be had; single pages will do. */
+static bool fault_block(struct vma *vma, vaddr_t addr)
+{
+	struct page *p = block_wanted(vma, addr) ? page_alloc(BLOCK_ORDER, GFP_USER | GFP_SPARE | GFP_ZERO) : NULL;
+
+	if (!p)
+		return false;
+	p->flags = PG_ANON;
+	p->private = 0;			/* mmu.c's count */
+	page_split(p, BLOCK_ORDER);
+	for (u32 i = 0; i < 1u << BLOCK_ORDER; i++)
+		p[i].mapcount = 1;
+	if (pt_map_block(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), page_to_pfn(p), vma->prot)) {
+		for (u32 i = 0; i < 1u << BLOCK_ORDER; i++)
+			p[i].mapcount = 0;
+		pages_put(p, BLOCK_ORDER);
+		return false;
+	}
+	vmstat_add(VM_ANON_PAGES, 1l << BLOCK_ORDER);
+	rss_add(vma->mm, p, 1l << BLOCK_ORDER);
+	return true;
+}
+
+static int fault_anon(struct vma *vma, vaddr_t addr, bool table_there)
+{
+	struct page *p;
+
+	if (!table_there && fault_block(vma, addr))
+		return 0;
+	p = anon_page(GFP_ZERO);
 	return p ? install(vma, addr, p, vma->prot) : -ENOMEM;
 }
 
@@ -162,6 +211,18 @@ static int fault_file(struct vma *vma, vaddr_t addr, bool write)
 	return install_file(vma, &f);
 }
 
+/* A write to a block that is read-only: ours alone, it becomes writable; else it is split, and the fault goes on with its page. */
+static void wp_block(struct vma *vma, vaddr_t addr, const struct pte_info *info)
+{
+	u64 first = info->pfn - ((addr & (PMD_SIZE - 1)) >> PAGE_SHIFT);
+	bool ours = true;
+
+	for (u32 i = 0; ours && i < 1u << BLOCK_ORDER; i++)
+		ours = atomic_load_acquire(&pfn_to_page(first + i)->refs) == 1;
+	if (!ours || pt_set_prot_block(vma->mm, addr, first, vma->prot))
+		pt_split_block(vma->mm, addr);
+}
+
 /* A write to a page that is there but read-only. */
 static int fault_wp(struct vma *vma, vaddr_t addr, const struct pte_info *info)
 {
@@ -191,9 +252,15 @@ static int fault_wp(struct vma *vma, vaddr_t addr, const struct pte_info *info)
 static int handle(struct vma *vma, vaddr_t addr, bool write)
 {
 	struct pte_info info;
+	bool table_there;
 
 	addr = ALIGN_DOWN(addr, PAGE_SIZE);
-	if (pt_lookup(vma->mm, addr, &info) && info.present) {
+	table_there = pt_lookup(vma->mm, addr, &info);
+	if (table_there && info.present && info.block && write && !info.writable) {
+		wp_block(vma, addr, &info);
+		table_there = pt_lookup(vma->mm, addr, &info);
+	}
+	if (table_there && info.present) {
 		if (write && !info.writable)
 			return fault_wp(vma, addr, &info);
 		pt_flush_range(vma->mm, addr, addr + PAGE_SIZE);	/* spurious, or from a right that was widened */
@@ -201,7 +268,7 @@ static int handle(struct vma *vma, vaddr_t addr, bool write)
 	}
 	if (vma->ops)
 		return vma->ops->fault ? fault_file(vma, addr, write) : FAULT_SIGBUS;
-	return fault_anon(vma, addr);
+	return fault_anon(vma, addr, table_there);
 }
 
 static bool may_grow(struct mm *mm, struct vma *vma, vaddr_t addr)

@@ -31,6 +31,7 @@ struct mm *mm_create(void)
 	rwsem_init(&mm->mmap_lock, LC_MMAP);
 	refcount_set(&mm->users, 1);
 	refcount_set(&mm->refs, 1);
+	mm->thp_disabled = current->mm && current->mm->thp_disabled;
 	return mm;
 }
 
@@ -130,12 +131,13 @@ static void page_dup(void *arg, const struct pte_info *info, u32 nr)
 	struct vma *vma = arg;
 	struct page *p = pfn_to_page(info->pfn);
 
-	(void)nr;
 	if (vma->flags & VM_SPECIAL)
 		return;
-	page_get(p);
-	page_mapped(p);
-	rss_add(vma->mm, p, 1);
+	for (u32 i = 0; i < nr; i++) {
+		page_get(&p[i]);
+		page_mapped(&p[i]);
+	}
+	rss_add(vma->mm, p, nr);
 }
 
 /* File pages that were only read can be found again in the cache; whatever may have been copied cannot. */

@@ -303,7 +303,8 @@ long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 o
 		offset = 0;
 	}
 	vm_flags |= (type != MAP_PRIVATE ? VM_SHARED : 0) | (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
-		    (flags & MAP_NORESERVE ? VM_NORESERVE : 0) | (flags & MAP_LOCKED ? VM_LOCKED : 0) | mm->def_flags;
+		    (flags & MAP_NORESERVE ? VM_NORESERVE : 0) | (flags & MAP_LOCKED ? VM_LOCKED : 0) |
+		    (flags & MAP_STACK ? VM_NOHUGE : 0) | mm->def_flags;
 	rwsem_write_lock(&mm->mmap_lock);
 	ret = mm_map(mm, file, addr, len, vm_flags, flags & (MAP_FIXED | MAP_FIXED_NOREPLACE), (u64)offset >> PAGE_SHIFT);
 	rwsem_write_unlock(&mm->mmap_lock);
@@ -352,6 +353,13 @@ static int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(str
 	return err;
 }
 
+/* What was cut in [start, end) and changed alike grows together again, also with what stands beside it. */
+static void merge_range(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	for (struct vma *v = vma_find(mm, start); v && v->start <= end; v = vma_next(v))
+		v = vma_try_merge(mm, v);
+}
+
 static int protect_one(struct vma *vma, void *arg)
 {
 	struct mm *mm = vma->mm;
@@ -377,7 +385,6 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 {
 	struct mm *mm = current->mm;
 	u32 want = prot_to_vm(prot);
-	struct vma *v;
 	int err;
 
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
@@ -387,9 +394,7 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 		return err;
 	rwsem_write_lock(&mm->mmap_lock);
 	err = for_each_vma(mm, addr, addr + len, protect_one, &want);
-	v = vma_find(mm, addr);
-	if (v)
-		vma_try_merge(mm, v);
+	merge_range(mm, addr, addr + len);
 	rwsem_write_unlock(&mm->mmap_lock);
 	return err;
 }
@@ -486,13 +491,25 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, u32 flags, u
 	return ret;
 }
 
-static int advise_drop(struct vma *vma, void *arg)
+/* Contents only: the VMAs stay as they are, uncut.  A hole is -ENOMEM, after the rest was done. */
+static int advise_drop(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	(void)arg;
-	if (vma->flags & (VM_LOCKED | VM_SPECIAL))
-		return -EINVAL;
-	pt_unmap_range(vma->mm, vma->start, vma->end, mm_page_gone, vma);
-	return 0;
+	int err = 0;
+
+	while (start < end) {
+		struct vma *v = vma_find(mm, start);
+
+		if (!v || v->start >= end)
+			return -ENOMEM;
+		if (v->start > start)
+			err = -ENOMEM;
+		start = max(start, v->start);
+		if (v->flags & (VM_LOCKED | VM_SPECIAL))
+			return -EINVAL;
+		pt_unmap_range(mm, start, min(end, v->end), mm_page_gone, v);
+		start = v->end;
+	}
+	return err;
 }
 
 struct flag_change { u32 set, clear; };
@@ -527,7 +544,7 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 		fn = advise_nothing;
 		break;
 	case MADV_DONTNEED: case MADV_FREE:
-		fn = advise_drop;
+		fn = NULL;
 		break;
 	case MADV_DONTFORK: change.set = VM_DONTCOPY; break;
 	case MADV_DOFORK: change.clear = VM_DONTCOPY; break;
@@ -545,7 +562,12 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	if (!len)
 		return 0;
 	rwsem_write_lock(&mm->mmap_lock);
-	err = for_each_vma(mm, addr, addr + len, fn, &change);
+	if (fn) {
+		err = for_each_vma(mm, addr, addr + len, fn, &change);
+		merge_range(mm, addr, addr + len);
+	} else {
+		err = advise_drop(mm, addr, addr + len);
+	}
 	rwsem_write_unlock(&mm->mmap_lock);
 	return err;
 }

@@ -25,7 +25,7 @@ struct page {
 	union {
 		struct list_head lru;	/* free lists, LRU, owner's list */
 		struct { struct slab_cache *slab; void *freelist; };
-		struct { u64 pt_lock_word; u64 pt_count; };	/* page-table pages */
+		struct { u64 pt_lock_word; struct page *pt_spare; };	/* page-table pages */
 	};
 	union {
 		struct address_space *mapping;	/* file pages [page lock] */
@@ -55,6 +55,7 @@ typedef u32 gfp_t;
 #define GFP_NOFAIL_TRY	4u		/* dip into reserves */
 #define GFP_NOIO	8u		/* under filesystem or block locks */
 #define GFP_USER	16u		/* for a program: may trigger the OOM killer */
+#define GFP_SPARE	32u		/* only if more than an eighth of all memory stays free: a luxury, see fault.c */
 
 /* page_alloc - 2^order pages, refs 1.  NULL when there is none.  Context: any with GFP_ATOMIC, else thread. */
 struct page *page_alloc(u32 order, gfp_t gfp);
@@ -76,6 +77,10 @@ static inline bool page_get_unless_zero(struct page *p)
 	return true;
 }
 void page_put_last(struct page *p);
+/* page_split - make a block just allocated 2^order single pages, each with one reference and the flags of the first.
+ * pages_put - drop one reference on each of such pages; if all go, they go as one block again.  order: at most 9. */
+void page_split(struct page *p, u32 order);
+void pages_put(struct page *p, u32 order);
 static inline void page_put(struct page *p) { if (atomic_sub_return_acq_rel(&p->refs, 1) == 0) page_put_last(p); }
 u64 page_nr_free(void), page_nr_total(void);
 

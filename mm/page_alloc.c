@@ -96,7 +96,7 @@ static struct page *buddy_alloc(u32 order)
 
 static bool may_take(u64 pages, gfp_t gfp)
 {
-	u64 keep = gfp & (GFP_ATOMIC | GFP_NOFAIL_TRY) || current->pflags & PF_MEMALLOC ? 0 : reserve;
+	u64 keep = gfp & (GFP_ATOMIC | GFP_NOFAIL_TRY) || current->pflags & PF_MEMALLOC ? 0 : gfp & GFP_SPARE ? nr_total / 8 : reserve;
 
 	return nr_free >= pages + keep;
 }
@@ -213,6 +213,42 @@ void page_free(struct page *p, u32 order)
 void page_put_last(struct page *p)
 {
 	give_back(p, p->order);
+}
+
+void page_split(struct page *p, u32 order)
+{
+	p->order = 0;
+	for (u32 i = 1; i < 1u << order; i++) {
+		p[i].flags = p->flags;
+		p[i].mapcount = 0;
+		p[i].order = 0;
+		p[i].mapping = NULL;
+		atomic_store_release(&p[i].refs, 1);
+	}
+}
+
+void pages_put(struct page *p, u32 order)
+{
+	DECLARE_BITMAP(gone, 512) = { 0 };
+	u32 nr = 1u << order, n = 0;
+
+	for (u32 i = 0; i < nr; i++)
+		if (atomic_sub_return_acq_rel(&p[i].refs, 1) == 0) {
+			set_bit(i, gone);
+			n++;
+		}
+	if (n == nr) {
+		for (u32 i = 1; i < nr; i++) {
+			DEBUG_ASSERT(!(p[i].flags & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p[i].mapcount == 0);
+			p[i].flags = 0;
+			p[i].mapping = NULL;
+		}
+		give_back(p, order);
+		return;
+	}
+	for (u32 i = 0; n && i < nr; i++)
+		if (test_bit(i, gone))
+			give_back(&p[i], 0);
 }
 
 u64 page_nr_free(void)

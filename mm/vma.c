@@ -203,6 +203,8 @@ int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 		file_get(v->file);
 	if (v->ops && v->ops->open)
 		v->ops->open(v);
+	if (!as && !IS_ALIGNED(addr, PMD_SIZE))
+		pt_split_block(mm, addr);	/* a block lies within one VMA */
 	/* For truncation the two halves take the whole's place at once: it holds i_mmap_lock while it unmaps. */
 	if (as)
 		rwsem_write_lock(&as->i_mmap_lock);

@@ -68,6 +68,7 @@ struct mm {
 	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */
 	bool wx_allowed;		/* stack marked PF_X or the knob */
 	bool oom_victim;
+	bool thp_disabled;		/* prctl(PR_SET_THP_DISABLE); outlives fork and exec */
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
 	u64 auxv[44];			/* /proc/pid/auxv */
 	struct file *exe;

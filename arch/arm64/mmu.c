@@ -6,6 +6,10 @@
  * truncation: it walks below VMAs of the list only, under i_mmap_lock).  Entries of the last level change under the spin lock kept in
  * the table's struct page (LC_PAGE_TABLE).  Blocks change under the level-2 table's lock.
  *
+ * A block of 2 MiB maps 512 single pages, each with its own counts; only the entry is shared.  Each block has a spare table in its
+ * level-2 table's pt_spare, so that splitting it needs no memory.  While a block is split its entry is invalid for the walker but still
+ * present to us, so that no fault puts a table there.
+ *
  * A page that the program may not touch (PROT_NONE) keeps its entry with VALID clear and a software bit, so that its contents stay.
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
  *
@@ -59,6 +63,7 @@ static pte_t *table_alloc(void)
 		return NULL;
 	_Static_assert(sizeof(struct spinlock) <= sizeof(u64), "fits pt_lock_word");
 	spin_lock_init((struct spinlock *)&page->pt_lock_word, LC_PAGE_TABLE);
+	page->pt_spare = NULL;
 	atomic_fetch_or(&page->flags, PG_TABLE);
 	vmstat_add(VM_TABLE_PAGES, 1);
 	return page_address(page);
@@ -73,6 +78,7 @@ static void table_free(pte_t *table)
 
 	for (u32 i = 0; IS_DEBUG && i < PTRS_PER_TABLE; i++)
 		VERIFY(!table[i]);
+	DEBUG_ASSERT(!page->pt_spare);
 	preempt_disable();
 	tc = this_cpu_ptr(&table_cache);
 	if (likely(tc->count < TABLE_CACHE)) {
@@ -94,11 +100,11 @@ static void table_link(struct mm *mm, pte_t *table, pte_t *parent)
 	struct page *page = virt_to_page(table), *first;
 
 	page->index = (u64)parent;
+	page->pt_prev = NULL;		/* before the next one, on another CPU, can say that it is ours */
 	do {
 		first = atomic_load(&mm->arch.tables);
 		page->private = (u64)first;
 	} while (!atomic_cas(&mm->arch.tables, first, page));
-	page->pt_prev = NULL;
 	if (first)
 		first->pt_prev = page;
 }
@@ -266,6 +272,7 @@ static void decode(pte_t e, struct pte_info *info)
 	info->executable = !(e & PTE_UXN);
 	info->young = true;
 	info->special = e & PTE_SW_SPECIAL;
+	info->block = !(e & PTE_TABLE);
 }
 
 bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out)
@@ -283,10 +290,11 @@ bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out)
 	return true;
 }
 
-/* Make the entry's store visible to the table walker before the program returns to the access. */
+/* Make what the entry leads to visible before it (a zeroed page, a filled table), and it to the table walker before the program
+ * returns to the access. */
 static inline void publish(pte_t *p, pte_t e)
 {
-	atomic_store(p, e);
+	atomic_store_release(p, e);
 	asm volatile("dsb ishst" : : : "memory");
 }
 
@@ -346,30 +354,114 @@ int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	return err;
 }
 
-/* Turn a block into a table of 512 pages with the same rights. */
-static int split_block(struct mm *mm, vaddr_t addr, pte_t *block)
+static pte_t *table_holding(pte_t *p)
 {
-	pte_t *l2 = (pte_t *)((u64)block & PAGE_MASK), *table = table_alloc();
-	pte_t e;
+	return (pte_t *)((u64)p & PAGE_MASK);
+}
 
-	if (!table)
-		return -ENOMEM;
+/* Spare tables of the blocks in a level-2 table, under its lock. */
+static void spare_put(pte_t *l2, pte_t *table)
+{
+	struct page *page = virt_to_page(table), *holder = virt_to_page(l2);
+
+	page->private = (u64)holder->pt_spare;
+	holder->pt_spare = page;
+}
+
+static pte_t *spare_take(pte_t *l2)
+{
+	struct page *holder = virt_to_page(l2), *page = holder->pt_spare;
+
+	VERIFY(page);
+	holder->pt_spare = (struct page *)page->private;
+	return page_address(page);
+}
+
+static bool is_block(pte_t e)
+{
+	return pte_present(e) && !pte_is_table(e);
+}
+
+/* A block's first page counts in ->private how many entries map it as a block. */
+static void count_block(pte_t e, s64 n)
+{
+	u64 *count = &phys_to_page(e & PTE_ADDR_MASK)->private;
+
+	if (atomic_add_return(count, (u64)n) == (n > 0))
+		vmstat_add(VM_ANON_BLOCKS, n);
+}
+
+/* The block at *block becomes a table of 512 pages with the same rights. */
+static void split_block(struct mm *mm, vaddr_t addr, pte_t *block)
+{
+	pte_t *l2 = table_holding(block), *table, e;
+
 	spin_lock(table_lock(l2));
 	e = *block;
-	if (pte_is_table(e) || !pte_present(e)) {
-		spin_unlock(table_lock(l2));
-		table_free(table);
-		return 0;
+	if (is_block(e)) {
+		table = spare_take(l2);
+		for (u32 i = 0; i < PTRS_PER_TABLE; i++)
+			table[i] = (e | PTE_TABLE) + ((u64)i << PAGE_SHIFT);
+		atomic_store(block, (e & ~PTE_VALID) | PTE_SW_NONE);
+		tlb_flush_page(mm, addr);
+		count_block(e, -1);
+		table_link(mm, table, block);
+		publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
 	}
-	for (u32 i = 0; i < PTRS_PER_TABLE; i++)
-		table[i] = (e | PTE_TABLE) + ((u64)i << PAGE_SHIFT);
-	atomic_store(block, 0);
-	tlb_flush_mm(mm);
-	publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
 	spin_unlock(table_lock(l2));
-	table_link(mm, table, block);
-	(void)addr;
-	return 0;
+}
+
+void pt_split_block(struct mm *mm, vaddr_t addr)
+{
+	pte_t *block;
+
+	walk(mm, addr, &block);
+	if (block)
+		split_block(mm, addr, block);
+}
+
+int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	pte_t *block, *l2;
+	int err = -EAGAIN;
+
+	walk(mm, addr, &block);
+	if (!block)
+		return err;
+	l2 = table_holding(block);
+	spin_lock(table_lock(l2));
+	if (is_block(*block) && (*block & PTE_ADDR_MASK) >> PAGE_SHIFT == pfn) {
+		atomic_store(block, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) & ~PTE_TABLE);
+		tlb_flush_page(mm, addr);
+		err = 0;
+	}
+	spin_unlock(table_lock(l2));
+	return err;
+}
+
+int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	pte_t *l2, *spare, e = pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) & ~PTE_TABLE;
+	int err = walk_make(mm, addr, 2, &l2);
+
+	if (err)
+		return err;
+	spare = table_alloc();
+	if (!spare)
+		return -ENOMEM;
+	spin_lock(table_lock(l2));
+	spare_put(l2, spare);
+	count_block(e, 1);
+	if (!atomic_cas(&l2[table_index(addr, 2)], 0ul, e)) {	/* against walk_make, which takes no lock */
+		spare_take(l2);
+		count_block(e, -1);
+		err = -EEXIST;
+	}
+	asm volatile("dsb ishst" : : : "memory");
+	spin_unlock(table_lock(l2));
+	if (err)
+		table_free(spare);
+	return err;
 }
 
 /* Visit the last-level table (or whole block) behind each 2 MiB of a range, skipping what is not there. */
@@ -425,6 +517,16 @@ static inline pte_t with_prot(pte_t e, u32 prot)
 	return n;
 }
 
+static void protect_block(const struct span *s, u32 prot)
+{
+	pte_t *l2 = table_holding(s->block);
+
+	spin_lock(table_lock(l2));
+	if (is_block(*s->block))
+		atomic_store(s->block, with_prot(*s->block, prot) & ~PTE_TABLE);
+	spin_unlock(table_lock(l2));
+}
+
 void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot)
 {
 	vaddr_t pos = start;
@@ -432,16 +534,11 @@ void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot)
 
 	while (span_next(mm, &pos, end, &s)) {
 		if (s.block && span_whole(&s)) {
-			pte_t *l2 = (pte_t *)((u64)s.block & PAGE_MASK);
-
-			spin_lock(table_lock(l2));
-			atomic_store(s.block, with_prot(*s.block, prot) & ~PTE_TABLE);
-			spin_unlock(table_lock(l2));
+			protect_block(&s, prot);
 			continue;
 		}
 		if (s.block) {
-			if (split_block(mm, s.start, s.block))
-				continue;
+			split_block(mm, s.start, s.block);
 			pos = s.start;
 			continue;
 		}
@@ -477,19 +574,21 @@ bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn)
 
 static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
 {
-	pte_t *l2 = (pte_t *)((u64)s->block & PAGE_MASK), e;
+	pte_t *l2 = table_holding(s->block), *spare, e;
 	struct pte_info info;
 
 	spin_lock(table_lock(l2));
 	e = *s->block;
-	if (pte_present(e) && !pte_is_table(e))
-		atomic_store(s->block, 0);
-	else
-		e = 0;
-	spin_unlock(table_lock(l2));
-	if (!e)
+	if (!is_block(e)) {
+		spin_unlock(table_lock(l2));
 		return;
-	tlb_flush_mm(mm);
+	}
+	atomic_store(s->block, 0);
+	tlb_flush_page(mm, s->start);
+	count_block(e, -1);
+	spare = spare_take(l2);
+	spin_unlock(table_lock(l2));
+	table_free(spare);
 	decode(e, &info);
 	page_gone(arg, s->start, &info, PTRS_PER_TABLE);
 }
@@ -512,10 +611,9 @@ static void unmap_table(struct mm *mm, const struct span *s, pt_gone_fn page_gon
 			gone[n].va = va;
 			gone[n++].e = e;
 		}
+		if (n)		/* under the lock: a fault may fill an entry as soon as it is let go (break-before-make) */
+			tlb_flush_range(mm, gone[0].va, gone[n - 1].va + PAGE_SIZE);
 		spin_unlock(table_lock(s->table));
-		if (!n)
-			continue;
-		tlb_flush_range(mm, gone[0].va, gone[n - 1].va + PAGE_SIZE);
 		for (u32 i = 0; i < n; i++) {
 			struct pte_info info;
 
@@ -534,7 +632,8 @@ void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_g
 			unmap_table(mm, &s, page_gone, arg);
 		} else if (span_whole(&s)) {
 			unmap_block(mm, &s, page_gone, arg);
-		} else if (split_block(mm, s.start, s.block) == 0) {
+		} else {
+			split_block(mm, s.start, s.block);
 			start = s.start;
 		}
 	}
@@ -545,11 +644,8 @@ bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info)
 	pte_t *block, *table, *p;
 	bool found = false;
 
-	for (;;) {
-		table = walk(mm, addr, &block);
-		if (!block || split_block(mm, addr, block))
-			break;
-	}
+	pt_split_block(mm, addr);
+	table = walk(mm, addr, &block);
 	if (!table)
 		return false;
 	p = &table[table_index(addr, 3)];
@@ -584,6 +680,33 @@ static void copy_table(pte_t *to, const struct span *s, bool cow, pt_dup_fn page
 	spin_unlock(table_lock(s->table));
 }
 
+/* Both share the block; who writes first splits his.  The source's mmap_lock is held for writing: the block stays one. */
+static int copy_block(struct mm *dst, const struct span *s, bool cow, pt_dup_fn page_dup, void *arg)
+{
+	pte_t *from = table_holding(s->block), *to, *spare, e;
+	struct pte_info info;
+	int err = walk_make(dst, s->start, 2, &to);
+
+	if (err)
+		return err;
+	spare = table_alloc();
+	if (!spare)
+		return -ENOMEM;
+	spin_lock(table_lock(from));
+	e = *s->block;
+	if (cow && !(e & PTE_RDONLY)) {
+		e |= PTE_RDONLY;
+		atomic_store(s->block, e);
+	}
+	decode(e, &info);
+	page_dup(arg, &info, PTRS_PER_TABLE);
+	count_block(e, 1);
+	spare_put(to, spare);
+	atomic_store(&to[table_index(s->start, 2)], e);
+	spin_unlock(table_lock(from));
+	return 0;
+}
+
 int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bool cow, pt_dup_fn page_dup, void *arg)
 {
 	struct span s;
@@ -592,11 +715,15 @@ int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bo
 		pte_t *to;
 		int err;
 
-		if (s.block) {		/* the child shares pages, so the parent's block becomes pages too */
-			err = split_block(src, s.start, s.block);
+		if (s.block && !span_whole(&s)) {
+			split_block(src, s.start, s.block);
+			start = s.start;
+			continue;
+		}
+		if (s.block) {
+			err = copy_block(dst, &s, cow, page_dup, arg);
 			if (err)
 				return err;
-			start = s.start;
 			continue;
 		}
 		err = walk_make(dst, s.start, 3, &to);
@@ -607,55 +734,74 @@ int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bo
 	return 0;
 }
 
+/* A whole block to an aligned place where no table stands; false if it is none, or the place is taken. */
+static bool move_block(struct mm *mm, const struct span *s, vaddr_t new, int *err)
+{
+	pte_t *from = table_holding(s->block), *to, *spare, e;
+
+	*err = 0;
+	if (!span_whole(s) || !IS_ALIGNED(new, PMD_SIZE))
+		return false;
+	*err = walk_make(mm, new, 2, &to);
+	if (*err || to[table_index(new, 2)])
+		return false;
+	spin_lock(table_lock(from));
+	e = *s->block;
+	atomic_store(s->block, 0);
+	tlb_flush_page(mm, s->start);
+	spare = spare_take(from);
+	spin_unlock(table_lock(from));
+	spin_lock(table_lock(to));
+	spare_put(to, spare);
+	publish(&to[table_index(new, 2)], e);
+	spin_unlock(table_lock(to));
+	return true;
+}
+
+static int move_one(struct mm *mm, pte_t *table, vaddr_t va, vaddr_t new)
+{
+	pte_t *p = &table[table_index(va, 3)], *to, e;
+	int err;
+
+	if (!*p)
+		return 0;
+	err = walk_make(mm, new, 3, &to);
+	if (err)
+		return err;
+	spin_lock(table_lock(table));
+	e = *p;
+	atomic_store(p, 0);
+	tlb_flush_page(mm, va);
+	spin_unlock(table_lock(table));
+	spin_lock(table_lock(to));
+	publish(&to[table_index(new, 3)], e);
+	spin_unlock(table_lock(to));
+	return 0;
+}
+
 int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len)
 {
 	vaddr_t pos = old, end = old + len;
 	struct span s;
+	int err;
 
 	while (span_next(mm, &pos, end, &s)) {
 		if (s.block) {
-			if (split_block(mm, s.start, s.block))
-				return -ENOMEM;
+			if (move_block(mm, &s, new + (s.start - old), &err))
+				continue;
+			if (err)
+				return err;
+			split_block(mm, s.start, s.block);
 			pos = s.start;
 			continue;
 		}
 		for (vaddr_t va = s.start; va < s.end; va += PAGE_SIZE) {
-			pte_t *p = &s.table[table_index(va, 3)], *to, e;
-			int err;
-
-			if (!*p)
-				continue;
-			err = walk_make(mm, new + (va - old), 3, &to);
+			err = move_one(mm, s.table, va, new + (va - old));
 			if (err)
 				return err;
-			spin_lock(table_lock(s.table));
-			e = *p;
-			atomic_store(p, 0);
-			spin_unlock(table_lock(s.table));
-			tlb_flush_page(mm, va);
-			spin_lock(table_lock(to));
-			publish(&to[table_index(new + (va - old), 3)], e);
-			spin_unlock(table_lock(to));
 		}
 	}
 	return 0;
-}
-
-int pt_map_huge(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
-{
-	pte_t *l2, *p;
-	int err = walk_make(mm, addr, 2, &l2);
-
-	if (err)
-		return err;
-	p = &l2[table_index(addr, 2)];
-	spin_lock(table_lock(l2));
-	if (*p)
-		err = -EEXIST;
-	else
-		publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) & ~PTE_TABLE);
-	spin_unlock(table_lock(l2));
-	return err;
 }
 
 int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,

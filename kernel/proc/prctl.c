@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
+#include <mm/vma.h>
 #include <syscall_protos.h>
 
 #define TIMER_SLACK_NS	50000ul		/* Linux's default */
@@ -180,6 +181,13 @@ long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_TID_ADDRESS:
 		return put_user((u64)t->clear_child_tid, (u64 __user *)user_ptr(a2));
+	case PR_SET_THP_DISABLE:
+		if (a3 || a4 || a5)
+			return -EINVAL;
+		WRITE_ONCE(t->mm->thp_disabled, a2 != 0);
+		return 0;
+	case PR_GET_THP_DISABLE:
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->mm->thp_disabled;
 	default:
 		return prctl_cred(option, a2, a3, a4, a5);
 	}

@@ -61,6 +61,7 @@ void arch_mm_switch(struct mm *next);
 struct pte_info {
 	bool present;		/* a page is mapped (perhaps PROT_NONE: prot without R) */
 	bool writable, executable, young, dirty, special;
+	bool block;		/* one entry for 2 MiB */
 	u64 pfn;
 	u64 swap;		/* not present: owner's non-zero 57-bit cookie, or 0 for empty */
 };
@@ -79,7 +80,7 @@ int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
 /* pt_set_prot_one - change the protection of one present page still mapping pfn (e.g. make writable, mark young). */
 int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 /* pt_protect_range - give every present page in the range new protection; a page that prot lets write stays read-only if
- * it was write-protected (COW or dirty tracking) before. Flushes. Splits huge blocks at edges. */
+ * it was write-protected (COW or dirty tracking) before. Flushes. Splits blocks at the edges. */
 void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
 /* pt_wrprotect_one - clear write; returns true if it was writable (dirty).  For write-back and rmap. Flushes that page. */
 bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn);
@@ -101,8 +102,13 @@ typedef void (*pt_dup_fn)(void *arg, const struct pte_info *info, u32 nr_pages);
 int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bool cow, pt_dup_fn page_dup, void *arg);
 /* pt_move_range - mremap: move entries of [old, old+len) to new (same offsets). 0 or -ENOMEM. Flushes. */
 int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len);
-/* pt_map_huge - map 2 MiB block at aligned addr where no table stands. 0, -EEXIST, -ENOMEM. */
-int pt_map_huge(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* Blocks: 2 MiB of anonymous memory under one entry, made of 512 single pages.  A block keeps a spare table, so that splitting it cannot
+ * fail.  pt_map_block - map one at aligned addr where no table stands: 0, -EEXIST, -ENOMEM.
+ * pt_split_block - the block that covers addr, if there is one, becomes 512 entries.
+ * pt_set_prot_block - like pt_set_prot_one, for the block that covers addr and begins with pfn. */
+int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+void pt_split_block(struct mm *mm, vaddr_t addr);
+int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 /* pt_walk - call fn for each present entry in the range (mincore, smaps). fn returns nonzero to stop. */
 int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
 	    int (*fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages), void *arg);
