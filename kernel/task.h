@@ -103,7 +103,7 @@ struct usage { u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_p
 
 /* A process: the thread group. */
 struct process {
-	struct refcount refs;
+	struct refcount refs;		/* one for each task */
 	s32 pid;			/* [I] tgid */
 	struct task *leader;		/* [T] */
 	struct list_head threads;	/* [T,R] task.thread_link */
@@ -141,6 +141,8 @@ extern struct task init_task;		/* the boot thread, later idle of CPU 0 */
 
 static inline void task_get(struct task *t) { refcount_inc(&t->refs); }
 void task_put(struct task *t);
+/* process_put - each task holds one reference, so that current->proc is there until its last switch.  Context: any. */
+void process_put(struct process *p);
 
 /* signal_pending - current has a signal to act on. */
 static inline bool signal_pending(void) { return atomic_load(&current->head.flags) & TIF_SIGPENDING; }

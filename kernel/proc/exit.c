@@ -162,9 +162,11 @@ static void drop_reaped(struct process *p)
 {
 	struct task *leader = p->leader;
 
+	spin_lock_irq(&p->sighand->lock);	/* a sender may still be at it */
+	sigpending_flush(&leader->pending);
 	sigpending_flush(&p->shared_pending);
+	spin_unlock_irq(&p->sighand->lock);
 	task_put(leader);	/* the tables' reference */
-	process_free(p);
 }
 
 /* The last thread is gone. */
@@ -225,13 +227,13 @@ void thread_exit(int status)
 			task_wake(p->group_exec, TASK_UNINTERRUPTIBLE);
 	}
 	spin_unlock_irq(&proc_lock);
+	spin_lock_irq(&p->sighand->lock);
 	sigpending_flush(&t->pending);
+	spin_unlock_irq(&p->sighand->lock);
 	if (last) {
 		posix_timers_exit(p, false);
 		process_end(p);
 	}
-	cred_put(t->cred);
-	t->cred = init_task.cred;
 	sched_exit();
 }
 

@@ -60,9 +60,10 @@ static void process_free_rcu(struct rcu_head *head)
 	slab_free(process_cache, p);
 }
 
-void process_free(struct process *p)
+void process_put(struct process *p)
 {
-	call_rcu(&p->rcu, process_free_rcu);
+	if (refcount_dec_and_test(&p->refs))
+		call_rcu(&p->rcu, process_free_rcu);
 }
 
 static struct process *process_create(u64 flags)
@@ -93,7 +94,7 @@ static struct process *process_create(u64 flags)
 		slab_free(process_cache, p);
 		return NULL;
 	}
-	refcount_set(&p->refs, 1);
+	refcount_set(&p->refs, 1);	/* its leader's */
 	list_init(&p->threads);
 	list_init(&p->children);
 	list_init(&p->sibling);
@@ -210,12 +211,11 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 	t->tid = tid;
 	t->proc = p;
 	if (thread) {
-		refcount_inc(&p->refs);
 		if (p->group_flags & PROC_GROUP_EXIT) {
 			spin_unlock_irq(&proc_lock);
-			refcount_dec_and_test(&p->refs);
 			return -ERESTARTNOINTR;
 		}
+		refcount_inc(&p->refs);
 	} else {
 		struct process *parent = spec->flags & CLONE_PARENT ? current->proc->parent : current->proc;
 
@@ -386,7 +386,6 @@ int process_make_init(void)
 
 	if (!p)
 		return -ENOMEM;
-	cred_get(current->cred);
 	current->fs = fs_struct_clone(current->fs);
 	current->files = fdtable_create();
 	if (!current->fs || !current->files)

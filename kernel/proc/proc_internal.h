@@ -37,7 +37,6 @@ struct rusage;
 void usage_to_rusage(const struct usage *u, struct rusage *ru);
 
 /* exit.c */
-void process_free(struct process *p);
 void orphan_check_locked(struct process *p, struct process *old_parent);
 void notify_parent_locked(struct process *p, int code, int status);	/* SIGCHLD and wake: CLD_* */
 

@@ -50,6 +50,8 @@ void task_put(struct task *t)
 {
 	if (refcount_dec_and_test(&t->refs)) {
 		DEBUG_ASSERT(!t->stack);
+		cred_put(t->cred);	/* a zombie keeps its own: whose child it was is asked until it is reaped */
+		process_put(t->proc);
 		call_rcu(&t->rcu, task_free_rcu);
 	}
 }
@@ -78,7 +80,9 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	t->se.affinity = ~0ull;
 	t->pflags = PF_KTHREAD;
 	t->proc = init_task.proc;
+	refcount_inc(&t->proc->refs);
 	t->cred = init_task.cred;
+	cred_get(t->cred);
 	t->fs = init_task.fs;
 	strlcpy(t->comm, name, sizeof(t->comm));
 	arch_thread_init_kernel(t, fn, arg);
