@@ -128,7 +128,9 @@ struct process {
 	s32 exit_signal;		/* [T] sent to the parent */
 	bool zombie, child_subreaper, is_init;	/* [T] */
 	struct rlimits *rlim;		/* [S] */
-	struct posix_timers *timers;	/* kernel/time */
+	struct posix_timers *timers;	/* [a] kernel/time; set once by itself */
+	u32 cpu_watch;			/* [a] not 0: CPU time is limited, see kernel/time/cputimer.c */
+	u64 watch_ran_ns, watch_limit_ns;	/* [a] while watched: run since the last check, and what it allowed */
 	struct file *exe;		/* [R] */
 	struct usage dead;		/* [S] threads that are gone */
 	struct usage child_usage;		/* [T] waited-for children and theirs */

@@ -15,6 +15,7 @@
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/lockcheck.h>
+#include <kernel/time/itimer.h>
 #include <kernel/time/time.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
@@ -140,6 +141,8 @@ static long do_prlimit(struct process *p, u32 res, const struct user_rlimit *new
 		return -EPERM;
 	WRITE_ONCE(p->rlim->lim[res].cur, new->cur);
 	WRITE_ONCE(p->rlim->lim[res].max, new->max);
+	if (res == RLIMIT_CPU && new->cur != ~0ul)
+		cpu_watch_kick(p);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/user.h>
 #include <mm/slab.h>
 #include <syscall_protos.h>
 
@@ -18,8 +19,7 @@ static void cred_free(struct rcu_head *head)
 {
 	struct cred *c = container_of(head, struct cred, rcu);
 
-	kfree(c->groups);
-	kfree(c);
+	cred_abort(c);
 }
 
 void cred_put(const struct cred *c)
@@ -46,6 +46,7 @@ struct cred *cred_prepare(void)
 	} else {
 		c->groups = NULL;
 	}
+	user_ref(c->user);
 	return c;
 }
 
@@ -64,6 +65,7 @@ void cred_commit(struct cred *c)
 
 void cred_abort(struct cred *c)
 {
+	user_unref(c->user);
 	kfree(c->groups);
 	kfree(c);
 }
@@ -110,6 +112,16 @@ static long set_ids(bool user, struct ids n)
 
 	if (!c)
 		return -ENOMEM;
+	if (user && n.r != old->uid) {
+		struct user *u = user_find(n.r);
+
+		if (!u) {
+			cred_abort(c);
+			return -EAGAIN;
+		}
+		user_unref(c->user);
+		c->user = u;
+	}
 	if (user) {
 		c->uid = n.r;
 		c->euid = c->fsuid = n.e;

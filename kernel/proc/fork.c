@@ -103,6 +103,7 @@ static struct process *process_create(u64 flags)
 	list_init(&p->shared_pending.queue);
 	wait_queue_init(&p->child_wait);
 	p->oom_score_adj = old->oom_score_adj;
+	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
 	p->dumpable = 1;
 	if (old->exe) {
 		file_get(old->exe);

@@ -3,12 +3,13 @@
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
 
 extern char init_stack[];
 
 static struct cred init_cred = {
-	.refs = { 1 }, .cap_permitted = CAP_ALL, .cap_effective = CAP_ALL, .cap_bounding = CAP_ALL,
+	.refs = { 1 }, .cap_permitted = CAP_ALL, .cap_effective = CAP_ALL, .cap_bounding = CAP_ALL, .user = &root_user,
 };
 
 static struct sighand init_sighand = { .refs = { 1 }, .lock = SPINLOCK_INIT(LC_SIGHAND) };

@@ -27,6 +27,7 @@ struct cred {
 	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
 	u32 securebits; bool no_new_privs;
 	u32 ngroups; u32 *groups;
+	struct user *user;		/* of uid; referenced */
 	struct rcu_head rcu;
 };
 static inline const struct cred *current_cred(void) { return current->cred; }

@@ -11,17 +11,20 @@
  * Stops: the thread that takes a stop signal marks all threads; the last one to stop tells the parent.  signal(7). */
 #include <asm/resource.h>
 #include <linux/capability.h>
+#include <linux/poll.h>
 #include <linux/wait.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
+#include <kernel/lib/hash.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
+#include <kernel/time/itimer.h>
 #include <mm/slab.h>
-
-struct sigqueue { struct list_head link; siginfo_t info; };
 
 #define SIG_MASK_STOP	(sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
 #define SIG_MASK_IGN	(sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
@@ -29,6 +32,8 @@ struct sigqueue { struct list_head link; siginfo_t info; };
 			 sig_bit(SIGBUS) | sig_bit(SIGSYS) | sig_bit(SIGXCPU) | sig_bit(SIGXFSZ))
 #define SIG_MASK_SYNC	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | sig_bit(SIGFPE) | sig_bit(SIGSYS))
 #define SIG_UNBLOCKABLE	(sig_bit(SIGKILL) | sig_bit(SIGSTOP))
+
+#define SIGNALFD_QUEUE_BITS 4
 
 void group_exit_locked(struct process *p, int status);
 static struct slab_cache *queue_cache;
@@ -57,6 +62,78 @@ void signal_wake_locked(struct task *t, bool fatal)
 	task_wake(t, TASK_INTERRUPTIBLE | (fatal ? TASK_WAKEKILL | TASK_STOPPED : 0));
 }
 
+/* --- queue entries, counted by user */
+
+static struct wait_queue signalfd_queues[1 << SIGNALFD_QUEUE_BITS];
+
+struct wait_queue *signalfd_queue(const struct process *p)
+{
+	return &signalfd_queues[hash_64((u64)p->sighand, SIGNALFD_QUEUE_BITS)];
+}
+
+static int signal_init(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(signalfd_queues); i++)
+		wait_queue_init(&signalfd_queues[i]);
+	queue_cache = slab_cache_create("sigqueue", sizeof(struct sigqueue), 0, NULL);
+	return queue_cache ? 0 : -ENOMEM;
+}
+BOOT_INIT(core, signal_init);
+
+static struct sigqueue *queue_alloc(struct user *u, u64 limit, gfp_t gfp)
+{
+	struct sigqueue *q = NULL;
+
+	if (atomic_add_return(&u->sigpending, 1u) <= limit)
+		q = slab_alloc(queue_cache, gfp);
+	if (!q) {
+		atomic_sub(&u->sigpending, 1u);
+		return NULL;
+	}
+	user_ref(u);
+	q->user = u;
+	q->timer = NULL;
+	list_init(&q->link);
+	return q;
+}
+
+static void queue_free(struct sigqueue *q)
+{
+	atomic_sub(&q->user->sigpending, 1u);
+	user_unref(q->user);
+	slab_free(queue_cache, q);
+}
+
+/* Off its queue: delivered (info: tell its timer, which completes it) or forgotten. */
+static void queue_drop(struct sigqueue *q, siginfo_t *info)
+{
+	list_del_init(&q->link);
+	if (q->timer)
+		posix_timer_taken(q->timer, info);
+	else
+		queue_free(q);
+}
+
+struct sigqueue *sigqueue_create(struct posix_timer *timer)
+{
+	struct sigqueue *q = queue_alloc(current->cred->user, rlimit(RLIMIT_SIGPENDING), GFP_KERNEL);
+
+	if (q)
+		q->timer = timer;
+	return q;
+}
+
+void sigqueue_destroy(struct process *p, struct sigqueue *q)
+{
+	irqflags_t flags = spin_lock_irqsave(&p->sighand->lock);
+	bool queued = !list_empty(&q->link);
+
+	q->timer = NULL;		/* if it waits for delivery, the delivery frees it */
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (!queued)
+		queue_free(q);
+}
+
 static void set_remove(struct sigpending *sp, u64 mask)
 {
 	struct sigqueue *q, *n;
@@ -65,10 +142,8 @@ static void set_remove(struct sigpending *sp, u64 mask)
 		return;
 	sp->set.bits &= ~mask;
 	list_for_each_entry_safe(q, n, &sp->queue, link)
-		if (sig_bit(q->info.si_signo) & mask) {
-			list_del(&q->link);
-			slab_free(queue_cache, q);
-		}
+		if (sig_bit(q->info.si_signo) & mask)
+			queue_drop(q, NULL);
 }
 
 void sigpending_flush(struct sigpending *sp)
@@ -125,13 +200,16 @@ static bool prepare(struct process *p, struct task *t, int sig)
 	return blocked || !is_ignored(p, sig);
 }
 
-static void enqueue(struct sigpending *sp, int sig, const siginfo_t *info)
+/* -EAGAIN: the receiving user has too many queued, and this one may not get lost quietly. */
+static int enqueue(struct sigpending *sp, struct process *p, int sig, const siginfo_t *info)
 {
-	struct sigqueue *q;
+	bool free_of_limit = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	struct sigqueue *q = NULL;
 
-	if (!queue_cache)
-		queue_cache = slab_cache_create("sigqueue", sizeof(struct sigqueue), 0, NULL);
-	q = queue_cache && sig != SIGKILL ? slab_alloc(queue_cache, GFP_ATOMIC) : NULL;
+	if (sig != SIGKILL)
+		q = queue_alloc(rcu_dereference(p->leader->cred)->user, free_of_limit ? ~0ul : p->rlim->lim[RLIMIT_SIGPENDING].cur, GFP_ATOMIC);
+	if (!q && sig >= SIGRTMIN && info && info->si_code != SI_USER)
+		return -EAGAIN;
 	if (q) {
 		if (info) {
 			q->info = *info;
@@ -143,6 +221,7 @@ static void enqueue(struct sigpending *sp, int sig, const siginfo_t *info)
 		list_add_tail(&q->link, &sp->queue);
 	}
 	sp->set.bits |= sig_bit(sig);
+	return 0;
 }
 
 static bool wants(const struct task *t, int sig)
@@ -198,18 +277,62 @@ static void choose_and_wake(struct process *p, struct task *t, int sig)
 				signal_wake_locked(i, false);
 }
 
+static void sent(struct process *p, struct task *t, int sig)
+{
+	struct wait_queue *wq = signalfd_queue(p);
+
+	if (unlikely(wait_queue_active(wq)))
+		wake_up_all_key(wq, (void *)(u64)POLLIN);
+	choose_and_wake(p, t, sig);
+}
+
 /* Queue sig for thread t, or for process p if t is NULL.  sighand lock held. */
 int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info)
 {
 	struct sigpending *sp = t ? &t->pending : &p->shared_pending;
 
-	if (p->zombie || !prepare(p, t, sig))
+	int err;
+
+	if (p->zombie || (t && t->accounted) || !prepare(p, t, sig))
 		return 0;
 	if (sig < SIGRTMIN && (sp->set.bits & sig_bit(sig)))
 		return 0;
-	enqueue(sp, sig, info);
-	choose_and_wake(p, t, sig);
-	return 0;
+	err = enqueue(sp, p, sig, info);
+	if (!err)
+		sent(p, t, sig);
+	return err;
+}
+
+bool signal_send_timer(struct process *p, s32 tid, struct sigqueue *q)
+{
+	int sig = q->info.si_signo;
+	struct sigpending *sp = &p->shared_pending;
+	struct task *t = NULL;
+	irqflags_t flags;
+	bool taken = true;
+
+	rcu_read_lock();
+	if (tid) {
+		t = task_find(tid);
+		if (!t || t->proc != p) {	/* the thread it was for is gone */
+			rcu_read_unlock();
+			return false;
+		}
+		sp = &t->pending;
+	}
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	if (!list_empty(&q->link))
+		;			/* still there from the last time */
+	else if (p->zombie || (t && t->accounted) || !prepare(p, t, sig))
+		taken = false;
+	else {
+		list_add_tail(&q->link, &sp->queue);
+		sp->set.bits |= sig_bit(sig);
+		sent(p, t, sig);
+	}
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	rcu_read_unlock();
+	return taken;
 }
 
 static int send(struct task *t, struct process *p, int sig, const siginfo_t *info)
@@ -276,7 +399,7 @@ void signal_force(int sig, int code, u64 addr)
 		sh->action[sig - 1].handler = (u64)SIG_DFL;
 		t->blocked.bits &= ~sig_bit(sig);
 	}
-	enqueue(&t->pending, sig, &info);
+	(void)enqueue(&t->pending, t->proc, sig, &info);	/* without its details, if there is no memory */
 	recalc_sigpending_locked(t);
 	spin_unlock_irq(&sh->lock);
 }
@@ -332,8 +455,7 @@ static bool take_from(struct sigpending *sp, u64 mask, siginfo_t *info)
 		if (more)
 			return true;		/* another of the same waits: it stays pending */
 		*info = q->info;
-		list_del(&q->link);
-		slab_free(queue_cache, q);
+		queue_drop(q, info);
 		more = true;
 	}
 	sp->set.bits &= ~sig_bit(sig);
@@ -344,7 +466,13 @@ bool signal_take_locked(u64 mask, siginfo_t *info)
 {
 	struct task *t = current;
 
-	return take_from(&t->pending, mask, info) || take_from(&t->proc->shared_pending, mask, info);
+	if (take_from(&t->pending, mask, info))
+		return true;
+	if (!take_from(&t->proc->shared_pending, mask, info))
+		return false;
+	if (info->si_signo == SIGALRM && t->proc->timers)
+		itimer_real_taken(t->proc->timers);
+	return true;
 }
 
 static void stop_self(int sig)

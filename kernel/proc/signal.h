@@ -25,6 +25,17 @@ bool signal_ignored_or_blocked(int sig);		/* of current; tty background checks *
 void signal_dispositions(struct process *p, u64 *ignored, u64 *caught);
 int sigmask_push(const struct sigset __user *user, size_t size);
 void sigmask_pop(bool interrupted);
+/* An entry of a pending queue.  One that belongs to a timer is made with it and queued again and again: while it waits, further expiries
+ * are the timer's overruns.  All under the sighand lock of the process it is queued for. */
+struct sigqueue { struct list_head link; siginfo_t info; struct user *user; struct posix_timer *timer; };
+/* sigqueue_create - for a timer of current's, charged to its user; NULL: RLIMIT_SIGPENDING or no memory.  Context: thread.
+ * sigqueue_destroy - p: its process.  Context: any, nothing at or above LC_SIGHAND held. */
+struct sigqueue *sigqueue_create(struct posix_timer *timer);
+void sigqueue_destroy(struct process *p, struct sigqueue *q);
+/* signal_send_timer - queue q for p, or for its thread tid.  false: nobody will get it (ignored, or gone).  Context: any, as above. */
+bool signal_send_timer(struct process *p, s32 tid, struct sigqueue *q);
+/* signalfd_queue - where readers of signalfds of p sleep; shared between processes, so a wake-up says only "look". */
+struct wait_queue *signalfd_queue(const struct process *p);
 /* arch/arm64/sigframe.c */
 struct ksigaction { u64 handler, flags, restorer; struct sigset mask; };
 int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction *act, const siginfo_t *info, struct sigset oldmask);	/* 0 or -EFAULT */

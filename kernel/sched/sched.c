@@ -54,6 +54,8 @@ void update_curr(struct rq *rq, u64 now)
 		return;
 	t->se.exec_start = now;
 	t->se.sum_exec += ran;
+	if (unlikely(t->proc->cpu_watch))
+		atomic_add(&t->proc->watch_ran_ns, ran);
 	if (t != rq->idle && !task_is_rt(t))
 		fair_charge(rq, t, ran);
 }
@@ -193,6 +195,8 @@ static void schedule_once(bool preempted)
 	}
 	next = pick_next(rq);
 	next->se.exec_start = now;
+	if (unlikely(next->proc->cpu_watch))
+		cpu_watch_arm(&rq->watch, next->proc, now);
 	if (next == prev) {
 		arm_slice(rq, now);
 		spin_unlock_irq(&rq->lock);
@@ -450,6 +454,7 @@ void sched_init(void)
 	for (u32 i = 0; i < RT_PRIOS; i++)
 		list_init(&rq->rt[i]);
 	timer_init(&rq->slice, slice_fired);
+	timer_init(&rq->watch, cpu_watch_fired);
 	current->se = (struct sched_entity){
 		.weight = WEIGHT_NICE0, .slice_ns = SLICE_NS, .policy = SCHED_NORMAL, .cpu = rq->cpu, .affinity = ~0ull,
 	};

@@ -25,6 +25,12 @@ int sched_set_affinity(struct task *t, cpumask_t mask);
 void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */
 void __noreturn cpu_idle_loop(void);
 void set_current_state(u32 state);	/* with the barrier that pairs with task_wake */
+/* sched_charge_current - bring current's run time up to date.  Context: any, no run queue's lock held. */
+void sched_charge_current(void);
+/* kernel/time/cputimer.c: a watched process's CPU-time limits.  cpu_watch_arm: interrupts off, the run queue's lock may be held. */
+struct timer;
+void cpu_watch_arm(struct timer *watch, struct process *p, u64 now);
+void cpu_watch_fired(struct timer *watch);
 u64 sched_nr_running(void), sched_nr_switches(void);
 void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
 u64 sched_idle_ns(u32 cpu);

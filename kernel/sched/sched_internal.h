@@ -23,6 +23,7 @@ struct rq {
 	struct list_head rt[RT_PRIOS];	/* waiting real-time tasks */
 	u64 rt_bitmap[2];
 	struct timer slice;		/* armed only while somebody waits */
+	struct timer watch;		/* armed while the running process is watched, and left when it no longer runs */
 	u64 nr_switches;
 	u64 idle_since, idle_ns;	/* idle_since 0: not idle */
 	u64 start_ns;			/* when this queue began to run */

@@ -52,3 +52,12 @@ void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns)
 	*idle_ns = idle;
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
+
+void sched_charge_current(void)
+{
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(current, &flags);
+
+	update_curr(rq, clock_mono_ns());
+	spin_unlock_irqrestore(&rq->lock, flags);
+}

@@ -7,6 +7,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/clock.h>
+#include <kernel/time/itimer.h>
 #include <kernel/time/time.h>
 #include <syscall_protos.h>
 
@@ -33,26 +34,15 @@ static int get_ns(const void __user *p, u64 *ns)
 
 static int clock_now(int clock, u64 *ns)
 {
-	struct usage usage;
-	u64 u, s;
-
 	switch (clock) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_TAI:
 		*ns = clock_real_ns();
 		return 0;
 	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
 		*ns = clock_mono_ns();
 		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		task_times(current, &u, &s);
-		*ns = u + s;
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		usage_of_process(current->proc, &usage);
-		*ns = usage.utime_ns + usage.stime_ns;
-		return 0;
 	default:
-		return -EINVAL;
+		return cpu_clock_read(clock, ns);
 	}
 }
 
@@ -82,7 +72,7 @@ long sys_clock_settime(int clock, void __user *tp)
 	if (err)
 		return err;
 	if (clock != CLOCK_REALTIME)
-		return -EINVAL;
+		return clock < 0 && !cpu_clock_read(clock, &ns) ? -EPERM : -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_real_ns(ns);
@@ -119,6 +109,36 @@ long sys_settimeofday(void __user *tv, void __user *tz)
 
 /* Sleep until a monotonic deadline; a signal leaves what is left in *rem (relative sleeps) and a restart block. */
 static long sleep_restart(struct restart_block *rb);
+
+/* Sleep until the real clock says so, wherever it is set to meanwhile. */
+struct real_sleep { struct clock_watch watch; struct task *task; };
+
+static void real_sleep_changed(struct clock_watch *w)
+{
+	task_wake_normal(container_of(w, struct real_sleep, watch)->task);
+}
+
+static u64 real_to_mono(u64 real_ns)
+{
+	return (s64)real_ns > clock_real_offset_ns() ? real_ns - (u64)clock_real_offset_ns() : 0;
+}
+
+static long sleep_until_real(u64 real_ns)
+{
+	struct real_sleep s = { .task = current };
+
+	clock_watch_init(&s.watch, real_sleep_changed);
+	clock_watch_add(&s.watch);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (clock_real_ns() >= real_ns || signal_pending())
+			break;
+		schedule_until(real_to_mono(real_ns));
+	}
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	clock_watch_remove(&s.watch);
+	return clock_real_ns() >= real_ns ? 0 : -ERESTARTNOHAND;
+}
 
 static long sleep_until(u64 deadline, void __user *rem, bool relative)
 {
@@ -160,13 +180,13 @@ long sys_clock_nanosleep(int clock, int flags, void __user *req, void __user *re
 	u64 ns;
 	int err = get_ns(req, &ns);
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
 		return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : clock == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
 	if (err)
 		return err;
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_until(clock_mono_ns() + ns, rem, true);
-	if (clock == CLOCK_REALTIME)
-		ns = (s64)ns > clock_real_offset_ns() ? ns - (u64)clock_real_offset_ns() : 0;
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
+		return sleep_until_real(ns);
 	return sleep_until(ns, NULL, false);
 }

@@ -10,6 +10,8 @@ static u64 freq_hz = 62500000, mult, start;	/* ns = (counter - start) * mult >> 
 static struct seqcount real_seq;
 static s64 real_offset_ns;			/* [real_lock, real_seq] */
 static DEFINE_SPINLOCK(real_lock, LC_RCU);
+static LIST_HEAD(watches);			/* [watch_lock] */
+static DEFINE_SPINLOCK(watch_lock, LC_CLOCK_WATCH);
 void (*clock_changed_hook)(void);
 
 u64 clock_counter(void)
@@ -80,6 +82,7 @@ u64 clock_real_ns(void)
 
 void clock_set_real_ns(u64 ns)
 {
+	struct clock_watch *w;
 	irqflags_t flags = spin_lock_irqsave(&real_lock);
 
 	seq_write_begin(&real_seq);
@@ -88,6 +91,33 @@ void clock_set_real_ns(u64 ns)
 	spin_unlock_irqrestore(&real_lock, flags);
 	if (clock_changed_hook)
 		clock_changed_hook();
+	flags = spin_lock_irqsave(&watch_lock);
+	list_for_each_entry(w, &watches, link)
+		w->changed(w);
+	spin_unlock_irqrestore(&watch_lock, flags);
+}
+
+void clock_watch_init(struct clock_watch *w, void (*changed)(struct clock_watch *))
+{
+	list_init(&w->link);
+	w->changed = changed;
+}
+
+void clock_watch_add(struct clock_watch *w)
+{
+	irqflags_t flags = spin_lock_irqsave(&watch_lock);
+
+	if (list_empty(&w->link))
+		list_add_tail(&w->link, &watches);
+	spin_unlock_irqrestore(&watch_lock, flags);
+}
+
+void clock_watch_remove(struct clock_watch *w)
+{
+	irqflags_t flags = spin_lock_irqsave(&watch_lock);
+
+	list_del_init(&w->link);
+	spin_unlock_irqrestore(&watch_lock, flags);
 }
 
 void delay_ns(u64 ns)

@@ -1,5 +1,6 @@
 /* What the timer and vDSO code need of the clock beyond <kernel/time/time.h>. */
 #pragma once
+#include <kernel/lib/list.h>
 #include <kernel/lib/types.h>
 
 u64 clock_counter_to_ns(u64 counter);	/* monotonic ns at that counter value */
@@ -8,4 +9,10 @@ u64 clock_ns_to_counter(u64 ns);	/* the first counter value at which clock_mono_
 /* clock_params - mono ns = (counter - start) * mult32 >> 32 */
 void clock_params(u64 *start_counter, u64 *mult32);
 s64 clock_real_offset_ns(void);		/* real = mono + offset */
-extern void (*clock_changed_hook)(void);	/* after clock_set_real_ns: vDSO page, absolute timers */
+extern void (*clock_changed_hook)(void);	/* after clock_set_real_ns: the vDSO page */
+
+/* Who must know when the real clock is set: changed(w) runs in the setter's thread, under a spin lock below LC_POSIX_TIMER. */
+struct clock_watch { struct list_head link; void (*changed)(struct clock_watch *w); };
+void clock_watch_init(struct clock_watch *w, void (*changed)(struct clock_watch *w));
+void clock_watch_add(struct clock_watch *w);	/* again: nothing.  Context: any without locks at or above LC_CLOCK_WATCH */
+void clock_watch_remove(struct clock_watch *w);	/* not there: nothing; afterwards changed() runs no more */

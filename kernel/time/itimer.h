@@ -1,9 +1,22 @@
-/* Interval timers and POSIX timers of a process. */
+/* Interval timers, POSIX timers and CPU-time limits of a process.  Theory: posix_timers.c, cputimer.c. */
 #pragma once
+#include <asm/siginfo.h>
 #include <kernel/lib/types.h>
 
 struct process;
+struct posix_timer;
+struct posix_timers;
 
 /* posix_timers_exit - disarm and free them all.  Context: thread, no lock; when the process's last thread exits, and at exec
  * (interval timers stay: keep_itimer). */
 void posix_timers_exit(struct process *p, bool keep_itimer);
+
+/* posix_timer_taken - its signal left the queue: delivered with *info, which gets the overrun count, or forgotten (NULL).
+ * itimer_real_taken - SIGALRM was taken.  Either arms the next period.  Locks: sighand lock of the process held. */
+void posix_timer_taken(struct posix_timer *pt, siginfo_t *info);
+void itimer_real_taken(struct posix_timers *tab);
+
+/* cpu_watch_kick - a limit on p's CPU time was set or moved: look soon.  Context: thread, no lock at or above LC_SIGHAND. */
+void cpu_watch_kick(struct process *p);
+/* cpu_clock_read - the CPU-time clocks: the two of current, and clock_getcpuclockid's and pthread_getcpuclockid's.  -EINVAL: not one. */
+int cpu_clock_read(int clock, u64 *ns);

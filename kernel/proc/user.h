@@ -1,0 +1,18 @@
+/* What is counted by real user id, over all processes of that user. */
+#pragma once
+#include <kernel/lib/list.h>
+#include <kernel/lib/refcount.h>
+#include <kernel/sync/rcu.h>
+
+struct user {
+	struct refcount refs;		/* credentials, and the queue entries charged to it */
+	u32 uid;			/* [I] */
+	u32 sigpending;			/* [a] queued signals and timers, bounded by RLIMIT_SIGPENDING */
+	struct list_head link;		/* the table's lock */
+};
+extern struct user root_user;
+
+/* user_find - the one of that uid, made if there is none, referenced; NULL if no memory.  Context: thread. */
+struct user *user_find(u32 uid);
+static inline void user_ref(struct user *u) { refcount_inc(&u->refs); }
+void user_unref(struct user *u);		/* Context: any */

@@ -1,0 +1,207 @@
+/* Limits on CPU time: ITIMER_VIRTUAL, ITIMER_PROF, POSIX timers on CPU clocks, RLIMIT_CPU; and the clocks themselves.
+ *
+ * Theory.  There is no tick that could look.  A process with any such limit is "watched" (process.cpu_watch is not 0): then its tasks'
+ * run time is also summed in watch_ran_ns, and whenever one of them is switched to, its CPU's watch timer is armed for when the nearest
+ * limit could be reached at the earliest, as if all of its threads ran on all CPUs without a pause (watch_limit_ns, from the last
+ * check).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires early when
+ * time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS, and a limit is
+ * never acted on early.  A process that is not watched pays one load at a switch and one at each charge.
+ *
+ * cpu_watch counts the kicks of those who set limits, so that a check that found none left may only clear the count it had seen. */
+#include <asm/resource.h>
+#include <linux/time.h>
+#include <kernel/errno.h>
+#include <kernel/sched/sched.h>
+#include <kernel/time/timers_internal.h>
+#include <syscall_protos.h>
+
+#define STEP_NS		(500 * NSEC_PER_USEC)
+#define CPUCLOCK_THREAD	4
+enum { CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED };		/* Linux's encoding of dynamic clock numbers: ~pid << 3 | thread | kind */
+
+/* --- the clocks */
+
+static int thread_usage(s32 tid, struct usage *u)
+{
+	struct task *t;
+	int err = -EINVAL;
+
+	rcu_read_lock();
+	t = tid ? task_find(tid) : current;
+	if (t && t->proc == current->proc) {
+		usage_of_task(t, u);
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static int process_usage(s32 pid, struct usage *u)
+{
+	struct process *p;
+
+	rcu_read_lock();
+	p = pid ? process_find(pid) : current->proc;
+	if (p)
+		usage_of_process(p, u);
+	rcu_read_unlock();
+	return p ? 0 : -EINVAL;
+}
+
+static int encode(s32 pid, int kind) { return (int)(~(u32)pid << 3 | (u32)kind); }
+static s32 pid_of(int clock) { return ~(clock >> 3); }
+
+static u64 kind_of(int clock, const struct usage *u)
+{
+	return (clock & 3) == CPUCLOCK_VIRT ? u->utime_ns : u->utime_ns + u->stime_ns;
+}
+
+int cpu_clock_read(int clock, u64 *ns)
+{
+	struct usage u;
+	int err;
+
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		clock = encode(0, CPUCLOCK_SCHED);
+	else if (clock == CLOCK_THREAD_CPUTIME_ID)
+		clock = encode(0, CPUCLOCK_SCHED | CPUCLOCK_THREAD);
+	if (clock >= 0 || (clock & 3) > CPUCLOCK_SCHED || pid_of(clock) < 0)
+		return -EINVAL;
+	err = clock & CPUCLOCK_THREAD ? thread_usage(pid_of(clock), &u) : process_usage(pid_of(clock), &u);
+	if (!err)
+		*ns = kind_of(clock, &u);
+	return err;
+}
+
+int cpu_clock_own(int clock)
+{
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		return encode(current->proc->pid, CPUCLOCK_SCHED);
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return encode(current->tid, CPUCLOCK_SCHED | CPUCLOCK_THREAD);
+	if (!pid_of(clock))
+		return encode(clock & CPUCLOCK_THREAD ? current->tid : current->proc->pid, clock & (3 | CPUCLOCK_THREAD));
+	return (clock & CPUCLOCK_THREAD) || pid_of(clock) == current->proc->pid ? clock : 0;
+}
+
+int cpu_clock_of(int clock, const struct usage *process, u64 *ns)
+{
+	struct usage u;
+
+	if (!(clock & CPUCLOCK_THREAD)) {
+		*ns = kind_of(clock, process);
+		return 0;
+	}
+	if (thread_usage(pid_of(clock), &u))
+		return -EINVAL;
+	*ns = kind_of(clock, &u);
+	return 0;
+}
+
+/* --- the limits */
+
+static u64 itimer_check_locked(struct cpu_itimer *it, u64 now, bool *due)
+{
+	*due = it->expires_ns && now >= it->expires_ns;
+	if (*due)
+		it->expires_ns = it->period_ns ? it->expires_ns + (periods_passed(now, it->expires_ns, it->period_ns) + 1) * it->period_ns : 0;
+	return it->expires_ns ? it->expires_ns - now : TIME_NEVER;
+}
+
+/* What is left to the nearest limit of the table, after signalling what is due. */
+static u64 check_table(struct posix_timers *tab, const struct usage *u)
+{
+	irqflags_t flags = spin_lock_irqsave(&tab->lock);
+	bool virt_due, prof_due;
+	u64 left;
+
+	left = itimer_check_locked(&tab->virt, u->utime_ns, &virt_due);
+	left = min(left, itimer_check_locked(&tab->prof, u->utime_ns + u->stime_ns, &prof_due));
+	for (u32 i = 0; tab->nr_cpu && i < tab->nr_slots; i++)
+		if (tab->slots[i] && tab->slots[i]->ready)
+			left = min(left, posix_timer_check_cpu_locked(tab->slots[i], u));
+	spin_unlock_irqrestore(&tab->lock, flags);
+	if (virt_due)
+		signal_send_process(tab->proc, SIGVTALRM, NULL);
+	if (prof_due)
+		signal_send_process(tab->proc, SIGPROF, NULL);
+	return left;
+}
+
+/* setrlimit(2): SIGXCPU each second from the soft limit on, SIGKILL at the hard one. */
+static u64 check_rlimit(struct process *p, u64 cpu_ns)
+{
+	u64 soft = READ_ONCE(p->rlim->lim[RLIMIT_CPU].cur), hard = READ_ONCE(p->rlim->lim[RLIMIT_CPU].max);
+	u64 seconds = cpu_ns / NSEC_PER_SEC;
+
+	if (soft == ~0ul || soft > TIME_NEVER / NSEC_PER_SEC / 4)
+		return TIME_NEVER;
+	if (seconds >= hard) {
+		signal_send_process(p, SIGKILL, NULL);
+		return TIME_NEVER;
+	}
+	if (seconds >= soft) {
+		signal_send_process(p, SIGXCPU, NULL);
+		soft = seconds + 1;
+		if (soft <= hard)
+			WRITE_ONCE(p->rlim->lim[RLIMIT_CPU].cur, soft);
+	}
+	return soft * NSEC_PER_SEC - cpu_ns;
+}
+
+static void check(struct process *p)
+{
+	u32 seen = atomic_load(&p->cpu_watch);
+	struct posix_timers *tab = READ_ONCE(p->timers);
+	struct usage u;
+	u64 left;
+
+	atomic_store(&p->watch_ran_ns, 0ul);
+	usage_of_process(p, &u);
+	left = check_rlimit(p, u.utime_ns + u.stime_ns);
+	if (tab)
+		left = min(left, check_table(tab, &u));
+	if (left == TIME_NEVER)
+		(void)atomic_cas(&p->cpu_watch, seen, 0u);
+	atomic_store(&p->watch_limit_ns, left / max(min(nr_cpus, READ_ONCE(p->nr_threads)), 1u));
+}
+
+/* When current's process could reach a limit at the earliest, from now. */
+static u64 watch_left(struct process *p)
+{
+	u64 limit = atomic_load(&p->watch_limit_ns), ran = atomic_load(&p->watch_ran_ns);
+
+	return limit > ran + STEP_NS ? limit - ran : STEP_NS;
+}
+
+void cpu_watch_arm(struct timer *watch, struct process *p, u64 now)
+{
+	timer_arm(watch, now + watch_left(p));
+}
+
+void cpu_watch_fired(struct timer *watch)
+{
+	struct process *p = current->proc;
+
+	if (!atomic_load(&p->cpu_watch) || (current->pflags & PF_EXITING))
+		return;		/* another runs meanwhile, or it is leaving */
+	sched_charge_current();
+	if (atomic_load(&p->watch_ran_ns) + STEP_NS >= atomic_load(&p->watch_limit_ns))
+		check(p);
+	if (atomic_load(&p->cpu_watch))
+		cpu_watch_arm(watch, p, clock_mono_ns());
+}
+
+void cpu_watch_kick(struct process *p)
+{
+	struct task *t;
+
+	atomic_store(&p->watch_limit_ns, 0ul);
+	if (!atomic_add_return(&p->cpu_watch, 1u))
+		atomic_inc(&p->cpu_watch);	/* never 0 by wrapping */
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+		if (atomic_load(&t->on_cpu))
+			sched_resched_cpu(READ_ONCE(t->se.cpu));	/* passing through schedule() arms the watch */
+	rcu_read_unlock();
+}
