@@ -107,7 +107,8 @@ $(B)/obj/%.o: %.S Makefile | build/uapi/.done $(GEN)
 
 compile_commands.json: $(OBJS)
 	$(call say,GEN,$@)
-	$(Q)$(PYTHON) scripts/gen-compile-commands $(addsuffix .json,$(OBJS)) > $@
+	$(file >$(B)/obj/commands,$(addsuffix .json,$^))
+	$(Q)$(PYTHON) scripts/gen-compile-commands < $(B)/obj/commands > $@
 
 $(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -Ikernel/lib/shim -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
 
@@ -142,8 +143,9 @@ endif
 # --- the kernel: linked twice, so that the symbol table inside it knows the final addresses -----------------------------------------
 LDS := $(ARCH_DIR)/kernel.lds
 IMAGE_OBJS := $(ALL_OBJS) $(if $(DEBUG),$(KTEST_OBJS))
-# $(filter) leaves of the prerequisites what is linked
-LINK = $(LD) $(LDFLAGS) -T $(LDS) $(filter-out $(B)/obj/ksyms%.o,$(filter %.o,$^))
+# The objects stand in a file, so that the command fits on a line.  $(filter) leaves of the prerequisites what is linked.
+note_objects = $(shell mkdir -p $(@D)/link)$(file >$(@D)/link/objects,$(filter-out $(B)/obj/ksyms%.o,$(filter %.o,$^)))
+LINK = $(LD) $(LDFLAGS) -T $(LDS) @$(@D)/link/objects
 # $(call symbols_of,ELF,N): ksymsN.o beside ELF, the table of its functions
 define symbols_of
 	$(Q)$(NM) -n $(1) | $(PYTHON) scripts/gen-symbols > $(dir $(1))ksyms$(2).S
@@ -159,7 +161,7 @@ $(B)/sarsen.elf: $(IMAGE_OBJS)
 $(B)/ktest/sarsen.elf: $(ALL_OBJS) $(KTEST_OBJS)
 $(B)/sarsen.elf $(B)/ktest/sarsen.elf: $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols
 	$(call say,LD,$@)
-	@mkdir -p $(@D)/link
+	$(call note_objects)
 	$(Q)$(LINK) $(B)/obj/ksyms0.o -o $(@D)/link/pass1.elf
 	$(call symbols_of,$(@D)/link/pass1.elf,1)
 	$(Q)$(LINK) $(@D)/link/ksyms1.o -o $(@D)/link/pass2.elf
