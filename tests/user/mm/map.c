@@ -274,3 +274,33 @@ TEST(big_anonymous_area)
 	CHECK(EXITED(wait_status(pid), 0));
 	CHECK(m[0] == 0x5a && m[20 << 20] == 0x5a);
 }
+
+/* Page tables of areas far apart are freed with the areas, and used again for others, in one address space and its copies. */
+TEST(tables_come_and_go)
+{
+	enum { AREAS = 8, APART = 1 << 30 };
+	char *base = mmap(NULL, (size_t)APART * AREAS, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(base != MAP_FAILED && munmap(base, (size_t)APART * AREAS) == 0);
+	for (int round = 0; round < 20; round++) {
+		pid_t pid;
+
+		for (int i = 0; i < AREAS; i++) {
+			char *m = mmap(base + (size_t)i * APART, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+			CHECK(m == base + (size_t)i * APART && *m == 0);
+			*m = (char)(round + i);
+		}
+		for (int i = round % 3; i < AREAS; i += 3)
+			CHECK(munmap(base + (size_t)i * APART, 4096) == 0);
+		pid = fork();
+		if (pid == 0) {
+			for (int i = 0; i < AREAS; i++)
+				munmap(base + (size_t)(AREAS - 1 - i) * APART, 4096);
+			_exit(0);
+		}
+		CHECK(EXITED(wait_status(pid), 0));
+		for (int i = 0; i < AREAS; i++)
+			if (i % 3 != round % 3)
+				CHECK_EQ(base[(size_t)i * APART], (char)(round + i));
+	}
+}
