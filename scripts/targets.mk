@@ -1,13 +1,18 @@
 # make run          boot to a shell (SMP= MEM= DISK= NET= APPEND= DEBUG=1 GDB=1)
-# make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal)
+# make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal) with symbols and the sarsen-* helpers (GDBARGS=)
+# make rr           record a session (end it with poweroff -f or ^C), then replay it under GDB, which can step backwards
 # make initramfs    the root file system
 # make deps         fetch and build the pinned third-party sources
-.PHONY: run gdb initramfs deps
+.PHONY: run gdb rr initramfs deps
 run: $(B)/Image build/initramfs.cpio.gz
 	SMP=$(SMP) MEM=$(MEM) DISK="$(DISK)" NET=$(NET) APPEND="$(APPEND)" GDB=$(GDB) DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/qemu
 
 gdb: $(B)/sarsen.elf
-	gdb-multiarch -q -ex 'target remote :1234' $(wildcard scripts/gdb/sarsen.py:%=-x %) $<
+	gdb-multiarch -q $< -ex 'target remote $(if $(filter-out 1,$(GDB)),$(GDB),:1234)' -x scripts/gdb/sarsen.py $(GDBARGS)
+
+rr: $(B)/Image build/initramfs.cpio.gz
+	SMP=$(SMP) MEM=$(MEM) APPEND="$(APPEND)" DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/rr record
+	scripts/rr debug
 
 initramfs: build/initramfs.cpio.gz
 build/initramfs.cpio.gz: scripts/gen-initramfs $(THIRD)/busybox/busybox $(shell find initramfs -type f 2>/dev/null)

@@ -116,6 +116,9 @@ vectors:
 	vector	bad_el0_32
 	vector	bad_el0_32
 
+	.cfi_sections .debug_frame		/* a debugger's backtrace ends where a program was entered from */
+	.cfi_startproc
+	.cfi_undefined x30
 el0_sync:
 	enter_el0
 	mrs	x24, esr_el1
@@ -177,6 +180,7 @@ ret_to_user:
 2:	mov	x0, sp
 	bl	exit_to_user_work		/* comes back with interrupts off and nothing left to do */
 	b	3b
+	.cfi_endproc
 
 el1_sync:
 	enter_el1

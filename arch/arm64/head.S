@@ -167,6 +167,9 @@ boot_jump:				/* x22: the base (scripts/gdb stops here) */
 link_base:	.quad 0xffffc00000000000
 link_up:	.quad 0xffffc00000000000 + (upper_half - _start)
 
+	.cfi_sections .debug_frame
+	.cfi_startproc
+	.cfi_undefined x30
 upper_half:
 	adr_l	x0, init_stack
 	mov	x1, #INIT_STACK_SIZE - 16
@@ -186,6 +189,7 @@ upper_half:
 	isb
 	bl	kernel_main
 	b	.
+	.cfi_endproc
 
 /* idmap_gigabyte(x0 = address): x20, x21 the tables */
 idmap_gigabyte:

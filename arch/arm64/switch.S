@@ -25,6 +25,9 @@ cpu_switch:
 	ret
 
 /* First run of a kernel thread: x19 = function, x20 = argument; x0 = the task that ran before. */
+	.cfi_sections .debug_frame
+	.cfi_startproc
+	.cfi_undefined x30
 	.globl	first_run_kernel
 first_run_kernel:
 	bl	sched_first_run
@@ -39,6 +42,7 @@ first_run_kernel:
 first_run_user:
 	bl	sched_first_run
 	b	ret_to_user
+	.cfi_endproc
 
 /* arch_enter_user_at(x0 = frame): leave a kernel thread's call chain behind */
 	.globl	arch_enter_user_at

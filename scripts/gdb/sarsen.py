@@ -173,5 +173,6 @@ for c, name in ((Attach, "attach"), (Tasks, "tasks"), (Backtrace, "bt"), (Vmas, 
     c("sarsen-" + name)
 
 gdb.execute("set pagination off")
+gdb.execute("set backtrace limit 100")
 if gdb.selected_inferior().pid:
     gdb.execute("sarsen-attach")
