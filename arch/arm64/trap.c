@@ -213,7 +213,7 @@ void exit_to_user_work(struct trap_frame *tf)
 	while ((flags = atomic_load(&current->head.flags)) & EXIT_WORK) {
 		arch_irq_enable();
 		if (flags & TIF_NEED_RESCHED)
-			schedule();
+			preempt_schedule_user();
 		if (flags & TIF_NOTIFY)
 			task_work_run();
 		if (flags & TIF_SIGPENDING)

@@ -14,6 +14,7 @@ struct sched_entity {
 	u32 policy;			/* SCHED_* */
 	u32 rt_priority;		/* 1 .. 99 */
 	bool on_rq, reset_on_fork;
+	bool turn_over;			/* RR: its slice has ended, it goes to the tail of its list */
 	u32 cpu;			/* run queue it is or was on */
 	cpumask_t affinity;
 };

@@ -111,6 +111,7 @@ static void slice_fired(struct timer *timer)
 		/* A fair turn is over when the virtual deadline moved; a real-time one each time its timer fires. */
 		if (task_is_rt(t) || deadline != t->se.deadline || rt_top_prio(rq) >= 0)
 			atomic_fetch_or(&t->head.flags, TIF_NEED_RESCHED);
+		t->se.turn_over = task_is_rt(t);
 		timer_arm(&rq->slice, now + left);
 	}
 	spin_unlock(&rq->lock);
@@ -190,7 +191,8 @@ static void schedule_once(bool preempted)
 	} else if (prev != rq->idle) {
 		if (!preempted)
 			WRITE_ONCE(prev->state, TASK_RUNNING);
-		enqueue_waiting(rq, prev, preempted);
+		enqueue_waiting(rq, prev, preempted && !prev->se.turn_over);
+		prev->se.turn_over = false;
 		prev->nivcsw += preempted;
 	}
 	next = pick_next(rq);
@@ -219,6 +221,13 @@ void preempt_schedule(void)
 {
 	if (arch_irqs_disabled() || current_head()->preempt_count)
 		return;		/* the way out of what turned them off looks again */
+	do
+		schedule_once(true);
+	while (current_head()->flags & TIF_NEED_RESCHED);
+}
+
+void preempt_schedule_user(void)
+{
 	do
 		schedule_once(true);
 	while (current_head()->flags & TIF_NEED_RESCHED);

@@ -6,6 +6,8 @@
 void schedule(void);
 /* schedule_until - as schedule(), but wakes by itself at the deadline (monotonic ns; TIME_NEVER none). */
 void schedule_until(u64 deadline_ns);
+/* preempt_schedule_user - on the way to EL0: current is runnable and may have to make room.  Context: thread, interrupts on. */
+void preempt_schedule_user(void);
 void sched_yield_current(void);
 /* task_wake - make t runnable if its state is in mask; true if it was asleep.  Context: any. */
 bool task_wake(struct task *t, u32 mask);
