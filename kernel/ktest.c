@@ -1,5 +1,5 @@
-/* The in-kernel test frame.  A suite runs all of its own, then the free pages
- * are compared with those before (a few may have gone into caches: one run warms up, the second is judged). */
+/* The in-kernel test frame.  A suite runs all of its own twice.  The first time warms caches up, and only its failures are told; around
+ * the second the free pages are compared. */
 #include <drivers/power/power.h>
 #include <kernel/initcall.h>
 #include <kernel/ktest.h>
@@ -10,17 +10,24 @@
 
 #define LEAK_SLACK 16
 
-static const char *wanted;
+static const char *wanted, *wanted_report;
 static u32 number, failures;
 static bool failed;
 
 static void param_ktest(const char *value) { wanted = value ? value : "all"; }
+static void param_reports(const char *value) { wanted_report = value; }
 BOOT_PARAM("ktest", param_ktest);
+BOOT_PARAM("ktest_reports", param_reports);
 
 void ktest_fail(const char *expr, const char *file, int line)
 {
 	failed = true;
 	printk(LOG_NOTICE "# %s, %s:%d\n", expr, file, line);
+}
+
+void ktest_note(const char *expr, s64 is, s64 should)
+{
+	printk(LOG_NOTICE "# %s is %ld, not %ld\n", expr, is, should);
 }
 
 static bool suite_wanted(const char *suite)
@@ -46,9 +53,14 @@ static void run_suite(const char *suite, bool report)
 	for (const struct ktest *t = __ktests_start; t < __ktests_end; t++) {
 		if (strcmp(t->suite, suite))
 			continue;
+		if (t->reports) {
+			if (report)
+				printk(LOG_NOTICE "# reports: %s.%s: %s\n", suite, t->name, t->reports);
+			continue;
+		}
 		failed = false;
 		t->fn();
-		if (report)
+		if (report || failed)
 			result(!failed, suite, t->name);
 	}
 }
@@ -61,12 +73,24 @@ static bool first_of_suite(const struct ktest *t)
 	return true;
 }
 
-void ktest_run(void)
+/* The one test asked for, which should not come back, or only after a WARN. */
+static void run_report(void)
 {
-	if (!wanted)
+	for (const struct ktest *t = __ktests_start; t < __ktests_end; t++) {
+		size_t n = strlen(t->suite);
+
+		if (!t->reports || strncmp(wanted_report, t->suite, n) || wanted_report[n] != '.' || strcmp(wanted_report + n + 1, t->name))
+			continue;
+		printk(LOG_NOTICE "# running %s.%s\n", t->suite, t->name);
+		t->fn();
+		printk(LOG_NOTICE "# %s.%s came back\n", t->suite, t->name);
 		return;
-	if (console_loglevel < 6)
-		console_loglevel = 6;
+	}
+	printk(LOG_NOTICE "# no such test: %s\n", wanted_report);
+}
+
+static void run_suites(void)
+{
 	printk(LOG_NOTICE "TAP version 13\n");
 	if (&__ktests_start[0] == &__ktests_end[0])
 		printk(LOG_NOTICE "# this image has no tests: boot build/ktest/Image, or the debug build\n");
@@ -84,5 +108,17 @@ void ktest_run(void)
 	}
 	printk(LOG_NOTICE "1..%u\n", number);
 	printk(LOG_NOTICE "# ktest: %u failed\n", failures);
+}
+
+void ktest_run(void)
+{
+	if (!wanted && !wanted_report)
+		return;
+	if (console_loglevel < 6)
+		console_loglevel = 6;
+	if (wanted_report)
+		run_report();
+	else
+		run_suites();
 	power_off();
 }

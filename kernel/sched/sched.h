@@ -22,6 +22,8 @@ void __noreturn sched_exit(void);
 /* kthread_create - a started kernel thread; NULL if no memory (reported).  name is copied. */
 extern struct list_head kernel_threads;	/* [LC_PROC_TABLE, RCU] task.all_link; they have no number and stand in no other list */
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name);
+/* kthread_exit - the end of a kernel thread, which must not return.  Context: thread, holding nothing. */
+void __noreturn kthread_exit(void);
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
 int sched_set_affinity(struct task *t, cpumask_t mask);
 void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */

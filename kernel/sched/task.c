@@ -66,6 +66,15 @@ static void kthread_link(struct task *t)
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
+void __noreturn kthread_exit(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
+
+	list_del_rcu(&current->all_link);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	sched_exit();
+}
+
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 {
 	struct task *t = task_alloc();

@@ -5,7 +5,7 @@
 
 u64 clock_counter_to_ns(u64 counter);	/* monotonic ns at that counter value */
 u64 clock_ticks_to_ns(u64 ticks);	/* a length of time */
-u64 clock_ns_to_counter(u64 ns);	/* the first counter value at which clock_mono_ns() >= ns */
+u64 clock_ns_to_counter(u64 ns);	/* the counter value at which clock_mono_ns() is ns, give or take a tick */
 /* clock_params - mono ns = (counter - start) * mult32 >> 32 */
 void clock_params(u64 *start_counter, u64 *mult32);
 s64 clock_real_offset_ns(void);		/* real = mono + offset */

@@ -1,0 +1,291 @@
+/* The scheduler, seen from kernel threads on CPU 0: who runs, in which order, for how long. */
+#include <linux/sched.h>
+#include <kernel/ktest.h>
+#include <kernel/lib/string.h>
+#include <kernel/sched/sched_internal.h>
+#include <tests/kernel/runner.h>
+
+static u32 order[64], nr_order;
+
+static void note(void *arg)
+{
+	if (nr_order < ARRAY_SIZE(order))
+		order[nr_order++] = (u32)(u64)arg;
+}
+
+static void note_and_yield(void *arg)
+{
+	for (u32 i = 0; i < 3; i++) {
+		note(arg);
+		sched_yield_current();
+	}
+}
+
+/* n parked threads of these priorities, let go together while current (FIFO 90) keeps the CPU; then they run. */
+static bool run_fifo(struct runner *r, void (*fn)(void *), const u32 *prios, u32 n)
+{
+	bool ok = true;
+
+	nr_order = 0;
+	for (u64 i = 0; i < n; i++)
+		ok = runner_create(&r[i], fn, (void *)i) && runner_sleeps(&r[i]) && ok;
+	self_fifo(90);
+	for (u32 i = 0; i < n; i++) {
+		sched_set_policy(r[i].task, SCHED_FIFO, prios[i], 0);
+		runner_go(&r[i]);
+	}
+	ok = ok && nr_order == 0;
+	for (u32 i = 0; i < n; i++)
+		runner_join(&r[i]);
+	self_fair();
+	return ok;
+}
+
+KTEST(sched, fifo_by_priority)
+{
+	static const u32 prios[] = { 10, 30, 20, 40, 5 };
+	struct runner r[5];
+
+	EXPECT(run_fifo(r, note, prios, 5));
+	EXPECT_EQ(nr_order, 5);
+	EXPECT(order[0] == 3 && order[1] == 1 && order[2] == 2 && order[3] == 0 && order[4] == 4);
+}
+
+KTEST(sched, fifo_equals_in_order_of_waking)
+{
+	static const u32 prios[] = { 7, 7, 7, 7 };
+	struct runner r[4];
+
+	EXPECT(run_fifo(r, note, prios, 4));
+	for (u32 i = 0; i < 4; i++)
+		EXPECT_EQ(order[i], i);
+}
+
+KTEST(sched, fifo_yields_to_its_equals_only)
+{
+	static const u32 prios[] = { 7, 7, 3 };
+	static const u32 expected[] = { 0, 1, 0, 1, 0, 1, 2, 2, 2 };
+	struct runner r[3];
+
+	EXPECT(run_fifo(r, note_and_yield, prios, 3));
+	EXPECT_EQ(nr_order, 9);
+	for (u32 i = 0; i < 9; i++)
+		EXPECT_EQ(order[i], expected[i]);
+}
+
+/* Preempted by a higher one, a FIFO thread goes on before its equals. */
+static struct runner high;
+static void wake_high(void *arg)
+{
+	note(arg);
+	if (!arg)
+		runner_go(&high);		/* runs at once */
+	note(arg);
+}
+
+KTEST(sched, fifo_preempted_goes_on_first)
+{
+	static const u32 prios[] = { 7, 7 };
+	static const u32 expected[] = { 0, 99, 0, 1, 1 };
+	struct runner r[2];
+	bool ok = runner_create(&high, note, (void *)99) && runner_sleeps(&high);
+
+	sched_set_policy(high.task, SCHED_FIFO, 8, 0);
+	ok = run_fifo(r, wake_high, prios, 2) && ok;
+	runner_join(&high);
+	EXPECT(ok);
+	EXPECT_EQ(nr_order, 5);
+	for (u32 i = 0; i < 5; i++)
+		EXPECT_EQ(order[i], expected[i]);
+}
+
+/* A woken FIFO thread preempts a fair one right in task_wake. */
+KTEST(sched, fifo_preempts_fair)
+{
+	struct runner r;
+	bool ok;
+	u32 seen;
+
+	nr_order = 0;
+	EXPECT(runner_create(&r, note, (void *)1));
+	ok = runner_sleeps(&r);
+	sched_set_affinity(current, 1);
+	sched_set_policy(r.task, SCHED_FIFO, 1, 0);
+	runner_go(&r);
+	seen = nr_order;
+	preempt_disable();
+	ok = ok && !(current_head()->flags & TIF_NEED_RESCHED);
+	preempt_enable();
+	runner_join(&r);
+	self_fair();
+	EXPECT(ok);
+	EXPECT_EQ(seen, 1);
+}
+
+/* Two that never sleep nor yield: with RR each sees the other make progress. */
+static volatile u32 spins[2];
+static u32 gave_up;
+static void spin_until_other(void *arg)
+{
+	u64 me = (u64)arg, start = current->se.sum_exec;
+	u32 other = spins[!me], turns = 0;
+
+	while (turns < 2) {
+		spins[me]++;
+		if (spins[!me] != other) {
+			other = spins[!me];
+			turns++;
+		}
+		if (current->se.sum_exec - start > 3 * NSEC_PER_SEC || (turns == 0 && clock_mono_ns() > current->start_ns + 20 * NSEC_PER_SEC)) {
+			atomic_inc(&gave_up);
+			return;
+		}
+	}
+	spins[me]++;		/* the other may have seen the last one before we saw his */
+}
+
+KTEST(sched, rr_takes_turns)
+{
+	struct runner r[2];
+	bool ok = true;
+
+	spins[0] = spins[1] = gave_up = 0;
+	for (u64 i = 0; i < 2; i++)
+		ok = runner_create(&r[i], spin_until_other, (void *)i) && runner_sleeps(&r[i]) && ok;
+	self_fifo(90);
+	for (u32 i = 0; i < 2; i++) {
+		sched_set_policy(r[i].task, SCHED_RR, 10, 0);
+		runner_go(&r[i]);
+	}
+	for (u32 i = 0; i < 2; i++)
+		runner_join(&r[i]);
+	self_fair();
+	EXPECT(ok);
+	EXPECT_EQ(gave_up, 0);
+}
+
+/* --- fair ------------------------------------------------------------------------------------------------------------------------- */
+struct burner { struct runner r; s32 nice; u64 ran, virtual; };
+static u32 stop_burning;
+
+static void burn(void *arg)
+{
+	struct burner *b = arg;
+	u64 start = current->se.sum_exec, v = current->se.vruntime;
+
+	while (!atomic_load(&stop_burning))
+		cpu_relax();
+	preempt_disable();
+	b->ran = current->se.sum_exec - start;
+	b->virtual = current->se.vruntime - v;
+	preempt_enable();
+}
+
+/* Let n burn together until the first of them has had ns of CPU. */
+static bool burn_together(struct burner *b, u32 n, u64 ns)
+{
+	u64 start;
+	bool ok = true;
+
+	stop_burning = 0;
+	for (u32 i = 0; i < n; i++) {
+		ok = runner_create(&b[i].r, burn, &b[i]) && runner_sleeps(&b[i].r) && ok;
+		sched_set_policy(b[i].r.task, SCHED_NORMAL, 0, b[i].nice);
+	}
+	self_fifo(90);
+	start = b[0].r.task->se.sum_exec;
+	for (u32 i = 0; i < n; i++)
+		runner_go(&b[i].r);
+	while (READ_ONCE(b[0].r.task->se.sum_exec) - start < ns)
+		sleep_ns(5 * NSEC_PER_MSEC);
+	atomic_store(&stop_burning, 1u);
+	for (u32 i = 0; i < n; i++)
+		runner_join(&b[i].r);
+	self_fair();
+	return ok;
+}
+
+/* Virtual times may differ by what one can run while the host keeps our timer waiting: a few slices, not the whole time. */
+KTEST(sched, equals_share_equally)
+{
+	static struct burner b[3];
+
+	memset(b, 0, sizeof(b));
+	EXPECT(burn_together(b, 3, 150 * NSEC_PER_MSEC));
+	for (u32 i = 1; i < 3; i++)
+		EXPECT(b[i].ran > b[0].ran / 2 && b[i].ran < b[0].ran * 2);
+}
+
+KTEST(sched, nice_weighs)
+{
+	static struct burner b[2];
+
+	memset(b, 0, sizeof(b));
+	b[1].nice = 10;			/* a weight of 110 to 1024 */
+	EXPECT(burn_together(b, 2, 250 * NSEC_PER_MSEC));
+	EXPECT(b[1].ran > 0 && b[0].ran > b[1].ran * 4);
+	EXPECT(b[0].ran < b[1].ran * 25);
+	/* and virtual time is what is equal */
+	EXPECT(b[0].virtual < b[1].virtual * 3 && b[1].virtual < b[0].virtual * 3);
+}
+
+KTEST(sched, virtual_time_is_time_by_weight)
+{
+	static struct burner b[1];
+
+	memset(b, 0, sizeof(b));
+	b[0].nice = -5;			/* 3125 */
+	EXPECT(burn_together(b, 1, 50 * NSEC_PER_MSEC));
+	EXPECT(b[0].virtual > b[0].ran * 1024 / 3125 - NSEC_PER_MSEC && b[0].virtual < b[0].ran * 1024 / 3125 + NSEC_PER_MSEC);
+}
+
+/* One that slept long comes back soon, but has not saved up its absence. */
+static u32 wake_noted;
+static void note_wake(void *arg) { (void)arg; atomic_store(&wake_noted, 1u); }
+
+KTEST(sched, sleeper_is_served_soon_and_hoards_nothing)
+{
+	static struct burner b;
+	struct runner r;
+	struct rq *rq = this_rq();
+	u64 saved, start;
+	bool ok;
+
+	memset(&b, 0, sizeof(b));
+	wake_noted = 0;
+	ok = runner_create(&r, note_wake, NULL) && runner_sleeps(&r);
+	stop_burning = 0;
+	ok = runner_create(&b.r, burn, &b) && runner_sleeps(&b.r) && ok;
+	self_fifo(90);
+	start = b.r.task->se.sum_exec;
+	runner_go(&b.r);
+	while (READ_ONCE(b.r.task->se.sum_exec) - start < 60 * NSEC_PER_MSEC)
+		sleep_ns(5 * NSEC_PER_MSEC);
+	runner_go(&r);
+	saved = rq->min_vruntime - r.task->se.vruntime;
+	runner_join(&r);
+	atomic_store(&stop_burning, 1u);
+	runner_join(&b.r);
+	self_fair();
+	EXPECT(ok && atomic_load(&wake_noted));
+	EXPECT((s64)saved <= (s64)SLICE_NS);
+}
+
+/* The slice timer is armed only while somebody waits. */
+KTEST(sched, alone_there_is_no_slice)
+{
+	struct rq *rq = this_rq();
+	u64 switches;
+
+	sched_set_affinity(current, 1);
+	while (rq->slice.armed)		/* one from before fires and is not armed again */
+		cpu_relax();
+	switches = rq->nr_switches;
+	delay_ns(10 * NSEC_PER_MSEC);
+	preempt_disable();
+	bool armed = rq->slice.armed && rq->nr_switches == switches;
+
+	preempt_enable();
+	self_fair();
+	EXPECT(!armed);
+}
