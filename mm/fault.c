@@ -199,8 +199,12 @@ out:
 static int fault_file(struct vma *vma, vaddr_t addr, bool write)
 {
 	struct fault f = { .vma = vma, .addr = addr, .write = write, .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
-	int err = vma->ops->fault(&f);
+	int err;
 
+	/* what a program reads in its own writable data it will write soon: a copy at once is cheaper than one mapped before */
+	if (!write && vma->ops->map_around && (vma->flags & (VM_WRITE | VM_SHARED)) != VM_WRITE && vma->ops->map_around(vma, addr))
+		return 0;
+	err = vma->ops->fault(&f);
 	if (err || !f.page)
 		return err;
 	if (write && !(vma->flags & VM_SHARED)) {

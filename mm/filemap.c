@@ -17,6 +17,7 @@
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
+#include <kernel/lib/bitmap.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
@@ -26,6 +27,7 @@
 #include <mm/vmstat.h>
 
 #define BATCH 16
+#define AROUND 16		/* pages that a read fault maps at most; a row of the radix tree */
 
 static struct slab_cache *node_cache;
 
@@ -394,7 +396,66 @@ static int filemap_fault(struct fault *f)
 	return err == -ENOSPC ? -EFAULT : err;
 }
 
-static const struct vm_ops filemap_vm_ops = { .fault = filemap_fault };
+/* Locked and referenced: those of the nr pages from `first` on that have the flags `want`; the rest of their row NULL.  The locks keep truncation out
+ * (see install_file), and are only tried: who holds one may wait for mmap_lock. */
+static void row_lock(struct address_space *as, u64 first, u64 nr, u32 want, struct page **row)
+{
+	rcu_read_lock();
+	radix_tree_row(&as->tree, ALIGN_DOWN(first, AROUND), (void **)row, AROUND);
+	for (u32 i = 0; i < AROUND; i++) {
+		struct page *p = row[i];
+		u64 index = ALIGN_DOWN(first, AROUND) + i;
+
+		if (!p)
+			continue;
+		row[i] = NULL;
+		if (index < first || index >= first + nr || !get_if_ours(as, p, index))
+			continue;
+		if ((p->flags & want) != want || !page_trylock(p)) {
+			page_put(p);
+		} else if (p->mapping != as) {
+			page_unlock(p);
+			page_put(p);
+		} else {
+			row[i] = p;
+		}
+	}
+	rcu_read_unlock();
+}
+
+bool filemap_map_around(struct vma *vma, vaddr_t addr)
+{
+	struct address_space *as = vma->file->mapping;
+	u64 index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT), base = ALIGN_DOWN(index, AROUND);
+	u64 size = DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE);
+	/* the part of the row inside the VMA, the file, and addr's page table */
+	u64 below = min(index - base, (addr - max(vma->start, ALIGN_DOWN(addr, PMD_SIZE))) >> PAGE_SHIFT);
+	u64 above = min(base + AROUND - index, (min(vma->end, ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE) - addr) >> PAGE_SHIFT);
+	struct page *row[AROUND], **pages = row + (index - below - base);
+	u64 done;
+
+	if (index >= size)
+		return false;
+	above = min(above, size - index);
+	row_lock(as, index - below, below + above, PG_UPTODATE | (vma->flags & VM_EXEC ? PG_CODE_SYNCED : 0), row);
+	done = pt_map_pages(vma->mm, addr - (below << PAGE_SHIFT), pages, (u32)(below + above), vma->prot & ~(u32)PROT_K_W);
+	if (done)
+		rss_add(vma->mm, pages[ffs64(done) - 1], hweight64(done));
+	for (u32 i = 0; i < below + above; i++) {
+		struct page *p = pages[i];
+
+		if (!p)
+			continue;
+		if (done & BIT(i))
+			page_mapped(p);
+		page_unlock(p);			/* once mapped, it may go now */
+		if (!(done & BIT(i)))
+			page_put(p);
+	}
+	return done & BIT(below);
+}
+
+static const struct vm_ops filemap_vm_ops = { .fault = filemap_fault, .map_around = filemap_map_around };
 
 int filemap_mmap(struct file *file, struct vma *vma)
 {

@@ -50,4 +50,7 @@ static inline void page_changed(struct page *p)
 	if (unlikely(p->flags & PG_CODE_SYNCED))
 		atomic_fetch_and(&p->flags, ~(u32)PG_CODE_SYNCED);
 }
+/* filemap_map_around - a read fault: map addr's page and its neighbours (a row of 16 in the file) as far as the cache has them and the
+ * VMA covers them, read-only.  false: addr's page was not there, or was busy; the slow way finds out.  mmap_lock for reading. */
+bool filemap_map_around(struct vma *vma, vaddr_t addr);
 int filemap_mmap(struct file *file, struct vma *vma);	/* generic mmap: sets vma->ops */

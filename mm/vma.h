@@ -32,6 +32,7 @@ struct fault {			/* what a vma's fault operation gets and gives */
 
 struct vm_ops {
 	int (*fault)(struct fault *f);		/* 0, -ENOMEM, -EFAULT (SIGBUS), -EIO */
+	bool (*map_around)(struct vma *vma, vaddr_t addr);	/* see filemap_map_around; may be missing */
 	int (*page_mkwrite)(struct fault *f);	/* a shared file page becomes writable; page locked */
 	void (*open)(struct vma *vma);		/* vma was copied or split */
 	void (*close)(struct vma *vma);

@@ -315,6 +315,25 @@ int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	return err;
 }
 
+u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr, u32 prot)
+{
+	pte_t *table, *p, rights = pte_make(0, prot | PROT_K_USER);
+	u64 done = 0;
+
+	if (walk_make(mm, addr, 3, &table))
+		return 0;
+	p = &table[table_index(addr, 3)];
+	spin_lock(table_lock(table));
+	for (u32 i = 0; i < nr; i++)
+		if (pages[i] && !pte_present(p[i])) {
+			atomic_store_release(&p[i], rights | page_to_phys(pages[i]));
+			done |= BIT(i);
+		}
+	asm volatile("dsb ishst" : : : "memory");
+	spin_unlock(table_lock(table));
+	return done;
+}
+
 int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot)
 {
 	pte_t *block, *table = walk(mm, addr, &block), *p;

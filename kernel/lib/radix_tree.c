@@ -41,6 +41,20 @@ void *radix_tree_lookup(const struct radix_tree *t, u64 index)
 	return p;
 }
 
+void radix_tree_row(const struct radix_tree *t, u64 first, void **entries, u32 nr)
+{
+	struct radix_node *n = NULL;
+	void *p = load(t->root);
+
+	if (is_node(p) && first <= node_max(to_node(p)))
+		for (n = to_node(p); n && n->shift; n = is_node(p) ? to_node(p) : NULL)
+			p = load(n->slots[slot_of(n, first)]);
+	for (u32 i = 0; i < nr; i++)
+		entries[i] = n ? load(n->slots[slot_of(n, first) + i]) : NULL;
+	if (!is_node(p) && !first)
+		entries[0] = p;		/* the root alone */
+}
+
 static struct radix_node *leaf_of(const struct radix_tree *t, u64 index)
 {
 	void *p = t->root;

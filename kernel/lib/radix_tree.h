@@ -31,6 +31,8 @@ void *radix_tree_lookup(const struct radix_tree *t, u64 index);		/* NULL: none *
 int radix_tree_insert(struct radix_tree *t, u64 index, void *entry);	/* 0, -EEXIST, -ENOMEM; entry's low bit clear */
 void *radix_tree_delete(struct radix_tree *t, u64 index);		/* what was there, or NULL */
 void *radix_tree_replace(struct radix_tree *t, u64 index, void *entry);	/* the old entry; NULL and no change if none */
+/* radix_tree_row - the nr entries from first on, NULL where there is none; all in one node: nr divides RADIX_SLOTS and first. */
+void radix_tree_row(const struct radix_tree *t, u64 first, void **entries, u32 nr);
 /* radix_tree_gang_lookup - up to max entries from first on, in order; returns how many.  indices may be NULL. */
 u32 radix_tree_gang_lookup(const struct radix_tree *t, u64 first, void **results, u64 *indices, u32 max);
 u32 radix_tree_gang_lookup_tag(const struct radix_tree *t, u64 first, void **results, u64 *indices, u32 max, u32 tag);

@@ -124,9 +124,28 @@ static bool step(void)
 	}
 }
 
+static bool row_agrees(u64 index)
+{
+	u32 len = 1u << unit_below(RADIX_BITS + 1);
+	u64 first = ALIGN_DOWN(index, len);
+	void *row[RADIX_SLOTS];
+
+	radix_tree_row(&tree, first, row, len);
+	for (u32 i = 0; i < len; i++) {
+		int m = find(first + i);
+
+		if (row[i] != (m < 0 ? NULL : model[m].entry))
+			return false;
+	}
+	return true;
+}
+
 static bool agrees(void)
 {
 	u64 first = random_index();
+
+	if (!row_agrees(first) || !row_agrees(0) || (nr && !row_agrees(model[unit_below(nr)].index)))
+		return false;
 
 	for (u32 i = 0; i < nr; i++) {
 		if (radix_tree_lookup(&tree, model[i].index) != model[i].entry)

@@ -14,6 +14,7 @@ static struct address_space spaces[2];
 static u64 file_refs;
 
 void file_put(struct file *f) { (void)f; file_refs--; }
+void pt_split_block(struct mm *m, vaddr_t addr) { (void)m; (void)addr; }
 
 static struct page_model { u32 flags; struct file *file; u64 pgoff; bool used; } model[SLOTS + 1];
 

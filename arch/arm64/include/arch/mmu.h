@@ -74,6 +74,9 @@ bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out);
 /* pt_map - map one page where the entry is empty (or holds `expect_swap` cookie).  Returns 0, -EEXIST if something else is mapped
  * there by now, -ENOMEM. dirty/young are set as given by prot W => hardware-managed emulation: a writable entry counts as dirty. */
 int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_map_pages - map pages[i] (NULL: skip) at addr + i * PAGE_SIZE where nothing is mapped yet, all in one 2 MiB part and nr <= 64.
+ * Returns the bitmap of those that were; 0 also if memory for a table lacks. */
+u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr, u32 prot);
 /* pt_replace - break-before-make exchange of a present page if it still maps old_pfn (COW). 0, or -EAGAIN if it changed.
  * The caller drops old page's reference/mapcount. */
 int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
