@@ -36,7 +36,7 @@ ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 INCLUDES := -nostdinc -isystem $(GCC_INCLUDE) -I. -I$(ARCH_DIR)/include -I$(B)/gen -Ibuild/uapi
 WARN := -Wall -Wextra -Werror
-CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -mno-outline-atomics -march=armv8-a \
+CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -ffixed-x18 -mno-outline-atomics -march=armv8-a \
 	-fno-strict-aliasing -fno-common -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-ffunction-sections -fdata-sections -fPIE -fvisibility=hidden -fno-delete-null-pointer-checks -fwrapv \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(THIRD))=third -include kernel/lib/visibility.h $(if $(BENCH),-DCONFIG_BENCH=1)

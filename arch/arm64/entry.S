@@ -1,7 +1,10 @@
 /* Exception entry and exit: the only place that saves and restores a trap frame.
  *
  * From EL0 the frame lies at the top of the kernel stack (SP_EL1 is task->head.kernel_sp then), with the task's address in the word
- * above it.  SP_EL0 holds the user's stack pointer while the program runs and current while the kernel does.
+ * above it.  x18 is current while the kernel runs (the kernel is compiled with -ffixed-x18); the program's x18 is in the frame.
+ * SP_EL0 is the program's stack pointer, here and there.  On the way out SP_EL0, ELR and SPSR are written only if they differ from
+ * the frame, which after a plain call they do not: each such write ends a translation block under TCG, and costs a pipeline
+ * elsewhere.
  * From EL1 the frame is pushed onto the current stack, after a look whether there is one: stacks are 16 KiB in 32 KiB slots, so
  * bit 14 of a good stack pointer is clear; if not, the fault is reported from a spare stack.
  * Specification: Arm ARM D1.10 (vectors), D1.13. */
@@ -62,10 +65,9 @@
 	mrs	x23, spsr_el1
 	stp	x30, x21, [sp, #16 * 15]
 	stp	x22, x23, [sp, #F_PC]
-	ldr	x28, [sp, #FRAME]		/* the task */
+	ldr	x18, [sp, #FRAME]		/* the task */
 	mrs	x21, cntvct_el0
-	msr	sp_el0, x28
-	str	x21, [x28, #T_ENTERED]
+	str	x21, [x18, #T_ENTERED]
 	mov	x29, xzr
 	mov	x30, xzr
 	.endm
@@ -128,7 +130,7 @@ el0_sync:
 	sxtw	x8, w8
 	stp	x0, x8, [sp, #F_ORIG]
 	msr	daifclr, #3
-	ldr	w10, [x28, #T_FLAGS]
+	ldr	w10, [x18, #T_FLAGS]
 	cmp	x8, #NR_SYSCALLS
 	b.hs	3f
 	tbnz	w10, #TIF_TRACE_BIT, 3f
@@ -159,27 +161,34 @@ el0_irq:
 	.globl	ret_to_user
 ret_to_user:
 	msr	daifset, #3
-	mrs	x28, sp_el0
-	ldr	w1, [x28, #T_FLAGS]
+	ldr	w1, [x18, #T_FLAGS]
 	tst	w1, #0xffff
 	b.ne	2f
 3:	mrs	x23, cntvct_el0
-	ldp	x21, x22, [x28, #T_ENTERED]
+	ldp	x21, x22, [x18, #T_ENTERED]
 	sub	x23, x23, x21
 	add	x22, x22, x23
-	str	x22, [x28, #T_ENTERED + 8]
+	str	x22, [x18, #T_ENTERED + 8]
 	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
 	ldr	x23, [sp, #F_PC + 8]
-	msr	sp_el0, x21
-	msr	elr_el1, x22
-	msr	spsr_el1, x23
-	ldp	x0, x1, [sp]
+	mrs	x24, sp_el0
+	mrs	x25, elr_el1
+	mrs	x26, spsr_el1
+	cmp	x21, x24
+	ccmp	x22, x25, #0, eq
+	ccmp	x23, x26, #0, eq
+	b.ne	5f
+4:	ldp	x0, x1, [sp]
 	restore_low
 	add	sp, sp, #FRAME
 	eret
 2:	mov	x0, sp
 	bl	exit_to_user_work		/* comes back with interrupts off and nothing left to do */
 	b	3b
+5:	msr	sp_el0, x21
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	b	4b
 	.cfi_endproc
 
 el1_sync:
@@ -195,8 +204,7 @@ el1_irq:
 	enter_el1
 	mov	x0, sp
 	bl	trap_irq
-	mrs	x28, sp_el0
-	ldp	w1, w2, [x28]			/* flags, preempt_count */
+	ldp	w1, w2, [x18]			/* flags, preempt_count */
 	cbnz	w2, ret_to_kernel
 	tbz	w1, #TIF_NEED_RESCHED_BIT, ret_to_kernel
 	bl	preempt_schedule_irq

@@ -175,9 +175,8 @@ upper_half:
 	mov	x1, #INIT_STACK_SIZE - 16
 	add	x0, x0, x1
 	mov	sp, x0
-	adr_l	x1, init_task
-	str	x1, [sp]			/* entry.S finds current above the frame */
-	msr	sp_el0, x1
+	adr_l	x18, init_task			/* current */
+	str	x18, [sp]			/* entry.S finds current above the frame */
 	msr	tpidr_el1, xzr
 	adr_l	x2, vectors
 	msr	vbar_el1, x2

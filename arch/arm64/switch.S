@@ -14,7 +14,7 @@ cpu_switch:
 	mov	x4, sp
 	str	x4, [x0]
 	mov	sp, x1
-	msr	sp_el0, x3
+	mov	x18, x3				/* current */
 	mov	x0, x2
 	ldp	x19, x20, [sp, #16]
 	ldp	x21, x22, [sp, #32]

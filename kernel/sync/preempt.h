@@ -41,10 +41,12 @@ static inline void preempt_disable(void)
 static inline void preempt_enable(void)
 {
 	struct task_head *h = current_head();
+	s32 count;
 
 	barrier();
-	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) - 1);
-	if (unlikely(READ_ONCE(h->preempt_count) == 0 && (READ_ONCE(h->flags) & TIF_NEED_RESCHED)))
+	count = READ_ONCE(h->preempt_count) - 1;
+	WRITE_ONCE(h->preempt_count, count);
+	if (unlikely(count == 0 && (READ_ONCE(h->flags) & TIF_NEED_RESCHED)))
 		preempt_schedule();
 }
 
