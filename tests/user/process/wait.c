@@ -185,3 +185,26 @@ TEST(rusage_of_children)
 	CHECK(all.ru_utime.tv_sec > 0 || all.ru_utime.tv_usec > 0);
 	CHECK_ERR(getrusage(55, &all), EINVAL);
 }
+
+TEST(a_zombie_keeps_its_user)
+{
+	siginfo_t si = { 0 };
+	char path[64], buf[4096];
+	unsigned uid = 0;
+	struct stat st;
+	pid_t pid = fork();
+	if (pid == 0) {
+		CHECK(setresuid(5433, 5433, 5433) == 0);
+		_exit(0);
+	}
+	CHECK(waitid(P_PID, pid, &si, WEXITED | WNOWAIT) == 0);
+	CHECK_EQ(si.si_uid, 5433);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	CHECK(read_file(path, buf, sizeof(buf)) > 0);
+	char *p = strstr(buf, "\nUid:");
+	CHECK(p && sscanf(p, "\nUid: %u", &uid) == 1);
+	CHECK_EQ(uid, 5433);
+	CHECK(stat(path, &st) == 0);
+	CHECK(EXITED(wait_status(pid), 0));
+	CHECK_ERR(stat(path, &st), ENOENT);
+}
