@@ -38,6 +38,7 @@ struct mm *mm_create(void)
 void mm_account(struct mm *mm, u32 vm_flags, s64 pages)
 {
 	mm->total_vm += pages;
+	mm->hiwater_vm = max(mm->hiwater_vm, mm->total_vm);
 	if (vm_flags & VM_LOCKED)
 		mm->locked_vm += pages;
 	if (vm_flags & VM_GROWSDOWN)

@@ -64,6 +64,7 @@ struct mm {
 	struct refcount refs;		/* lazy CPUs, /proc readers */
 	vaddr_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	vaddr_t arg_start, arg_end, env_start, env_end, mmap_base, vdso;
+	u64 hiwater_vm;			/* [mmap_lock] pages: the most total_vm ever was */
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages [mmap_lock] */
 	s64 rss_anon, rss_file, rss_shmem;	/* pages [a] */
 	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */

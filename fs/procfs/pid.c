@@ -64,8 +64,7 @@ struct mm *task_mm_get(struct task *t)
 	return mm;
 }
 
-/* May current look into t? */
-static bool may_inspect(struct task *t)
+bool proc_may_inspect(struct task *t)
 {
 	const struct cred *c;
 	bool ok;
@@ -150,6 +149,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 	if (!i)
 		return -ENOMEM;
 	proc_i(i)->entry = e;
+	proc_i(i)->thread = proc_i(dir)->thread;
 	if (e->get_link) {
 		i->ops = &link_iops;
 	} else if (MODE_IS(e->mode, S_IFDIR)) {
@@ -208,6 +208,8 @@ static int task_dir_lookup(struct inode *dir, const char *name, u32 len, struct 
 	rcu_read_unlock();
 	if (t) {
 		err = dir_inode(dir->sb, t, out);
+		if (!err)
+			proc_i(*out)->thread = true;
 		task_put(t);
 	}
 	return err;
@@ -276,7 +278,7 @@ static int link_get(struct inode *i, struct path *out)
 
 	if (!t)
 		return -ENOENT;
-	err = may_inspect(t) ? proc_i(i)->entry->get_link(t, out) : -EACCES;
+	err = proc_may_inspect(t) ? proc_i(i)->entry->get_link(t, out) : -EACCES;
 	task_put(t);
 	return err;
 }
@@ -301,7 +303,7 @@ static struct file *fd_file(struct inode *i, int fd, int *err)
 	*err = -ENOENT;
 	if (!t)
 		return NULL;
-	if (!may_inspect(t)) {
+	if (!proc_may_inspect(t)) {
 		*err = -EACCES;
 	} else if ((table = fdtable_get_task(t))) {
 		f = fdtable_file(table, fd);
@@ -382,8 +384,8 @@ static int fd_dir_readdir(struct file *f, struct dir_context *ctx)
 	t = proc_task(f->inode);
 	if (!t)
 		return -ENOENT;
-	table = may_inspect(t) ? fdtable_get_task(t) : NULL;
-	if (!table && !may_inspect(t))
+	table = proc_may_inspect(t) ? fdtable_get_task(t) : NULL;
+	if (!table && !proc_may_inspect(t))
 		err = -EACCES;
 	for (fd = (int)ctx->pos - 2; table && (fd = fdtable_next(table, fd)) >= 0; fd++) {
 		char name[12];

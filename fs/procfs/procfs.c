@@ -278,6 +278,8 @@ static int text_make(struct file *f, struct seq *s)
 		return -ESRCH;
 	if (p->entry->show_fd)
 		err = p->entry->show_fd(s, task, p->fd);
+	else if (p->thread && p->entry->show_thread)
+		err = p->entry->show_thread(s, task);
 	else
 		err = p->entry->show ? p->entry->show(s, task) : -EINVAL;
 	task_put(task);

@@ -13,6 +13,7 @@ struct proc_inode {
 	s32 pid, tid;				/* [I] of a process's files */
 	u64 start_ns;				/* [I] so that a number used again is another process */
 	s32 fd;					/* [I] /proc/<pid>/fd/N */
+	bool thread;				/* [I] below /proc/<pid>/task */
 };
 static inline struct proc_inode *proc_i(const struct inode *i) { return container_of(i, struct proc_inode, vfs); }
 
@@ -21,6 +22,7 @@ struct pid_entry {
 	const char *name;
 	u32 mode;
 	int (*show)(struct seq *s, struct task *t);
+	int (*show_thread)(struct seq *s, struct task *t);	/* below task/, if that differs */
 	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
 	int (*write)(struct task *t, const char *buf, size_t len);
@@ -41,5 +43,10 @@ int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t
 int proc_no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out);
 extern const struct file_ops proc_text_fops;
 int proc_text_open(struct inode *inode, struct file *f);
+/* proc_may_inspect - may current look into t?  Its owner and root may. */
+bool proc_may_inspect(struct task *t);
+char task_state_char(const struct task *t);	/* R S D T Z */
+int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
+int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
 struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */
 int proc_path_link(struct path *p, char *buf, size_t size);	/* readlink of a jump; drops *p */

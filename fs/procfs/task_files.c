@@ -1,5 +1,4 @@
 /* The files of /proc/<pid>: what ps, top and their kin read. */
-#include <drivers/tty/tty.h>
 #include <fs/procfs/procfs.h>
 #include <fs/file.h>
 #include <fs/mount.h>
@@ -11,149 +10,9 @@
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/spinlock.h>
-#include <kernel/time/time.h>
 #include <linux/limits.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
-
-#define NS_PER_TICK	10000000ull	/* USER_HZ is 100 */
-
-static char state_char(const struct task *t)
-{
-	u32 s = READ_ONCE(t->state);
-
-	if (t->proc->zombie || (s & (TASK_ZOMBIE | TASK_DEAD)))
-		return 'Z';
-	if (s & TASK_STOPPED)
-		return 'T';
-	if (s == TASK_RUNNING)
-		return 'R';
-	if ((s & TASK_INTERRUPTIBLE) || (t->pflags & PF_KTHREAD))
-		return 'S';
-	return 'D';
-}
-
-static const char *state_words(char c)
-{
-	switch (c) {
-	case 'R': return "R (running)";
-	case 'S': return "S (sleeping)";
-	case 'D': return "D (disk sleep)";
-	case 'T': return "T (stopped)";
-	default: return "Z (zombie)";
-	}
-}
-
-static s32 parent_pid(const struct process *p)
-{
-	const struct process *parent;
-	s32 pid;
-
-	rcu_read_lock();
-	parent = READ_ONCE(p->parent);
-	pid = parent ? parent->pid : 0;
-	rcu_read_unlock();
-	return pid;
-}
-
-static void children_usage(struct process *p, struct usage *u)
-{
-	irqflags_t flags = spin_lock_irqsave(&proc_lock);
-
-	*u = p->child_usage;
-	spin_unlock_irqrestore(&proc_lock, flags);
-}
-
-/* Linux's PF_* as ps and others know them. */
-static u32 stat_flags(const struct task *t)
-{
-	return (t->pflags & PF_KTHREAD ? 0x00200000u : 0) | (t->pflags & PF_EXITING ? 0x4u : 0) | (t->pflags & PF_FORKNOEXEC ? 0x40u : 0) |
-	       (t->pflags & PF_SIGNALED ? 0x400u : 0);
-}
-
-static int stat_show(struct seq *s, struct task *t)
-{
-	struct process *p = t->proc;
-	struct mm *mm = task_mm_get(t);
-	struct usage u, kids;
-	u32 tty_nr;
-	s32 tpgid, prio = t->se.policy == 1 || t->se.policy == 2 ? -1 - (s32)t->se.rt_priority : 20 + t->se.nice;
-
-	usage_of_process(p, &u);
-	children_usage(p, &kids);
-	tty_stat_info(p, &tty_nr, &tpgid);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, state_char(t), parent_pid(p), p->pgid, p->sid, (s32)tty_nr, tpgid,
-		   stat_flags(t));
-	seq_printf(s, "%lu %lu %lu %lu %lu %lu %ld %ld ", u.min_flt, kids.min_flt, u.maj_flt, kids.maj_flt, (unsigned long)(u.utime_ns / NS_PER_TICK),
-		   (unsigned long)(u.stime_ns / NS_PER_TICK), (long)(kids.utime_ns / NS_PER_TICK), (long)(kids.stime_ns / NS_PER_TICK));
-	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, t->se.nice, p->nr_threads, (unsigned long)(t->start_ns / NS_PER_TICK),
-		   mm ? mm->total_vm * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, ~0ul);
-	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu 0 0 %d 0 0 %d %u %u %u 0 0 0 ", mm ? mm->start_code : 0ul, mm ? mm->end_code : 0ul,
-		   mm ? mm->start_stack : 0ul, t->pending.set.bits, t->blocked.bits, t->wait_where ? 1 : 0, p->exit_signal, t->se.cpu,
-		   t->se.rt_priority, t->se.policy);
-	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %d\n", mm ? mm->start_data : 0ul, mm ? mm->end_data : 0ul, mm ? mm->start_brk : 0ul,
-		   mm ? mm->arg_start : 0ul, mm ? mm->arg_end : 0ul, mm ? mm->env_start : 0ul, mm ? mm->env_end : 0ul, t->exit_code);
-	if (mm)
-		mm_put(mm);
-	return 0;
-}
-
-static int statm_show(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm_get(t);
-
-	if (!mm) {
-		seq_puts(s, "0 0 0 0 0 0 0\n");
-		return 0;
-	}
-	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", mm->total_vm, (unsigned long)mm_rss(mm),
-		   (unsigned long)(mm->rss_file + mm->rss_shmem), (unsigned long)((mm->end_code - mm->start_code + PAGE_SIZE - 1) >> PAGE_SHIFT),
-		   mm->data_vm + mm->stack_vm);
-	mm_put(mm);
-	return 0;
-}
-
-static void status_mm(struct seq *s, struct mm *mm)
-{
-	u64 kb = PAGE_SIZE / 1024;
-
-	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", mm->total_vm * kb, mm->total_vm * kb,
-		   mm->locked_vm * kb, mm_peak_rss(mm) * kb, mm_rss(mm) * kb);
-	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", (u64)mm->rss_anon * kb, (u64)mm->rss_file * kb,
-		   (u64)mm->rss_shmem * kb);
-	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n", mm->data_vm * kb, mm->stack_vm * kb,
-		   (mm->end_code - mm->start_code) / 1024, mm->exec_vm * kb);
-}
-
-static int status_show(struct seq *s, struct task *t)
-{
-	struct process *p = t->proc;
-	struct mm *mm = task_mm_get(t);
-	const struct cred *c;
-	u64 ignored = 0, caught = 0;
-
-	seq_printf(s, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", t->comm,
-		   t->fs ? t->fs->umask : 022u, state_words(state_char(t)), p->pid, t->tid, parent_pid(p));
-	rcu_read_lock();	/* seq_printf may allocate: copy the numbers first */
-	c = READ_ONCE(t->cred);
-	u32 id[8] = { c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid };
-	u64 caps[5] = { c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient };
-	bool nnp = c->no_new_privs;
-	rcu_read_unlock();
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\nGroups:\t\n", id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7]);
-	if (mm) {
-		status_mm(s, mm);
-		mm_put(mm);
-	}
-	if (p->sighand)
-		signal_dispositions(p, &ignored, &caught);
-	seq_printf(s, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", p->nr_threads,
-		   t->pending.set.bits, p->shared_pending.set.bits, t->blocked.bits, ignored, caught);
-	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n", caps[0], caps[1],
-		   caps[2], caps[3], caps[4], nnp);
-	seq_printf(s, "Cpus_allowed:\t%lx\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->se.affinity, t->nvcsw, t->nivcsw);
-	return 0;
-}
 
 /* A range of the process's memory, as it is. */
 static int memory_show(struct seq *s, struct task *t, bool env)
@@ -295,7 +154,7 @@ static int wchan_show(struct seq *s, struct task *t)
 {
 	const char *w = READ_ONCE(t->wait_where);
 
-	seq_puts(s, w && state_char(t) != 'R' ? w : "0");
+	seq_puts(s, w && task_state_char(t) != 'R' ? w : "0");
 	return 0;
 }
 
@@ -376,9 +235,9 @@ static int exe_link(struct task *t, struct path *out)
 }
 
 const struct pid_entry pid_entries[] = {
-	{ .name = "stat", .mode = S_IFREG | 0444, .show = stat_show },
-	{ .name = "status", .mode = S_IFREG | 0444, .show = status_show },
-	{ .name = "statm", .mode = S_IFREG | 0444, .show = statm_show },
+	{ .name = "stat", .mode = S_IFREG | 0444, .show = task_stat_show, .show_thread = thread_stat_show },
+	{ .name = "status", .mode = S_IFREG | 0444, .show = task_status_show },
+	{ .name = "statm", .mode = S_IFREG | 0444, .show = task_statm_show },
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },
 	{ .name = "environ", .mode = S_IFREG | 0400, .show = environ_show },

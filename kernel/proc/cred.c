@@ -30,6 +30,18 @@ void cred_put(const struct cred *c)
 		call_rcu(&w->rcu, cred_free);
 }
 
+const struct cred *cred_of(struct task *t)
+{
+	const struct cred *c;
+
+	rcu_read_lock();
+	do
+		c = READ_ONCE(t->cred);
+	while (!refcount_inc_not_zero((struct refcount *)&c->refs));
+	rcu_read_unlock();
+	return c;
+}
+
 struct cred *cred_prepare(void)
 {
 	struct cred *c = kmemdup(current->cred, sizeof(*c), GFP_KERNEL);

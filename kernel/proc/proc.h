@@ -34,6 +34,7 @@ static inline const struct cred *current_cred(void) { return current->cred; }
 bool capable(int cap);			/* current, effective */
 bool cred_in_group(const struct cred *c, u32 gid);	/* fsgid or supplementary */
 void cred_get(const struct cred *c), cred_put(const struct cred *c);
+const struct cred *cred_of(struct task *t);	/* referenced; Context: any, t referenced */
 
 #include <asm/resource.h>
 struct rlimits { struct { u64 cur, max; } lim[RLIM_NLIMITS]; };
