@@ -50,6 +50,8 @@ static long getdents(struct file *f, void __user *buf, size_t count)
 
 	if (!f->ops->readdir || !inode_is_dir(dir))
 		return -ENOTDIR;
+	if (!user_range_ok(buf, count))
+		return -EFAULT;
 	rwsem_read_lock(&dir->lock);
 	err = dir->flags & INODE_DEAD ? -ENOENT : f->ops->readdir(f, &g.ctx);
 	rwsem_read_unlock(&dir->lock);
@@ -72,7 +74,7 @@ long sys_getdents64(int fd, void __user *buf, unsigned count)
 	f = fdref_get_pos(fd, &ref);
 	if (!f)
 		return -EBADF;
-	ret = user_range_ok(buf, count) ? getdents(f, buf, count) : -EFAULT;
+	ret = f->mode & FMODE_PATH ? -EBADF : getdents(f, buf, count);
 	fdref_put(f, ref);
 	return ret;
 }
