@@ -51,9 +51,9 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_DUPFD:
-		return fd_dup_min(f, arg, 0);
+		return fd_dup_min(f, (u32)arg, 0);
 	case F_DUPFD_CLOEXEC:
-		return fd_dup_min(f, arg, O_CLOEXEC);
+		return fd_dup_min(f, (u32)arg, O_CLOEXEC);
 	case F_GETFD:
 		return fd_get_cloexec((u32)fd) > 0 ? FD_CLOEXEC : 0;
 	case F_SETFD:

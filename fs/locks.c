@@ -450,6 +450,8 @@ long sys_flock(int fd, unsigned op)
 	struct file *f;
 	long ret;
 
+	if (op & 32u /* LOCK_MAND */)		/* never did anything that was documented: ignored, as on Linux */
+		return 0;
 	if (how != 1 && how != 2 && how != 8)	/* LOCK_SH, LOCK_EX, LOCK_UN */
 		return -EINVAL;
 	f = fdref_get(fd, &ref);

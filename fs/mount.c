@@ -514,7 +514,10 @@ long sys_mount(const char __user *usource, const char __user *upath, const char 
 	if (!err)
 		err = path_lookup_user(AT_FDCWD, upath, LOOKUP_FOLLOW, &at);
 	if (!err) {
-		err = capable(CAP_SYS_ADMIN) ? mount_path(source, &at, type, flags, opts) : -EPERM;
+		if (flags >> 31)		/* MS_NOUSER, the kernel's own, and above */
+			err = -EINVAL;
+		else
+			err = capable(CAP_SYS_ADMIN) ? mount_path(source, &at, type, flags, opts) : -EPERM;
 		path_put(&at);
 	}
 	kfree(source);

@@ -92,9 +92,7 @@ static inline int rw_check(const struct file *f, u32 mode, const void __user *bu
 {
 	if (unlikely(!(f->mode & mode)))
 		return -EBADF;
-	if (likely(user_range_ok(buf, count)))
-		return 0;
-	return (s64)count < 0 ? -EINVAL : -EFAULT;
+	return likely(user_range_ok(buf, count)) ? 0 : -EFAULT;
 }
 
 long sys_read(int fd, void __user *buf, size_t count)
@@ -158,13 +156,19 @@ static long vector_rw(int fd, const struct iovec __user *vec, u64 nr, s64 pos, u
 		ret = -ESPIPE;
 		goto out;
 	}
-	ret = iov_import(&im, vec, nr);
+	ret = iov_import(&im, vec, (u32)nr);
 	if (ret)
 		goto out;
-	at = how & RW_POS ? (u64)pos : f->pos;
-	(void)rwf;
-	ret = how & RW_WRITE ? file_write_iter(f, &im.it, how & RW_POS ? &at : &f->pos)
-			     : file_read_iter(f, &im.it, how & RW_POS ? &at : &f->pos);
+	at = (u64)pos;
+	if (!im.it.count)
+		ret = 0;
+	else if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+		ret = -EOPNOTSUPP;
+	else if ((how & RW_POS) && (s64)(at + im.it.count) < 0)
+		ret = -EINVAL;
+	else
+		ret = how & RW_WRITE ? file_write_iter(f, &im.it, how & RW_POS ? &at : &f->pos)
+				     : file_read_iter(f, &im.it, how & RW_POS ? &at : &f->pos);
 	kfree(im.alloc);
 out:
 	fdref_put(f, ref);
@@ -189,8 +193,6 @@ long sys_pwritev(int fd, const struct iovec __user *vec, unsigned long nr, unsig
 /* Of the RWF_ flags, those that ask for durability or priority mean nothing in memory; NOWAIT and APPEND are not offered. */
 static long vector_rw2(int fd, const struct iovec __user *vec, u64 nr, s64 pos, u32 how, u32 flags)
 {
-	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
-		return -EOPNOTSUPP;
 	return vector_rw(fd, vec, nr, pos, pos == -1 ? how & ~(u32)RW_POS : how, flags);
 }
 
@@ -221,6 +223,8 @@ static inline long positional(int fd, u64 buf, size_t count, s64 pos, bool write
 	if (!f)
 		return -EBADF;
 	ret = f->mode & FMODE_STREAM ? -ESPIPE : rw_check(f, write ? FMODE_WRITE : FMODE_READ, user_ptr(buf), count);
+	if (likely(!ret) && unlikely((s64)(at + count) < 0))
+		ret = -EINVAL;
 	if (likely(!ret)) {
 		iov_iter_user(&it, &seg, user_ptr(buf), min(count, MAX_RW_COUNT));
 		ret = write ? file_write_iter(f, &it, &at) : file_read_iter(f, &it, &at);
@@ -331,7 +335,7 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	if (uoff && get_user(off, uoff))
 		goto out;
 	ret = -EINVAL;
-	if ((s64)count < 0 || off < 0 || (out->flags & O_APPEND))
+	if ((s64)count < 0 || off < 0 || (s64)((u64)off + count) < 0 || (out->flags & O_APPEND))
 		goto out;
 	ret = -ESPIPE;
 	if (uoff && (in->mode & FMODE_STREAM))
@@ -375,8 +379,11 @@ long sys_copy_file_range(int in_fd, s64 __user *in_off, int out_fd, s64 __user *
 		goto out;
 	iat = in_off ? (u64)ioff : in->pos;
 	oat = out_off ? (u64)ooff : out->pos;
-	if (len > MAX_RW_COUNT)
-		len = MAX_RW_COUNT;
+	ret = -EOVERFLOW;
+	if (iat + len < iat || oat + len < oat)
+		goto out;
+	ret = -EINVAL;
+	len = iat >= i_size_read(in->inode) ? 0 : min(len, min(i_size_read(in->inode) - iat, MAX_RW_COUNT));
 	if (in->inode == out->inode && iat < oat + len && oat < iat + len)
 		goto out;
 	ret = copy_through(in, &iat, out, &oat, len);

@@ -136,6 +136,7 @@ struct process {
 	struct usage child_usage;		/* [T] waited-for children and theirs */
 	s32 oom_score_adj;		/* [a] */
 	u32 dumpable;			/* [a] */
+	u32 personality;		/* [a] personality(2) */
 	struct rcu_head rcu;
 };
 

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <arch/uaccess.h>
 #include <fs/file.h>
+#include <fs/inode.h>
 #include <fs/seq.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
@@ -274,6 +275,8 @@ static int file_flags(struct file *file, int prot, u32 map_type, u32 *vm_flags)
 	return 0;
 }
 
+static bool type_known(u32 type) { return type == MAP_SHARED || type == MAP_PRIVATE || type == MAP_SHARED_VALIDATE; }
+
 long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 offset)
 {
 	struct mm *mm = current->mm;
@@ -283,8 +286,6 @@ long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 o
 
 	if (!len || (offset & (s64)(PAGE_SIZE - 1)) || (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)))
 		return -EINVAL;
-	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
-		return -EINVAL;
 	if (len > USER_END || !(len = PAGE_ALIGN(len)))
 		return -ENOMEM;
 	if ((u64)offset + len < (u64)offset)
@@ -293,9 +294,14 @@ long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 o
 		file = fd_get_any(fd);
 		if (!file)
 			return -EBADF;
-		ret = file_flags(file, prot, type, &vm_flags);
+		ret = -EOVERFLOW;
+		if (inode_is_reg(file->inode) && ((u64)offset > file->inode->sb->max_bytes || len > file->inode->sb->max_bytes - (u64)offset))
+			goto out;
+		ret = type_known(type) ? file_flags(file, prot, type, &vm_flags) : -EINVAL;
 		if (ret)
 			goto out;
+	} else if (!type_known(type)) {
+		return -EINVAL;
 	} else if (type != MAP_PRIVATE) {
 		ret = shmem_file_create("dev/zero", len, &file);
 		if (ret)
@@ -316,12 +322,19 @@ out:
 	return ret;
 }
 
+/* A tag in the top byte means nothing to the calls that take an existing mapping's address. */
+static vaddr_t untagged(unsigned long addr) { return addr & (unsigned long)((s64)(addr << 8) >> 8); }
+
+/* range_check - round len up to pages.  -EINVAL: addr is not at a page; -ENOMEM: the range leaves what programs may have, or len
+ * becomes zero by rounding. */
 static int range_check(unsigned long addr, size_t *len)
 {
+	bool some = *len;
+
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
 	*len = PAGE_ALIGN(*len);
-	return addr + *len < addr || addr + *len > USER_END + PAGE_SIZE ? -ENOMEM : 0;
+	return (some && !*len) || addr + *len < addr || addr + *len > USER_END + PAGE_SIZE ? -ENOMEM : 0;
 }
 
 long sys_munmap(unsigned long addr, size_t len)
@@ -329,6 +342,7 @@ long sys_munmap(unsigned long addr, size_t len)
 	struct mm *mm = current->mm;
 	int err;
 
+	addr = untagged(addr);
 	if (!len || range_check(addr, &len))
 		return -EINVAL;
 	rwsem_write_lock(&mm->mmap_lock);
@@ -381,14 +395,15 @@ static int protect_one(struct vma *vma, void *arg)
 	return 0;
 }
 
-long sys_mprotect(unsigned long addr, size_t len, int prot)
+long sys_mprotect(unsigned long addr, size_t len, unsigned long prot)
 {
 	struct mm *mm = current->mm;
-	u32 want = prot_to_vm(prot);
+	u32 want = prot_to_vm((int)prot);
 	int err;
 
-	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
+	if (prot & ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
+	addr = untagged(addr);
 	err = range_check(addr, &len);
 	if (err || !len)
 		return err;
@@ -447,9 +462,11 @@ static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32
 	if (!vma || vma->start > old)
 		return -EFAULT;
 	if (flags & MREMAP_FIXED) {
-		if (!IS_ALIGNED(new, PAGE_SIZE) || new > USER_END - new_len || (new < old + old_len && old < new + new_len))
+		if (!IS_ALIGNED(new, PAGE_SIZE) || new_len > USER_END || new > USER_END - new_len || (new < old + old_len && old < new + new_len))
 			return -EINVAL;
 	} else if (old_len && new_len <= old_len) {
+		if (old_len > USER_END || old > USER_END - old_len)
+			return -EINVAL;
 		int err = new_len < old_len ? mm_unmap(mm, old + new_len, old_len - new_len) : 0;
 
 		return err ? err : (s64)old;
@@ -458,6 +475,8 @@ static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32
 		return -EFAULT;
 	if (!old_len && !(vma->flags & VM_SHARED))
 		return -EINVAL;
+	if (new_len > USER_END)
+		return -ENOMEM;
 	if (!(flags & MREMAP_FIXED) && old + old_len == vma->end && old_len && vma_range_free(mm, vma->end, old + new_len) &&
 	    old + new_len <= USER_END) {
 		int err = check_limits(mm, new_len - old_len, vma->flags);
@@ -473,20 +492,21 @@ static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32
 	return move_vma(mm, vma, old, old_len, new, new_len, flags);
 }
 
-long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, u32 flags, unsigned long new_addr)
+long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags, unsigned long new_addr)
 {
 	struct mm *mm = current->mm;
 	s64 ret;
 
-	if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || !IS_ALIGNED(addr, PAGE_SIZE) ||
+	addr = untagged(addr);
+	if ((flags & ~(unsigned long)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || !IS_ALIGNED(addr, PAGE_SIZE) ||
 	    ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)))
 		return -EINVAL;
 	old_len = PAGE_ALIGN(old_len);
 	new_len = PAGE_ALIGN(new_len);
-	if (!new_len || new_len > USER_END)
+	if (!new_len)
 		return -EINVAL;
 	rwsem_write_lock(&mm->mmap_lock);
-	ret = remap(mm, addr, old_len, new_len, flags, flags & MREMAP_FIXED ? new_addr : 0);
+	ret = remap(mm, addr, old_len, new_len, (u32)flags, flags & MREMAP_FIXED ? new_addr : 0);
 	rwsem_write_unlock(&mm->mmap_lock);
 	return ret;
 }
@@ -536,6 +556,7 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	struct mm *mm = current->mm;
 	struct flag_change change = { 0, 0 };
 	int (*fn)(struct vma *, void *) = advise_flags;
+	size_t rounded;
 	int err;
 
 	switch (advice) {
@@ -557,10 +578,15 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	default:
 		return -EINVAL;
 	}
-	if (!IS_ALIGNED(addr, PAGE_SIZE) || range_check(addr, &len))
+	addr = untagged(addr);
+	rounded = PAGE_ALIGN(len);
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || (len && !rounded) || addr + rounded < addr)
 		return -EINVAL;
 	if (!len)
 		return 0;
+	if (addr + rounded > USER_END)
+		return -ENOMEM;
+	len = rounded;
 	rwsem_write_lock(&mm->mmap_lock);
 	if (fn) {
 		err = for_each_vma(mm, addr, addr + len, fn, &change);
@@ -577,11 +603,14 @@ long sys_mincore(unsigned long addr, size_t len, void __user *vec)
 	struct mm *mm = current->mm;
 	long ret = 0;
 
+	addr = untagged(addr);
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
-	len = PAGE_ALIGN(len);
-	if (addr + len < addr || addr + len > USER_END)
+	if (len > USER_END || addr > USER_END - len)
 		return -ENOMEM;
+	len = PAGE_ALIGN(len);
+	if (!user_range_ok(vec, len >> PAGE_SHIFT))
+		return -EFAULT;
 	for (size_t i = 0; !ret && i < len >> PAGE_SHIFT; i++) {
 		vaddr_t va = addr + i * PAGE_SIZE;
 		struct pte_info info = { 0 };
@@ -616,6 +645,9 @@ long sys_msync(unsigned long addr, size_t len, int flags)
 	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) ||
 	    !IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
+	addr = untagged(addr);
+	if (!PAGE_ALIGN(len))		/* as on Linux, even if it wraps */
+		return 0;
 	if (range_check(addr, &len))
 		return -ENOMEM;
 	rwsem_read_lock(&mm->mmap_lock);
@@ -654,6 +686,7 @@ static long do_mlock(unsigned long addr, size_t len, bool on, bool touch)
 	u64 limit = rlimit(RLIMIT_MEMLOCK);
 	int err;
 
+	addr = untagged(addr);
 	len = PAGE_ALIGN(len + (addr & (PAGE_SIZE - 1)));
 	addr = ALIGN_DOWN(addr, PAGE_SIZE);
 	if (addr + len < addr)

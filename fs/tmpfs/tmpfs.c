@@ -538,8 +538,11 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
 	struct inode *i = f->inode;
+	const struct tmpfs_super *t = tmpfs_sb(i->sb);
 	int err = 0;
 
+	if (!(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) && t->max_pages && len >> PAGE_SHIFT > (u64)t->max_pages)
+		return -ENOSPC;		/* before it takes all there is, only to give it back */
 	rwsem_write_lock(&i->lock);
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
 		u64 end = off + len;

@@ -170,7 +170,10 @@ long sys_prlimit64(int pid, unsigned resource, void __user *unew, void __user *u
 	return ret;
 }
 
-long sys_getrlimit(unsigned resource, void __user *rlim) { return sys_prlimit64(0, resource, NULL, rlim); }
+long sys_getrlimit(unsigned resource, void __user *rlim) 
+{
+	return rlim || resource >= RLIM_NLIMITS ? sys_prlimit64(0, resource, NULL, rlim) : -EFAULT;
+}
 
 long sys_setrlimit(unsigned resource, void __user *rlim)
 {
@@ -241,9 +244,14 @@ long sys_getcpu(void __user *cpu, void __user *node, void __user *cache)
 	return 0;
 }
 
+/* Kept for who asks, and inherited; only ADDR_NO_RANDOMIZE changes anything (exec.c). */
 long sys_personality(unsigned persona)
 {
-	return persona == 0xffffffff || persona == 0 ? 0 : -EINVAL;
+	u32 old = READ_ONCE(current->proc->personality);
+
+	if (persona != 0xffffffff)
+		WRITE_ONCE(current->proc->personality, persona);
+	return old;
 }
 
 static int uts_show(struct seq *s, void *arg)

@@ -10,6 +10,7 @@
 #include <linux/limits.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
+#include <linux/personality.h>
 #include <linux/securebits.h>
 #include <asm/mman.h>
 #include <arch/context.h>
@@ -300,12 +301,18 @@ static void note_special(struct exec *x, const Elf64_Phdr *ph, u32 n, u64 e_phof
 	}
 }
 
+/* Pages by which an area is moved: below mask + 1, a power of two; none where personality(2) says so. */
+static u64 shift_by(u64 mask)
+{
+	return READ_ONCE(current->proc->personality) & ADDR_NO_RANDOMIZE ? 0 : (random_u64() & mask) * PAGE_SIZE;
+}
+
 static void place_areas(struct mm *mm)
 {
 	u64 gap = max(rlimit(RLIMIT_STACK) == ~0ul ? 1ul << 30 : rlimit(RLIMIT_STACK), MMAP_TOP_GAP);
 
-	mm->start_stack = STACK_TOP - (random_u64() & 0x3ffff) * PAGE_SIZE;
-	mm->mmap_base = PAGE_ALIGN(mm->start_stack - min(gap, 1ul << 40) - (1ul << 20)) - (random_u64() & 0xfffffff) * PAGE_SIZE;
+	mm->start_stack = STACK_TOP - shift_by(0x3ffff);
+	mm->mmap_base = PAGE_ALIGN(mm->start_stack - min(gap, 1ul << 40) - (1ul << 20)) - shift_by(0xfffffff);
 }
 
 static int load_elf(struct exec *x)
@@ -331,7 +338,7 @@ static int load_elf(struct exec *x)
 		goto out;
 	if (h->e_type == ET_DYN) {
 		x->pie = true;
-		bias = PIE_BASE + (random_u64() & 0xffffff) * PAGE_SIZE - e.low;
+		bias = PIE_BASE + shift_by(0xffffff) - e.low;
 	} else if (e.low < 65536) {
 		err = -EPERM;
 		goto out;
@@ -453,7 +460,7 @@ static int setup_stack(struct exec *x, u64 *sp)
 	rwsem_write_lock(&x->mm->mmap_lock);
 	err = mm_map_stack(x->mm, x->mm->start_stack, need, x->stack_exec);
 	if (!err) {
-		u64 brk = PAGE_ALIGN(x->bss_end) + (random_u64() & 0x1fff) * PAGE_SIZE;
+		u64 brk = PAGE_ALIGN(x->bss_end) + shift_by(0x1fff);
 
 		mm_set_brk(x->mm, brk, brk);
 		err = vdso_map(x->mm);
@@ -541,6 +548,8 @@ static int apply_creds(struct exec *x)
 	exec_caps(c, x->setid);
 	cred_commit(c);
 	current->proc->dumpable = !x->setid;
+	if (x->setid)
+		current->proc->personality &= ~(u32)PER_CLEAR_ON_SETID;
 	return 0;
 }
 

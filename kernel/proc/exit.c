@@ -419,11 +419,9 @@ long sys_wait4(int pid, void __user *status, int options, void __user *ru)
 	return w.pid;
 }
 
-long sys_waitid(int which, int id, void __user *info, int options, void __user *ru)
+static int waitid_wait(struct wait_spec *w, int which)
 {
-	struct wait_spec w = { .options = options, .id = id };
-	siginfo_t si;
-	int n;
+	int options = w->options, id = w->id;
 
 	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
 		return -EINVAL;
@@ -431,28 +429,35 @@ long sys_waitid(int which, int id, void __user *info, int options, void __user *
 		return -EINVAL;
 	switch (which) {
 	case P_ALL:
-		w.kind = WAIT_ANY;
+		w->kind = WAIT_ANY;
 		break;
 	case P_PID:
-		w.kind = WAIT_PID;
+		w->kind = WAIT_PID;
 		if (id <= 0)
 			return -EINVAL;
 		break;
 	case P_PGID:
-		w.kind = WAIT_PGRP;
+		w->kind = WAIT_PGRP;
 		if (id < 0)
 			return -EINVAL;
 		if (!id)
-			w.id = current->proc->pgid;
+			w->id = current->proc->pgid;
 		break;
 	default:
 		return -EINVAL;
 	}
-	n = do_wait(&w);
-	if (n < 0)
-		return n;
+	return do_wait(w);
+}
+
+/* As on Linux, *info is written even if the wait fails (all zero), and its fault is what is told then. */
+long sys_waitid(int which, int id, void __user *info, int options, void __user *ru)
+{
+	struct wait_spec w = { .options = options, .id = id };
+	siginfo_t si;
+	int n = waitid_wait(&w, which);
+
 	memset(&si, 0, sizeof(si));
-	if (n) {
+	if (n > 0) {
 		si.si_signo = SIGCHLD;
 		si.si_code = w.code;
 		si.si_pid = w.pid;
@@ -460,9 +465,9 @@ long sys_waitid(int which, int id, void __user *info, int options, void __user *
 		si.si_status = w.code == CLD_EXITED ? w.status >> 8 & 0xff : w.code == CLD_STOPPED ? w.status >> 8 & 0xff :
 			       w.code == CLD_CONTINUED ? SIGCONT : w.status & 0x7f;
 	}
+	if (n > 0 && ru && copy_to_user(ru, &w.ru, sizeof(w.ru)))
+		return -EFAULT;
 	if (info && copy_to_user(info, &si, sizeof(si)))
 		return -EFAULT;
-	if (n && ru && copy_to_user(ru, &w.ru, sizeof(w.ru)))
-		return -EFAULT;
-	return 0;
+	return n < 0 ? n : 0;
 }

@@ -105,6 +105,7 @@ static struct process *process_create(u64 flags)
 	p->oom_score_adj = old->oom_score_adj;
 	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
 	p->dumpable = 1;
+	p->personality = READ_ONCE(old->personality);
 	if (old->exe) {
 		file_get(old->exe);
 		p->exe = old->exe;

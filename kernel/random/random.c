@@ -138,6 +138,8 @@ u64 random_u64(void)
 	return word;
 }
 
+#define MAX_RANDOM	((size_t)0x7ffff000)	/* a call, as for read(2) */
+
 ssize_t random_fill_user(void __user *buf, size_t len)
 {
 	struct chacha20 c;
@@ -148,7 +150,7 @@ ssize_t random_fill_user(void __user *buf, size_t len)
 	if (len <= 32)
 		return copy_to_user(buf, block, len) ? -EFAULT : (ssize_t)len;
 	chacha20_init(&c, block);
-	len = min_t(size_t, len, 0x7ffff000ul);
+	len = min(len, MAX_RANDOM);
 	while (done < len) {
 		size_t n = min_t(size_t, len - done, sizeof(block)), left;
 
@@ -171,6 +173,8 @@ long sys_getrandom(void __user *buf, size_t len, u32 flags)
 		return -EINVAL;
 	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
+	if (!user_range_ok(buf, min(len, MAX_RANDOM)))
+		return -EFAULT;
 	return len ? random_fill_user(buf, len) : 0;
 }
 

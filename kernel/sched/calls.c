@@ -190,7 +190,7 @@ long sys_sched_getaffinity(int pid, unsigned len, void __user *mask)
 	struct task *t;
 	u64 m;
 
-	if (len < sizeof(u64) || len & 7)
+	if (len < sizeof(u64) || len & 7 || len * 8 < 64)	/* wraps, as on Linux */
 		return -EINVAL;
 	t = find_task(pid);
 	if (!t)

@@ -129,6 +129,9 @@ TEST(parent_death_signal)
 TEST(personality_and_umask)
 {
 	CHECK_EQ(syscall(SYS_personality, 0xffffffff), 0);
+	CHECK_EQ(syscall(SYS_personality, 0x0040000 /* ADDR_NO_RANDOMIZE */), 0);
+	CHECK_EQ(syscall(SYS_personality, 0xffffffff), 0x0040000);
+	CHECK_EQ(syscall(SYS_personality, 0), 0x0040000);
 	mode_t old = umask(0123);
 	CHECK_EQ(umask(old), 0123);
 	CHECK_EQ(umask(07777), old);
