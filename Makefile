@@ -74,10 +74,10 @@ build/uapi/.done:
 # The generator leaves alone what would not change; objects know through their dependency files which of these they include.
 GEN := $(B)/gen/.done
 GEN_FILES := $(addprefix $(B)/gen/,syscall_protos.h syscall_kinds.h syscall_table.c syscalls.json)
-$(GEN): kernel/syscall/syscalls.tbl scripts/gen-syscalls
+$(GEN): kernel/syscall/syscalls.tbl scripts/gen-syscalls | build/uapi/.done
 	$(call say,GEN,$(@D))
 	@mkdir -p $(B)/gen $(B)/obj
-	$(Q)$(PYTHON) scripts/gen-syscalls kernel/syscall/syscalls.tbl $(B)/gen
+	$(Q)$(PYTHON) scripts/gen-syscalls kernel/syscall/syscalls.tbl $(B)/gen build/uapi/asm-generic/unistd.h
 	@touch $@
 $(GEN_FILES): $(GEN) ;
 

@@ -427,6 +427,42 @@ static int last_check(struct walk *w)
 	return 0;
 }
 
+/* The component at name, into *q and w->last_type; returns what follows it. */
+static inline const char *take_component(struct walk *w, const char *name, struct qname *q)
+{
+	const char *p;
+	u32 h = 0;
+
+	for (p = name; *p && *p != '/'; p++)
+		h = name_hash_step(h, (u8)*p);
+	*q = (struct qname){ name, (u32)(p - name), h };
+	if (*p) {
+		while (*p == '/')
+			p++;
+		if (!*p && !w->depth)
+			w->trailing_slash = true;
+	}
+	w->last_type = LAST_NORM;
+	if (unlikely(*name == '.' && (q->len == 1 || (q->len == 2 && name[1] == '.'))))
+		w->last_type = q->len == 1 ? LAST_DOT : LAST_DOTDOT;
+	return p;
+}
+
+/* A link was met: what stands behind it waits in w->rest, its text is walked first.  text NULL: a magic link has jumped already. */
+static int enter_link(struct walk *w, const char *rest, const char *text, const char **name)
+{
+	if (++w->links > MAX_LINKS)
+		return -ELOOP;
+	if (*rest)
+		w->rest[w->depth++] = rest;
+	if (text && !*text)
+		return -ENOENT;
+	if (text && *text == '/')
+		jump_to_root(w);
+	*name = text ? text : "";
+	return 0;
+}
+
 static int walk_components(struct walk *w, const char *name)
 {
 	const char *text = NULL;
@@ -436,7 +472,6 @@ static int walk_components(struct walk *w, const char *name)
 	for (;;) {
 		const char *p;
 		bool last, follow;
-		u32 h = 0;
 
 		while (*name == '/')
 			name++;
@@ -453,21 +488,10 @@ static int walk_components(struct walk *w, const char *name)
 		err = may_lookup(w);
 		if (unlikely(err))
 			return err;
-		for (p = name; *p && *p != '/'; p++)
-			h = name_hash_step(h, (u8)*p);
-		q = (struct qname){ name, (u32)(p - name), h };
+		p = take_component(w, name, &q);
 		if (unlikely(q.len > NAME_MAX))
 			return -ENAMETOOLONG;
-		if (*p) {
-			while (*p == '/')
-				p++;
-			if (!*p && !w->depth)
-				w->trailing_slash = true;
-		}
 		last = !*p && !w->depth;
-		w->last_type = LAST_NORM;
-		if (unlikely(*name == '.' && (q.len == 1 || (q.len == 2 && name[1] == '.'))))
-			w->last_type = q.len == 1 ? LAST_DOT : LAST_DOTDOT;
 		if (last && (w->flags & LOOKUP_PARENT)) {
 			w->last = q;
 			return w->rcu && w->links ? -ECHILD : 0;
@@ -498,21 +522,11 @@ static int walk_components(struct walk *w, const char *name)
 			w->last = q;
 			return w->rcu && w->links ? -ECHILD : 0;
 		}
-		if (++w->links > MAX_LINKS)
-			return -ELOOP;
-		if (*p)
-			w->rest[w->depth++] = p;
-		if (!text) {		/* a magic link has jumped */
-			if (last)
-				return last_check(w);
-			name = "";
-			continue;
-		}
-		if (!*text)
-			return -ENOENT;
-		if (*text == '/')
-			jump_to_root(w);
-		name = text;
+		err = enter_link(w, p, text, &name);
+		if (err)
+			return err;
+		if (!text && last)
+			return last_check(w);
 	}
 }
 

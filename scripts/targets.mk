@@ -36,3 +36,21 @@ test:
 .PHONY: check-reproducible
 check-reproducible:
 	THIRD=$(abspath $(THIRD)) scripts/check-reproducible
+
+# make docs         docs/syscalls.md and docs/locking.md from their tables
+.PHONY: docs
+docs: docs/syscalls.md docs/locking.md
+docs/syscalls.md: $(GEN)
+	$(Q)cmp -s $(B)/gen/syscalls.md $@ || { cp $(B)/gen/syscalls.md $@ && echo "  GEN     $@"; }
+docs/locking.md: kernel/sync/lock_order.def scripts/gen-locking
+	$(call say,GEN,$@)
+	$(Q)$(PYTHON) scripts/gen-locking $< > $@.tmp && mv $@.tmp $@
+
+# make lint         our checks over the tree; cppcheck and clang-tidy where they are installed (QUICK=1: without; LINTFILES=)
+# make format       clang-format on the C lines that differ from BASE (default HEAD)
+.PHONY: lint format
+lint: $(GEN)
+	$(MAKE) -s build/Image compile_commands.json
+	QUICK=$(QUICK) scripts/lint $(LINTFILES)
+format:
+	git clang-format --extensions c,h $(or $(BASE),HEAD)

@@ -47,5 +47,12 @@ extern const struct driver __drivers_start[], __drivers_end[];
 void drivers_probe(u32 level);
 /* ioremap - device window of len bytes at pa.  NULL if no memory. Works from mm_init on. */
 volatile void *ioremap(paddr_t pa, size_t len);
-static inline u32 mmio_read32(const volatile void *base, u32 off) { u32 v; asm volatile("ldr %w0, [%1]" : "=r"(v) : "r"((u64)base + off) : "memory"); return v; }
+static inline u32 mmio_read32(const volatile void *base, u32 off)
+{
+	u32 v;
+
+	asm volatile("ldr %w0, [%1]" : "=r"(v) : "r"((u64)base + off) : "memory");
+	return v;
+}
+
 static inline void mmio_write32(volatile void *base, u32 off, u32 v) { asm volatile("str %w0, [%1]" : : "r"(v), "r"((u64)base + off) : "memory"); }

@@ -343,6 +343,7 @@ static int fd_dir_lookup(struct inode *dir, const char *name, u32 len, struct in
 	struct task *t;
 	struct inode *i;
 	bool info;
+	u32 mode;
 	int err;
 
 	if (end != name + len || !len || fd > 0x7fffffff)
@@ -352,7 +353,8 @@ static int fd_dir_lookup(struct inode *dir, const char *name, u32 len, struct in
 		return err;
 	t = proc_task(dir);
 	info = proc_i(dir)->entry->show_fd;
-	i = t ? task_inode(dir->sb, t, info ? S_IFREG | 0400 : S_IFLNK | (f->mode & FMODE_READ ? 0500u : 0) | (f->mode & FMODE_WRITE ? 0300u : 0), 0x8000 + (u32)fd) : NULL;
+	mode = info ? S_IFREG | 0400 : S_IFLNK | (f->mode & FMODE_READ ? 0500u : 0) | (f->mode & FMODE_WRITE ? 0300u : 0);
+	i = t ? task_inode(dir->sb, t, mode, 0x8000 + (u32)fd) : NULL;
 	if (t)
 		task_put(t);
 	file_put(f);

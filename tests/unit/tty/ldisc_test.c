@@ -362,7 +362,8 @@ TEST(random)
 		if (unit_random() % 60 == 0)
 			ldisc_read(&ld, buf, (u32)unit_below(100), &last);
 		if (unit_random() % 5000 == 0)
-			set((u32)unit_random() & (IUTF8 | ISTRIP | IGNCR), (u32)unit_random() & (IUTF8 | ISTRIP | IGNCR), (u32)unit_random() & (ICANON | ECHOE), (u32)unit_random() & (ICANON | ECHOE));
+			set((u32)unit_random() & (IUTF8 | ISTRIP | IGNCR), (u32)unit_random() & (IUTF8 | ISTRIP | IGNCR),
+			    (u32)unit_random() & (ICANON | ECHOE), (u32)unit_random() & (ICANON | ECHOE));
 		ok = ld.head - ld.tail <= LDISC_SIZE && ld.canon_head - ld.tail <= ld.head - ld.tail;
 	}
 	check(ok, "random keys");

@@ -8,7 +8,13 @@
 static void ids(uid_t r, uid_t e, uid_t s) { uid_t a, b, c; CHECK(getresuid(&a, &b, &c) == 0); CHECK_EQ(a, r); CHECK_EQ(b, e); CHECK_EQ(c, s); }
 #define SYS1(n, a) syscall(n, a)
 
-TEST(setuid_of_root_sets_all) { CHECK(SYS1(SYS_setuid, 1000) == 0); ids(1000, 1000, 1000); CHECK_ERR(SYS1(SYS_setuid, 0), EPERM); CHECK(SYS1(SYS_setuid, 1000) == 0); }
+TEST(setuid_of_root_sets_all)
+{
+	CHECK(SYS1(SYS_setuid, 1000) == 0);
+	ids(1000, 1000, 1000);
+	CHECK_ERR(SYS1(SYS_setuid, 0), EPERM);
+	CHECK(SYS1(SYS_setuid, 1000) == 0);
+}
 
 TEST(setresuid_moves_among_three)
 {

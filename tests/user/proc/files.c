@@ -126,7 +126,8 @@ TEST(system_files)
 	int r, t, last;
 	CHECK(sscanf(rd("/proc/loadavg"), "%f %f %f %d/%d %d", l, l + 1, l + 2, &r, &t, &last) == 6 && r >= 1 && t >= r);
 	rd("/proc/stat");
-	CHECK(!strncmp(b, "cpu  ", 5) && strstr(b, "\ncpu0 ") && strstr(b, "\nctxt ") && strstr(b, "\nbtime ") && strstr(b, "\nprocesses ") && strstr(b, "\nintr "));
+	CHECK(!strncmp(b, "cpu  ", 5) && strstr(b, "\ncpu0 ") && strstr(b, "\nctxt ") && strstr(b, "\nbtime ") &&
+	      strstr(b, "\nprocesses ") && strstr(b, "\nintr "));
 	rd("/proc/version");
 	CHECK(!strncmp(b, "Linux version 6.1.", 18));
 	rd("/proc/filesystems");

@@ -1,7 +1,12 @@
 /* Scheduling policies, affinity, nice. */
 #include "tap.h"
 
-static long setsched(pid_t p, int policy, int prio) { struct sched_param sp = { .sched_priority = prio }; return syscall(SYS_sched_setscheduler, p, policy, &sp); }
+static long setsched(pid_t p, int policy, int prio)
+{
+	struct sched_param sp = { .sched_priority = prio };
+
+	return syscall(SYS_sched_setscheduler, p, policy, &sp);
+}
 
 TEST(policies)
 {

@@ -39,7 +39,7 @@ ssize_t __must_check strnlen_user(const char __user *s, size_t max);
 /* get_user/put_user - one naturally sized scalar (1, 2, 4, 8 bytes).  `err = get_user(lvalue, uptr)`. */
 #define get_user(val, uptr) ({ struct user_word __gu = user_get((uptr), sizeof(*(uptr))); \
 	(val) = (__typeof__(*(uptr)))__gu.value; (int)__gu.err; })
-#define put_user(val, uptr) ({ __typeof__(*(uptr)) __pu = (val); user_put((uptr), (u64)__pu, sizeof(__pu)); })
+#define put_user(val, uptr) user_put((uptr), (u64)(val), sizeof(*(uptr)))
 
 struct user_word { u64 value; s64 err; };	/* in x0 and x1: 0 or -EFAULT, and zero then */
 struct user_word user_get_1(const void __user *p);
