@@ -35,13 +35,13 @@ struct page {
 	};
 	u64 index;			/* page index in the file, or va >> 12 for anonymous */
 	u64 private;
-};
-_Static_assert(sizeof(struct page) <= 64, "one cache line a frame");
+} __aligned(64);
+_Static_assert(sizeof(struct page) == 64, "one cache line a frame, and a shift from one to the other");
 
-extern struct page *page_array;		/* [I] covers [page_base_pfn, page_end_pfn) */
-extern u64 page_base_pfn, page_end_pfn;
-static inline struct page *pfn_to_page(u64 pfn) { return page_array + (pfn - page_base_pfn); }
-static inline u64 page_to_pfn(const struct page *p) { return (u64)(p - page_array) + page_base_pfn; }
+extern u64 page_array;			/* [I] where the struct page of frame 0 would stand */
+extern u64 page_base_pfn, page_end_pfn;	/* [I] frames that have one */
+static inline struct page *pfn_to_page(u64 pfn) { return (struct page *)(page_array + pfn * sizeof(struct page)); }
+static inline u64 page_to_pfn(const struct page *p) { return ((u64)p - page_array) / sizeof(struct page); }
 static inline paddr_t page_to_phys(const struct page *p) { return page_to_pfn(p) << PAGE_SHIFT; }
 static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
 static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }

@@ -27,10 +27,11 @@
 
 #define MAX_ORDER	10
 #define PCP_HIGH	64
-#define PCP_BATCH	16
+#define PCP_ORDER	4
+#define PCP_BATCH	(1u << PCP_ORDER)
 #define POISON_FREE	0x6b
 
-struct page *page_array;
+u64 page_array;
 u64 page_base_pfn, page_end_pfn;
 
 static struct { struct list_head list; u64 count; } free_area[MAX_ORDER + 1];	/* [zone_lock] */
@@ -101,6 +102,27 @@ static bool may_take(u64 pages, gfp_t gfp)
 	return nr_free >= pages + keep;
 }
 
+/* Fill an empty list: the smallest free blocks first, whole if they are not too large, so that few steps and few splits do.
+ * zone_lock held. */
+static void refill(struct page_cpu *pc, gfp_t gfp)
+{
+	for (u32 order = 0; pc->count < PCP_BATCH; ) {
+		struct page *p;
+
+		while (order < PCP_ORDER && list_empty(&free_area[order].list))
+			order++;
+		while (order && pc->count + (1u << order) > PCP_BATCH)
+			order--;
+		while (order && !may_take(1ul << order, gfp))
+			order--;
+		if (!may_take(1ul << order, gfp) || !(p = buddy_alloc(order)))
+			return;
+		for (u32 i = 0; i < 1u << order; i++)
+			list_add_tail(&p[i].lru, &pc->list);
+		pc->count += 1u << order;
+	}
+}
+
 static struct page *alloc_single(gfp_t gfp)
 {
 	irqflags_t flags = arch_irq_save();
@@ -109,10 +131,7 @@ static struct page *alloc_single(gfp_t gfp)
 
 	if (unlikely(!pc->count)) {
 		spin_lock(&zone_lock);
-		while (pc->count < PCP_BATCH && may_take(1, gfp) && (p = buddy_alloc(0)) != NULL) {
-			list_add(&p->lru, &pc->list);
-			pc->count++;
-		}
+		refill(pc, gfp);
 		spin_unlock(&zone_lock);
 	}
 	if (likely(pc->count)) {
@@ -159,9 +178,13 @@ struct page *page_alloc(u32 order, gfp_t gfp)
 	p->mapping = NULL;
 	atomic_store_release(&p->refs, 1);	/* pairs with page_get_unless_zero: who gets a reference sees no old mapping */
 	kasan_unpoison(page_address(p), PAGE_SIZE << order);
-	if (gfp & GFP_ZERO)
-		for (u32 i = 0; i < 1u << order; i++)
-			clear_page((char *)page_address(p) + i * PAGE_SIZE);
+	if (gfp & GFP_ZERO) {
+		char *start = page_address(p), *end = start + (PAGE_SIZE << order);
+
+		do
+			clear_page(start);
+		while ((start += PAGE_SIZE) < end);
+	}
 	return p;
 }
 
@@ -314,7 +337,7 @@ void mm_init(void)
 	page_base_pfn = lowest >> PAGE_SHIFT;
 	page_end_pfn = highest >> PAGE_SHIFT;
 	total = (page_end_pfn - page_base_pfn) * sizeof(struct page);
-	page_array = phys_to_virt(bootmem_alloc_phys(ALIGN_UP(total, PAGE_SIZE), PAGE_SIZE));
+	page_array = (u64)phys_to_virt(bootmem_alloc_phys(ALIGN_UP(total, PAGE_SIZE), PAGE_SIZE)) - page_base_pfn * sizeof(struct page);
 	for (u64 pfn = page_base_pfn; pfn < page_end_pfn; pfn++)
 		pfn_to_page(pfn)->flags = PG_RESERVED;
 	for (u32 i = 0; i <= MAX_ORDER; i++)

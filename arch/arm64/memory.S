@@ -86,14 +86,10 @@ clear_page:
 	add	x3, x0, #4096
 	cmp	x1, #256
 	b.hi	4f
-1:	dc	zva, x0				/* four at a time: a block is at most 1 KiB then */
-	add	x0, x0, x1
+1:	.rept	16				/* at a time: a block is at most 256 bytes then */
 	dc	zva, x0
 	add	x0, x0, x1
-	dc	zva, x0
-	add	x0, x0, x1
-	dc	zva, x0
-	add	x0, x0, x1
+	.endr
 	cmp	x0, x3
 	b.lo	1b
 	ret

@@ -33,7 +33,7 @@ __weak int printk(const char *fmt, ...) { (void)fmt; return 0; }
 
 /* memory */
 __weak char *unit_memory;
-__weak struct page *page_array;
+__weak u64 page_array;
 __weak u64 page_base_pfn, page_end_pfn;
 __weak u32 nr_cpus = 1;
 __weak u64 percpu_offsets[NR_CPUS];
