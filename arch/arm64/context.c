@@ -116,6 +116,7 @@ void arch_thread_init_user(struct task *t, const struct trap_frame *tf, u64 tls,
 void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp)
 {
 	*tf = (struct trap_frame){ .pc = pc, .sp = sp, .pstate = PSR_MODE_EL0t, .syscallno = -1 };
+	frame_changed();
 	fpsimd_changed_current();
 	memset(&current->arch.fp, 0, sizeof(current->arch.fp));
 	current->arch.tls = 0;

@@ -2,9 +2,10 @@
  *
  * From EL0 the frame lies at the top of the kernel stack (SP_EL1 is task->head.kernel_sp then), with the task's address in the word
  * above it.  x18 is current while the kernel runs (the kernel is compiled with -ffixed-x18); the program's x18 is in the frame.
- * SP_EL0 is the program's stack pointer, here and there.  On the way out SP_EL0, ELR and SPSR are written only if they differ from
- * the frame, which after a plain call they do not: each such write ends a translation block under TCG, and costs a pipeline
- * elsewhere.
+ * SP_EL0 is the program's stack pointer, here and there.
+ * After a plain call SP_EL0, ELR and SPSR still hold what the frame says and are not written: each such write ends a translation
+ * block under TCG.  head.stale says that they do not: every exception from EL1 and every switch sets it, and whoever changes pc, sp
+ * or pstate in a frame outside exit_to_user_work (frame_changed() in arch/context.h).  The debug build compares them.
  * From EL1 the frame is pushed onto the current stack, after a look whether there is one: stacks are 16 KiB in 32 KiB slots, so
  * bit 14 of a good stack pointer is clear; if not, the fault is reported from a spare stack.
  * Specification: Arm ARM D1.10 (vectors), D1.13. */
@@ -16,8 +17,9 @@
 #define F_PC		256
 #define F_ORIG		272
 #define T_FLAGS		0
-#define T_COUNT		4
-#define T_ENTERED	16		/* and, behind it, the counter ticks spent in the kernel */
+#define T_STALE		4
+#define T_COUNT		8
+#define T_ENTERED	24		/* and, behind it, the counter ticks spent in the kernel */
 #define TIF_NEED_RESCHED_BIT	0
 #define TIF_TRACE_BIT	3
 
@@ -69,7 +71,6 @@
 	mrs	x21, cntvct_el0
 	str	x21, [x18, #T_ENTERED]
 	mov	x29, xzr
-	mov	x30, xzr
 	.endm
 
 	.macro enter_el1
@@ -87,6 +88,7 @@
 	stp	x22, x23, [sp, #F_PC]
 	mov	x24, #-1
 	stp	xzr, x24, [sp, #F_ORIG]
+	str	w24, [x18, #T_STALE]
 	b	8f
 9:	b	stack_overflow
 8:
@@ -138,7 +140,45 @@ el0_sync:
 	ldr	x9, [x9, x8, lsl #3]
 	blr	x9				/* the arguments are where the caller put them: x0 to x5 */
 	str	x0, [sp]
-	b	ret_to_user
+	.globl	ret_to_user
+ret_to_user:
+	msr	daifset, #3
+	ldr	x1, [x18, #T_FLAGS]		/* and T_STALE */
+	cbnz	x1, 2f
+#ifdef CONFIG_DEBUG
+	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
+	ldr	x23, [sp, #F_PC + 8]
+	mrs	x24, sp_el0
+	mrs	x25, elr_el1
+	mrs	x26, spsr_el1
+	cmp	x21, x24
+	ccmp	x22, x25, #0, eq
+	ccmp	x23, x26, #0, eq
+	b.ne	5f
+#endif
+4:	mrs	x23, cntvct_el0
+	ldp	x21, x22, [x18, #T_ENTERED]
+	sub	x23, x23, x21
+	add	x22, x22, x23
+	str	x22, [x18, #T_ENTERED + 8]
+	ldp	x0, x1, [sp]
+	restore_low
+	add	sp, sp, #FRAME
+	eret
+2:	mov	x0, sp
+	bl	exit_to_user_work		/* comes back with interrupts off and nothing left to do */
+	ldp	x21, x22, [sp, #F_SP]
+	ldr	x23, [sp, #F_PC + 8]
+	msr	sp_el0, x21
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	str	wzr, [x18, #T_STALE]
+	b	4b
+#ifdef CONFIG_DEBUG
+5:	mov	x0, sp
+	bl	trap_frame_stale
+#endif
+
 1:	mov	x26, #-1
 	stp	x0, x26, [sp, #F_ORIG]
 	mov	x0, sp
@@ -157,38 +197,6 @@ el0_irq:
 	mov	x0, sp
 	bl	trap_irq
 	b	ret_to_user
-
-	.globl	ret_to_user
-ret_to_user:
-	msr	daifset, #3
-	ldr	w1, [x18, #T_FLAGS]
-	tst	w1, #0xffff
-	b.ne	2f
-3:	mrs	x23, cntvct_el0
-	ldp	x21, x22, [x18, #T_ENTERED]
-	sub	x23, x23, x21
-	add	x22, x22, x23
-	str	x22, [x18, #T_ENTERED + 8]
-	ldp	x21, x22, [sp, #F_SP]		/* sp, pc */
-	ldr	x23, [sp, #F_PC + 8]
-	mrs	x24, sp_el0
-	mrs	x25, elr_el1
-	mrs	x26, spsr_el1
-	cmp	x21, x24
-	ccmp	x22, x25, #0, eq
-	ccmp	x23, x26, #0, eq
-	b.ne	5f
-4:	ldp	x0, x1, [sp]
-	restore_low
-	add	sp, sp, #FRAME
-	eret
-2:	mov	x0, sp
-	bl	exit_to_user_work		/* comes back with interrupts off and nothing left to do */
-	b	3b
-5:	msr	sp_el0, x21
-	msr	elr_el1, x22
-	msr	spsr_el1, x23
-	b	4b
 	.cfi_endproc
 
 el1_sync:
@@ -204,7 +212,8 @@ el1_irq:
 	enter_el1
 	mov	x0, sp
 	bl	trap_irq
-	ldp	w1, w2, [x18]			/* flags, preempt_count */
+	ldr	w1, [x18, #T_FLAGS]
+	ldr	w2, [x18, #T_COUNT]
 	cbnz	w2, ret_to_kernel
 	tbz	w1, #TIF_NEED_RESCHED_BIT, ret_to_kernel
 	bl	preempt_schedule_irq

@@ -124,6 +124,7 @@ long sys_rt_sigreturn(void)
 	signal_set_blocked(head.mask);
 	tf->pstate = (pstate.value & PSR_USER_MASK) | PSR_MODE_EL0t;
 	tf->syscallno = -1;
+	frame_changed();
 	current->altstack = (struct sigaltstack_state){ head.ss_sp, head.ss_size, (u32)head.ss_flags };
 	return (long)tf->x[0];
 bad:

@@ -15,6 +15,8 @@ cpu_switch:
 	str	x4, [x0]
 	mov	sp, x1
 	mov	x18, x3				/* current */
+	mov	w5, #1
+	str	w5, [x3, #4]			/* head.stale: the registers are another's now */
 	mov	x0, x2
 	ldp	x19, x20, [sp, #16]
 	ldp	x21, x22, [sp, #32]

@@ -151,6 +151,7 @@ void trap_el0_sync(struct trap_frame *tf, u64 esr, u64 far)
 		break;
 	case EC_WFX:
 		tf->pc += 4;	/* a hint */
+		frame_changed();
 		break;
 	default:
 		signal_force(SIGILL, ILL_ILLOPC, tf->pc);
@@ -203,6 +204,15 @@ void trap_stack_overflow(struct trap_frame *tf, u64 esr, u64 far)
 	panic_trap(tf, esr, far, "kernel stack overflow: sp %016lx, stack %016lx-%016lx", tf->sp,
 		   (u64)current->stack, (u64)current->stack + KERNEL_STACK_SIZE);
 }
+
+#ifdef CONFIG_DEBUG
+/* Somebody changed the frame and forgot frame_changed(). */
+void trap_frame_stale(struct trap_frame *tf)
+{
+	panic_trap(tf, 0, 0, "ELR %016lx, SPSR %lx, SP_EL0 %016lx are not what the frame says", read_sysreg(elr_el1), read_sysreg(spsr_el1),
+		   read_sysreg(sp_el0));
+}
+#endif
 
 #define EXIT_WORK (TIF_NEED_RESCHED | TIF_NOTIFY | TIF_SIGPENDING)
 

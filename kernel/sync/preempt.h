@@ -13,18 +13,20 @@
 #define TIF_NOTIFY		(1u << 2)	/* task work waits */
 #define TIF_TRACE		(1u << 3)	/* system calls are traced into the log */
 #define TIF_FP_RESTORE		(1u << 4)	/* FP state is in memory, not in the registers */
-#define TIF_WORK_MASK		0xffffu		/* any: take the slow way out to EL0 */
-#define TIF_SYSCALL_SLOW	(TIF_TRACE)
+/* any of them: the long way out to EL0 */
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
 
-/* The first words of struct task; entry.S knows these offsets: flags 0, preempt_count 4, kernel_sp 8, entered 16, kernel_ticks 24. */
+/* The first words of struct task.  entry.S knows where they are, and reads flags and stale as one: both zero is the short way out. */
 struct task_head {
 	u32 flags;		/* [a] TIF_* */
+	u32 stale;		/* [own] ELR, SPSR or SP_EL0 may not be what the EL0 frame says */
 	s32 preempt_count;	/* [own] */
 	u64 kernel_sp;		/* [I] top of the kernel stack (where the EL0 frame ends) */
 	u64 entered;		/* [own] counter when it last came from EL0, or onto a CPU */
 	u64 kernel_ticks;	/* [own] counter ticks spent in the kernel, up to the last way out of it or off the CPU */
 };
+_Static_assert(__builtin_offsetof(struct task_head, stale) == 4 && __builtin_offsetof(struct task_head, preempt_count) == 8 &&
+	       __builtin_offsetof(struct task_head, entered) == 24 && __builtin_offsetof(struct task_head, kernel_ticks) == 32, "entry.S");
 
 static inline struct task_head *current_head(void) { return (struct task_head *)current; }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <kernel/lib/types.h>
 #include <arch/trapframe.h>
+#include <kernel/sync/preempt.h>
 
 #define KERNEL_STACK_SIZE	16384	/* vmalloc'ed, guard page below; struct trap_frame of EL0 at the very top */
 
@@ -31,5 +32,7 @@ void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp);
 /* current_frame - current's EL0 trap frame (undefined for kernel threads). */
 struct trap_frame *current_frame(void);
 struct trap_frame *task_frame(struct task *t);
+/* frame_changed - pc, sp or pstate in current's EL0 frame was written: the way out must load them (see entry.S).  Context: thread. */
+static inline void frame_changed(void) { current_head()->stale = 1; }
 /* arch_enter_user - never returns: leave a kernel thread that has exec'ed (init) to EL0 by its frame. */
 void __noreturn arch_enter_user(void);
