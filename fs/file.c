@@ -62,6 +62,8 @@ static void file_free_rcu(struct rcu_head *head)
 
 void file_release(struct file *f)
 {
+	if (f->inode)
+		TRACE(vfs_release, f->inode->ino, f->mode);
 	if (unlikely(!list_empty(&f->epoll_links)))
 		epoll_file_gone(f);
 	if (unlikely(f->mode & FMODE_LOCKS))

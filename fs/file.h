@@ -1,6 +1,7 @@
 /* Open files and descriptors: what the file calls use among themselves. */
 #pragma once
 #include <fs/vfs.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/task.h>
 
@@ -118,13 +119,17 @@ static inline ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *p
 	if (unlikely(!f->ops->read))
 		return file_no_read(f);
 	n = f->ops->read(f, to, pos);
+	TRACE(vfs_read, f->inode->ino, *pos, (u64)n);
 	if ((f->mode & FMODE_ATIME) && n >= 0)
 		file_accessed(f);
 	return n;
 }
 static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
 {
-	return likely(f->ops->write) ? f->ops->write(f, from, pos) : -EINVAL;
+	ssize_t n = likely(f->ops->write) ? f->ops->write(f, from, pos) : -EINVAL;
+
+	TRACE(vfs_write, f->inode->ino, *pos, (u64)n);
+	return n;
 }
 s64 generic_seek(struct file *f, s64 off, int whence);
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* locks, limits, O_APPEND, then filemap_write */

@@ -20,6 +20,7 @@
 #include <fs/mount.h>
 #include <fs/super.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
@@ -598,6 +599,7 @@ int walk_path(struct walk *w, int dirfd, const char *name, u32 flags)
 	err = leave_rcu(w, err);
 	if (unlikely(err == -ECHILD))
 		err = walk_by_ref(w, dirfd, name, flags);
+	TRACE_TEXT(vfs_lookup, name, (u64)err, flags);
 	return err;
 }
 

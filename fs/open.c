@@ -6,6 +6,7 @@
  *
  * Unwinding: until the descriptor is installed nothing is visible to others, so each failure simply puts the file. */
 #include <fs/file.h>
+#include <kernel/debug/trace_point.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
 #include <kernel/debug.h>
@@ -246,6 +247,7 @@ long sys_openat(int dirfd, const char __user *user, u32 flags, u32 mode)
 			fd = err;
 		}
 	}
+	TRACE_TEXT(vfs_open, fn.name, (u64)fd, flags);
 	putname(&fn);
 	return fd;
 }

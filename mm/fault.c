@@ -20,6 +20,7 @@
 #include <asm/resource.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
@@ -319,7 +320,7 @@ static int access_ok(const struct vma *vma, u32 flags)
 	return vma->flags & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
-int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
+static inline int fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 {
 	struct vma *vma;
 	int err;
@@ -352,6 +353,14 @@ int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 	}
 	*code = BUS_ADRERR;
 	return SIGBUS;
+}
+
+int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
+{
+	int sig = fault(mm, addr, flags, code);
+
+	TRACE(fault_page, addr, flags, (u64)sig);
+	return sig;
 }
 
 /* mmap_lock held for reading.  The page at addr, faulted in as an access would, referenced. */

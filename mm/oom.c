@@ -1,6 +1,7 @@
 /* Out of memory: the process with the most memory (its oom_score_adj moves that by thousandths of all memory) is killed, and named in
  * the log.  One victim at a time: while one is dying, others wait for it. */
 #include <fs/vfs.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
@@ -46,6 +47,7 @@ void oom_kill(void)
 	t = choose();
 	if (t) {
 		t->mm->oom_victim = true;
+		TRACE_TEXT(fault_oom, t->comm, (u64)t->proc->pid);
 		pr_err("oom: out of memory: killed process %d (%s), anon %ld kB, file %ld kB\n", t->proc->pid, t->comm,
 		       t->mm->rss_anon * 4, t->mm->rss_file * 4);
 		signal_send_process(t->proc, SIGKILL, NULL);

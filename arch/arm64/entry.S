@@ -131,11 +131,22 @@ el0_sync:
 	b.ne	1f
 	sxtw	x8, w8
 	stp	x0, x8, [sp, #F_ORIG]
-	msr	daifclr, #3
-	ldr	w10, [x18, #T_FLAGS]
+	ldr	w11, [x18, #T_FLAGS]
 	cmp	x8, #NR_SYSCALLS
-	b.hs	3f
-	tbnz	w10, #TIF_TRACE_BIT, 3f
+	b.hs	4f
+	adr_l	x9, syscall_counts		/* interrupts are still off: no other call of this CPU comes between */
+	mrs	x10, tpidr_el1
+	add	x9, x9, x10
+	ldr	x10, [x9, x8, lsl #3]
+	add	x10, x10, #1
+	str	x10, [x9, x8, lsl #3]
+	msr	daifclr, #3
+	tbnz	w11, #TIF_TRACE_BIT, 3f
+#ifdef CONFIG_DEBUG
+	adr_l	x9, trace_calls
+	ldrb	w9, [x9]
+	cbnz	w9, 3f
+#endif
 	adr_l	x9, syscall_table
 	ldr	x9, [x9, x8, lsl #3]
 	blr	x9				/* the arguments are where the caller put them: x0 to x5 */
@@ -186,6 +197,7 @@ ret_to_user:
 	mrs	x2, far_el1
 	bl	trap_el0_sync
 	b	ret_to_user
+4:	msr	daifclr, #3
 3:	mov	x0, sp
 	bl	syscall_slow
 	b	ret_to_user

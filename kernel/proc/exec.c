@@ -19,6 +19,7 @@
 #include <arch/vdso.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/elf.h>
@@ -729,6 +730,7 @@ static long do_execveat(int dfd, const char __user *upath, const u64 __user *arg
 		err = strings_add(&x->args, "", 0);	/* as Linux since 5.18: never an empty argv */
 	if (!err)
 		err = exec_binary(x, dfd, x->path, flags);
+	TRACE_TEXT(sched_exec, x->path, (u64)err);
 	exec_free(x);
 	return err;
 }

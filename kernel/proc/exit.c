@@ -9,6 +9,7 @@
 #include <arch/uaccess.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
@@ -204,6 +205,7 @@ void thread_exit(int status)
 	bool last;
 
 	t->pflags |= PF_EXITING;
+	TRACE_TEXT(sched_exit, t->comm, (u64)status);
 	if (p->is_init && p->nr_threads == 1)
 		panic("init exited, status %d", status);
 	release_resources(t);

@@ -9,6 +9,7 @@
 #include <arch/uaccess.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
@@ -238,6 +239,8 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 			list_add_tail(&p->sibling, &parent->children);
 		}
 	}
+	if (current->head.flags & TIF_TRACE)	/* again, under the lock: see proc_trace_set */
+		t->head.flags |= TIF_TRACE;
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	pid_link_task(t);
@@ -333,6 +336,7 @@ static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
 		t->vfork_done = &vfork;
 	}
 	task_get(t);
+	TRACE_TEXT(sched_fork, t->comm, (u64)tid, spec->flags);
 	sched_wake_new(t);
 	if ((spec->flags & CLONE_VFORK) && wait_for_completion_killable(&vfork)) {
 		/* We are being killed: the child must not touch our stack when it is done. */

@@ -21,6 +21,7 @@
 #include <arch/context.h>
 #include <arch/mmu.h>
 #include <kernel/debug.h>
+#include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched_internal.h>
@@ -151,6 +152,7 @@ static void finish_switch(struct task *prev)
 static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
 {
 	rcu_note_switch();
+	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
 	rq->curr = next;
 	prev->head.kernel_ticks += ticks - prev->head.entered;
@@ -336,6 +338,7 @@ bool task_wake(struct task *t, u32 mask)
 	rq = task_rq_lock(t, &flags);
 	if (t->state & mask) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
+		TRACE_TEXT(sched_wake, t->comm, (u64)t->tid, t->se.cpu);
 		if (!t->se.on_rq)
 			activate(rq, t);
 		woke = true;
