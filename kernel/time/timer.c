@@ -186,6 +186,7 @@ void sleep_ns(u64 ns)
 {
 	u64 end = clock_mono_ns() + ns;
 
+	might_sleep();
 	while (clock_mono_ns() < end) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		schedule_until(end);
