@@ -213,8 +213,10 @@ static void give_back(struct page *p, u32 order)
 	irqflags_t flags;
 
 	DEBUG_ASSERT(!(p->flags & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p->mapcount == 0);
-	if (IS_DEBUG)
+	if (IS_DEBUG) {
+		kasan_unpoison(page_address(p), PAGE_SIZE << order);	/* it may have been a slab */
 		memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
+	}
 	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 	p->flags = 0;
 	p->mapping = NULL;

@@ -303,6 +303,7 @@ void slab_free(struct slab_cache *c, void *obj)
 
 	if (IS_DEBUG) {
 		VERIFY(virt_to_page(obj)->slab == c);
+		kasan_check(obj, 1, true);	/* freed twice? */
 		if (!red_zone_whole(c, obj))
 			panic("slab %s: object %p was written beyond its end", c->name, obj);
 		poison(c, obj);

@@ -56,7 +56,28 @@ static __always_inline_ void check(u64 addr, size_t len, bool write, u64 ip)
 			report(addr, len, write, *shadow_of(a), ip);
 }
 
-void kasan_check(const void *p, size_t len, bool write) { check((u64)p, len, write, (u64)__builtin_return_address(0)); }
+#define IP ((u64)__builtin_return_address(0))
+void kasan_check(const void *p, size_t len, bool write) { check((u64)p, len, write, IP); }
+
+void *kasan_memcpy(void *to, const void *from, size_t len)
+{
+	check((u64)from, len, false, IP);
+	check((u64)to, len, true, IP);
+	return memcpy(to, from, len);
+}
+
+void *kasan_memmove(void *to, const void *from, size_t len)
+{
+	check((u64)from, len, false, IP);
+	check((u64)to, len, true, IP);
+	return memmove(to, from, len);
+}
+
+void *kasan_memset(void *to, int c, size_t len)
+{
+	check((u64)to, len, true, IP);
+	return memset(to, c, len);
+}
 
 void kasan_poison(const void *p, size_t len, enum kasan_kind kind)
 {
@@ -106,7 +127,6 @@ static int kasan_init(void)
 }
 BOOT_INIT(core, kasan_init);
 
-#define IP ((u64)__builtin_return_address(0))
 #define ASAN_ACCESS(n) \
 	void __asan_load##n##_noabort(u64 addr); \
 	void __asan_store##n##_noabort(u64 addr); \

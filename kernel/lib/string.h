@@ -9,6 +9,15 @@
 void *memcpy(void *to, const void *from, size_t len);
 void *memmove(void *to, const void *from, size_t len);
 void *memset(void *to, int c, size_t len);
+#if defined(CONFIG_DEBUG) && defined(__SANITIZE_ADDRESS__) && !defined(CONFIG_UNIT)
+/* The assembly has no checks of its own: instrumented code has them made first (kernel/debug/kasan.c). */
+void *kasan_memcpy(void *to, const void *from, size_t len);
+void *kasan_memmove(void *to, const void *from, size_t len);
+void *kasan_memset(void *to, int c, size_t len);
+#define memcpy kasan_memcpy
+#define memmove kasan_memmove
+#define memset kasan_memset
+#endif
 int memcmp(const void *a, const void *b, size_t len);
 void *memchr(const void *p, int c, size_t len);
 size_t strlen(const char *s);

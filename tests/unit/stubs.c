@@ -123,6 +123,7 @@ __weak void rwsem_read_unlock(struct rwsem *s) { if (s->count-- <= 0) stop("rwse
 #ifdef CONFIG_DEBUG
 __weak void kasan_poison(const void *p, size_t len, enum kasan_kind kind) { (void)p; (void)len; (void)kind; }
 __weak void kasan_unpoison(const void *p, size_t len) { (void)p; (void)len; }
+__weak void kasan_check(const void *p, size_t len, bool write) { (void)p; (void)len; (void)write; }
 __weak void spin_debug_acquire(struct spinlock *l, u64 key, bool try) { (void)l; (void)key; (void)try; }
 __weak void spin_debug_acquired(struct spinlock *l) { (void)l; }
 __weak void spin_debug_release(struct spinlock *l) { (void)l; }

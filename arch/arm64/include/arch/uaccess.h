@@ -4,6 +4,7 @@
  * their fix-up in .extable.  A fault sleeps, so these may be called only from threads that hold no spin lock and no lock ranked
  * after mmap_lock; uaccess_nofault_begin()/end() make them return at once instead. */
 #pragma once
+#include <kernel/debug/kasan.h>
 #include <kernel/errno.h>
 #include <kernel/lib/types.h>
 
@@ -69,11 +70,13 @@ int copy_from_user_failed(void *to, size_t len, size_t left);
 
 static inline size_t copy_from_user_partial(void *to, const void __user *from, size_t len)
 {
+	kasan_check(to, len, true);
 	return likely(user_range_ok(from, len)) ? user_copy_in(to, from, len) : len;
 }
 
 static inline size_t copy_to_user_partial(void __user *to, const void *from, size_t len)
 {
+	kasan_check(from, len, false);
 	return likely(user_range_ok(to, len)) ? user_copy_out(to, from, len) : len;
 }
 
