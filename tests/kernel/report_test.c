@@ -1,0 +1,267 @@
+/* Deliberate violations: each must be reported, with these words.  Every one runs in a boot of its own (scripts/test-kernel does that).
+ *
+ * hidden() keeps the compiler from seeing, and refusing, what is wrong. */
+#include <arch/context.h>
+#include <arch/uaccess.h>
+#include <kernel/debug.h>
+#include <kernel/ktest.h>
+#include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <kernel/sched/sched.h>
+#include <kernel/sync/mutex.h>
+#include <kernel/sync/rwsem.h>
+#include <kernel/time/time.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+
+#define hidden(v) ({ __typeof__(v) __h = (v); asm volatile("" : "+r"(__h)); __h; })
+
+/* --- in every build ----------------------------------------------------------------------------------------------------------------- */
+static u64 deeper(u64 n)
+{
+	volatile u64 room[64];
+
+	for (u32 i = 0; i < 64; i++)
+		room[i] = n + i;
+	return n == hidden(~0ul) ? 0 : deeper(hidden(n + 1)) + room[n % 64];
+}
+
+KTEST_REPORTS(fatal, stack_overflow, "kernel stack overflow") { printk(LOG_DEBUG "%lu\n", deeper(hidden(0ul))); }
+KTEST_REPORTS(fatal, null_pointer, "data abort at EL1") { *hidden((volatile u64 *)8) = 1; }
+KTEST_REPORTS(fatal, user_pointer_without_uaccess, "data abort at EL1") { printk(LOG_DEBUG "%lu\n", *hidden((volatile u64 *)0x400000)); }
+KTEST_REPORTS(fatal, write_to_text, "data abort at EL1") { *hidden((volatile u32 *)(u64)memcpy) = 0; }
+KTEST_REPORTS(fatal, behind_vmalloc, "data abort at EL1") { ((volatile char *)vmalloc(PAGE_SIZE))[hidden(PAGE_SIZE)] = 1; }
+KTEST_REPORTS(fatal, after_vfree, "data abort at EL1")
+{
+	volatile char *p = vmalloc(PAGE_SIZE);
+
+	*p = 1;
+	vfree((void *)p);
+	*hidden(p) = 2;
+}
+
+static u32 code[] = { 0xd65f03c0 };	/* ret */
+KTEST_REPORTS(fatal, data_is_not_executed, "instruction abort at EL1") { (hidden((void (*)(void))(u64)code))(); }
+
+KTEST_REPORTS(fatal, assertion, "assertion failed: two == 3") { u32 two = hidden(2u); VERIFY(two == 3); }
+static void return_at_once(void *arg) { (void)arg; }
+KTEST_REPORTS(fatal, kernel_thread_returns, "a kernel thread (returner) returned")
+{
+	kthread_create(return_at_once, NULL, "returner");
+	sleep_ns(NSEC_PER_SEC);
+}
+
+KTEST_REPORTS(warn, once, "WARN: hidden(3) > 2")
+{
+	for (u32 i = 0; i < 3; i++)
+		WARN_ONCE(hidden(3) > 2);
+}
+
+#ifdef CONFIG_DEBUG
+/* --- the lock checker ----------------------------------------------------------------------------------------------------------------- */
+static DEFINE_MUTEX(outer, LC_DIR_INODE);
+static DEFINE_MUTEX(inner, LC_FILE_INODE);
+static DEFINE_MUTEX(inner2, LC_FILE_INODE);
+static DEFINE_SPINLOCK(spin, LC_FDTABLE);
+static DEFINE_SPINLOCK(irq_spin, LC_WAIT);
+
+KTEST(lockcheck, lets_good_order_pass)
+{
+	mutex_lock(&outer);
+	mutex_lock(&inner);
+	mutex_lock_nested(&inner2, 1);
+	spin_lock(&spin);
+	spin_unlock(&spin);
+	mutex_unlock(&inner);		/* released in any order */
+	mutex_unlock(&inner2);
+	mutex_unlock(&outer);
+	EXPECT(current->nr_held == 0);
+	mutex_lock(&inner);
+	EXPECT(mutex_trylock(&outer));	/* a trylock waits for nobody: any order */
+	mutex_unlock(&outer);
+	mutex_unlock(&inner);
+	EXPECT(current->nr_held == 0);
+}
+
+KTEST_REPORTS(lockcheck, wrong_order, "lock order: rank does not rise: taking LC_DIR_INODE")
+{
+	mutex_lock(&inner);
+	mutex_lock(&outer);
+}
+
+KTEST_REPORTS(lockcheck, wrong_order_of_spin_locks, "lock order: rank does not rise: taking LC_FDTABLE")
+{
+	irqflags_t flags = spin_lock_irqsave(&irq_spin);
+
+	spin_lock(&spin);
+	spin_unlock(&spin);
+	spin_unlock_irqrestore(&irq_spin, flags);
+}
+
+KTEST_REPORTS(lockcheck, rwsem_order, "lock order: rank does not rise")
+{
+	static struct rwsem s;
+
+	rwsem_init(&s, LC_MOUNT_SEM);
+	mutex_lock(&inner);
+	rwsem_read_lock(&s);
+}
+
+KTEST_REPORTS(lockcheck, same_class_without_a_key, "lock order: key does not rise")
+{
+	mutex_lock(&inner);
+	mutex_lock(&inner2);
+}
+
+KTEST_REPORTS(lockcheck, taken_twice, "lock order: taken twice")
+{
+	spin_lock(&spin);
+	spin_lock(hidden(&spin));
+}
+
+KTEST_REPORTS(lockcheck, released_without_holding, "lock order: released by one who does not hold it") { spin_unlock(&spin); }
+
+KTEST_REPORTS(lockcheck, interrupts_on, "lock order: taken with interrupts on")
+{
+	spin_lock(&irq_spin);
+	spin_unlock(&irq_spin);
+}
+
+static void take_spin(struct timer *t) { (void)t; spin_lock(&spin); spin_unlock(&spin); }
+KTEST_REPORTS(lockcheck, class_used_in_interrupts_and_with_them_on, "lock order: class used both in interrupts and with them on")
+{
+	struct timer t;
+
+	spin_lock(&spin);
+	spin_unlock(&spin);
+	timer_init(&t, take_spin);
+	timer_arm(&t, clock_mono_ns());
+	sleep_ns(NSEC_PER_SEC);
+}
+
+static void take_mutex(struct timer *t) { (void)t; mutex_lock(&outer); }
+KTEST_REPORTS(lockcheck, mutex_in_an_interrupt, "sleeping with preemption off")
+{
+	struct timer t;
+
+	timer_init(&t, take_mutex);
+	timer_arm(&t, clock_mono_ns());
+	sleep_ns(NSEC_PER_SEC);
+}
+
+KTEST_REPORTS(lockcheck, sleep_under_a_spin_lock, "sleeping with preemption off")
+{
+	spin_lock(&spin);
+	sleep_ns(1);
+}
+
+KTEST_REPORTS(lockcheck, sleep_with_interrupts_off, "sleeping with interrupts off")
+{
+	arch_irq_disable();
+	mutex_lock(&outer);
+}
+
+static void exit_holding(void *arg) { (void)arg; mutex_lock(&outer); kthread_exit(); }
+KTEST_REPORTS(lockcheck, thread_ends_with_a_lock, "lock order: still held on the way out of the kernel")
+{
+	kthread_create(exit_holding, NULL, "holder");
+	sleep_ns(NSEC_PER_SEC);
+}
+
+static void unlock_others(void *arg) { mutex_unlock(arg); kthread_exit(); }
+KTEST_REPORTS(lockcheck, mutex_released_by_another, "mutex_held(m)")
+{
+	mutex_lock(&outer);
+	kthread_create(unlock_others, &outer, "other");
+	sleep_ns(NSEC_PER_SEC);
+}
+
+/* --- KASAN, slab poison ----------------------------------------------------------------------------------------------------------------- */
+KTEST_REPORTS(kasan, behind_an_object, "KASAN: slab out of bounds: write of 1 bytes") { ((volatile char *)kmalloc(100, 0))[hidden(128)] = 1; }
+KTEST_REPORTS(kasan, read_behind_an_object, "KASAN: slab out of bounds: read of 4 bytes")
+{
+	printk(LOG_DEBUG "%u\n", *hidden((volatile u32 *)((char *)kmalloc(96, GFP_ZERO) + 94)));
+}
+
+KTEST_REPORTS(kasan, use_after_free, "KASAN: use after free: read of 8 bytes")
+{
+	volatile u64 *p = kmalloc(64, 0);
+
+	kfree((void *)p);
+	printk(LOG_DEBUG "%lu\n", hidden(p)[2]);
+}
+
+KTEST_REPORTS(kasan, use_of_a_freed_page, "KASAN: use of a freed page: write of 2 bytes")
+{
+	struct page *p = page_alloc(0, 0);
+
+	page_free(p, 0);
+	*(volatile u16 *)hidden(page_address(p)) = 1;
+}
+
+KTEST_REPORTS(kasan, memset_past_the_end, "KASAN: slab out of bounds: write of 200 bytes") { memset(kmalloc(192, 0), 1, hidden(200ul)); }
+KTEST_REPORTS(kasan, memcpy_from_freed, "KASAN: use after free: read of 16 bytes")
+{
+	static char to[16];
+	char *p = kmalloc(32, 0);
+
+	kfree(p);
+	memcpy(to, hidden(p), hidden(16ul));
+}
+
+KTEST_REPORTS(kasan, copy_to_user_of_freed, "KASAN: use after free: read of 32 bytes")
+{
+	char *p = kmalloc(32, 0);
+
+	kfree(p);
+	if (copy_to_user((void __user *)PAGE_SIZE, hidden(p), 32))
+		return;
+}
+
+KTEST_REPORTS(kasan, freed_twice, "KASAN: use after free")
+{
+	void *p = kmalloc(48, 0);
+
+	kfree(p);
+	kfree(hidden(p));
+}
+
+/* What KASAN cannot see (here: written by code without its checks) is found at the next free or allocation. */
+static void __attribute__((no_sanitize_address)) write_unseen(volatile u64 *p, u32 i) { p[i] = 0x1234; }
+KTEST_REPORTS(poison, written_after_free, "was written after it was freed")
+{
+	u64 *p = kmalloc(64, 0);
+
+	kfree(p);
+	write_unseen(hidden(p), 3);
+	for (u32 i = 0; i < 100; i++)
+		(void)hidden(kmalloc(64, 0));
+}
+
+KTEST_REPORTS(poison, written_beyond_its_end, "was written beyond its end")
+{
+	u64 *p = kmalloc(64, 0);
+
+	write_unseen(p, 8);
+	kfree(p);
+}
+
+/* --- UBSAN, stack protector ------------------------------------------------------------------------------------------------------------- */
+KTEST_REPORTS(ubsan, index, "UBSAN: index out of bounds") { static volatile u32 a[2][4]; printk(LOG_DEBUG "%u\n", a[0][hidden(4u) % 5]); }
+KTEST_REPORTS(ubsan, shift, "UBSAN: shift out of bounds") { printk(LOG_DEBUG "%u\n", 1u << hidden(33)); }
+KTEST_REPORTS(ubsan, bool_value, "UBSAN: invalid bool or enum")
+{
+	static u8 raw = 7;
+
+	printk(LOG_DEBUG "%d\n", *hidden((volatile bool *)&raw));
+}
+
+static void __attribute__((noinline)) smash(u32 n)
+{
+	volatile char buf[16];
+
+	for (u32 i = 0; i < n; i++)
+		((volatile char *)hidden(&buf[0]))[i] = (char)i;
+}
+KTEST_REPORTS(stackguard, smashed, "stack smashed in smash") { smash(hidden(48u)); }
+#endif
