@@ -272,7 +272,7 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-static const struct file_ops epoll_fops = { .poll = epoll_poll, .release = epoll_release };
+static const struct file_ops epoll_fops = { .seek = noop_seek, .poll = epoll_poll, .release = epoll_release };
 
 long sys_epoll_create1(u32 flags)
 {

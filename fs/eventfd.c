@@ -97,7 +97,7 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 static void eventfd_release(struct file *f) { kfree(f->private); }
 
 static const struct file_ops eventfd_fops = {
-	.read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
+	.seek = noop_seek, .read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
 };
 
 long sys_eventfd2(unsigned count, u32 flags)

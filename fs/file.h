@@ -132,6 +132,7 @@ static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64
 	return n;
 }
 s64 generic_seek(struct file *f, s64 off, int whence);
+s64 noop_seek(struct file *f, s64 off, int whence);	/* allowed, and does nothing */
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* locks, limits, O_APPEND, then filemap_write */
 /* pipes */
 struct pipe;

@@ -236,6 +236,13 @@ static inline long positional(int fd, u64 buf, size_t count, s64 pos, bool write
 long sys_pread64(int fd, void __user *buf, size_t count, s64 pos) { return positional(fd, (u64)buf, count, pos, false); }
 long sys_pwrite64(int fd, const void __user *buf, size_t count, s64 pos) { return positional(fd, (u64)buf, count, pos, true); }
 
+s64 noop_seek(struct file *f, s64 off, int whence)
+{
+	(void)off;
+	(void)whence;
+	return (s64)f->pos;
+}
+
 s64 generic_seek(struct file *f, s64 off, int whence)
 {
 	u64 size = i_size_read(f->inode);
@@ -281,10 +288,10 @@ long sys_lseek(int fd, s64 off, unsigned whence)
 		ret = -EBADF;
 	else if (whence > SEEK_HOLE)
 		ret = -EINVAL;
-	else if (f->mode & FMODE_STREAM)
-		ret = -ESPIPE;
+	else if (f->ops->seek)
+		ret = f->ops->seek(f, off, (int)whence);
 	else
-		ret = f->ops->seek ? f->ops->seek(f, off, (int)whence) : generic_seek(f, off, (int)whence);
+		ret = f->mode & FMODE_STREAM ? -ESPIPE : generic_seek(f, off, (int)whence);
 	fdref_put(f, ref);
 	return ret;
 }

@@ -69,7 +69,7 @@ struct file_ops {
 	int (*flush)(struct file *file);			/* each close */
 	ssize_t (*read)(struct file *file, struct iov_iter *to, u64 *pos);
 	ssize_t (*write)(struct file *file, struct iov_iter *from, u64 *pos);
-	s64 (*seek)(struct file *file, s64 off, int whence);	/* NULL: generic for regular; -ESPIPE if FMODE_STREAM */
+	s64 (*seek)(struct file *file, s64 off, int whence);	/* NULL: generic_seek, -ESPIPE if FMODE_STREAM */
 	int (*readdir)(struct file *file, struct dir_context *ctx);
 	u32 (*poll)(struct file *file, struct poll_table *pt);	/* NULL: always readable, writable */
 	long (*ioctl)(struct file *file, u32 cmd, u64 arg);

@@ -114,7 +114,7 @@ static u32 signalfd_poll(struct file *f, struct poll_table *pt)
 
 static void signalfd_release(struct file *f) { kfree(f->private); }
 
-static const struct file_ops signalfd_fops = { .read = signalfd_read, .poll = signalfd_poll, .release = signalfd_release };
+static const struct file_ops signalfd_fops = { .read = signalfd_read, .seek = noop_seek, .poll = signalfd_poll, .release = signalfd_release };
 
 static long signalfd_change(int fd, u64 mask)
 {

@@ -16,6 +16,10 @@ void posix_timers_exit(struct process *p, bool keep_itimer);
 void posix_timer_taken(struct posix_timer *pt, siginfo_t *info);
 void itimer_real_taken(struct posix_timers *tab);
 
+/* itimerspec_get / _put - a struct itimerspec of the caller's, in ns.  0, -EFAULT, -EINVAL (not normal, or negative). */
+int itimerspec_get(const void __user *from, u64 *first, u64 *period);
+int itimerspec_put(void __user *to, u64 left, u64 period);
+
 /* cpu_watch_kick - a limit on p's CPU time was set or moved: look soon.  Context: thread, no lock at or above LC_SIGHAND. */
 void cpu_watch_kick(struct process *p);
 /* cpu_clock_read - the CPU-time clocks: the two of current, and clock_getcpuclockid's and pthread_getcpuclockid's.  -EINVAL: not one. */

@@ -241,7 +241,16 @@ static int timespec_get(const struct __kernel_timespec *ts, u64 *ns)
 	return 0;
 }
 
-static int put_itimerspec(void __user *to, u64 left, u64 period)
+int itimerspec_get(const void __user *from, u64 *first, u64 *period)
+{
+	struct __kernel_itimerspec v;
+
+	if (copy_from_user(&v, from, sizeof(v)))
+		return -EFAULT;
+	return timespec_get(&v.it_value, first) || timespec_get(&v.it_interval, period) ? -EINVAL : 0;
+}
+
+int itimerspec_put(void __user *to, u64 left, u64 period)
 {
 	struct __kernel_itimerspec v = {
 		.it_value = { (s64)(left / NSEC_PER_SEC), (s64)(left % NSEC_PER_SEC) },
@@ -375,7 +384,7 @@ long sys_timer_gettime(int id, void __user *value)
 	period = pt->period_ns;
 	spin_unlock_irq(&pt->table->lock);
 	timer_put(pt);
-	return put_itimerspec(value, left, period);
+	return itimerspec_put(value, left, period);
 }
 
 long sys_timer_getoverrun(int id)
@@ -418,22 +427,21 @@ static void settime(struct posix_timer *pt, bool absolute, u64 first, u64 period
 
 long sys_timer_settime(int id, int flags, void __user *value, void __user *old)
 {
-	struct __kernel_itimerspec v;
 	u64 first, period, left, old_period;
 	struct posix_timer *pt;
+	int err;
 
 	if (!value)
 		return -EINVAL;
-	if (copy_from_user(&v, value, sizeof(v)))
-		return -EFAULT;
-	if (timespec_get(&v.it_value, &first) || timespec_get(&v.it_interval, &period))
-		return -EINVAL;
+	err = itimerspec_get(value, &first, &period);
+	if (err)
+		return err;
 	pt = timer_find(id);
 	if (!pt)
 		return -EINVAL;
 	settime(pt, flags & TIMER_ABSTIME, first, period, &left, &old_period);
 	timer_put(pt);
-	return old ? put_itimerspec(old, left, old_period) : 0;
+	return old ? itimerspec_put(old, left, old_period) : 0;
 }
 
 long sys_timer_delete(int id)

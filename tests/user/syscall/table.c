@@ -147,6 +147,7 @@ static void run_variants(const struct call *c, bool as_root)
 	sigaction(SIGALRM, &sa, NULL);
 	while ((kind = variant(c, report->next, a)) >= 0) {
 		report->next++;
+		if (c->nr == SYS_prlimit64 && a[0] == 1) continue;	/* no CPU time for init is none for the programs after this one */
 		setitimer(ITIMER_REAL, &it, NULL);
 		errno = 0;
 		long r = syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
