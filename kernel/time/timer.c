@@ -175,6 +175,8 @@ void timer_interrupt(void)
 		spin_lock(&base->lock);
 		base->running = NULL;
 	}
+	/* A handler that armed a timer which has fired since has left its time here: it would keep later ones from being programmed. */
+	base->programmed_ns = TIME_NEVER;
 	if (base->first)
 		program(base);
 	else if (clockevent)
