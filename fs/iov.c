@@ -1,7 +1,7 @@
 /* Where bytes come from and go to: user or kernel segments behind one iterator.
  *
  * Copies advance the iterator by what was copied and stop at a fault, so that a caller can tell how far it got; the iterator is
- * exact then.  Single user segments - read() and write() - take one range check and one copy. */
+ * exact then.  User segments were range-checked when the iterator was made; single ones - read() and write() - are one copy. */
 #include <fs/iov.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -63,43 +63,25 @@ static size_t iter_copy(bool out, void *mem, size_t len, struct iov_iter *it)
 	return done;
 }
 
-/* read() and write(): one user segment. */
-static inline bool is_plain(const struct iov_iter *it)
-{
-	return likely(it->nr == 1 && !it->kernel);
-}
-
-static inline void __user *plain_at(const struct iov_iter *it)
-{
-	return user_ptr(it->segs->base + it->off);
-}
-
-static inline size_t plain_done(struct iov_iter *it, size_t done)
-{
-	it->off += done;
-	it->count -= done;
-	return done;
-}
-
 size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to)
 {
-	if (is_plain(to)) {
+	if (iter_is_plain(to)) {
 		len = min(len, to->count);
-		return plain_done(to, len - copy_to_user_partial(plain_at(to), from, len));
+		return iter_plain_done(to, len - user_copy_out(iter_plain_at(to), from, len));
 	}
 	return iter_copy(true, (void *)from, len, to);
 }
 
 size_t copy_from_iter(void *to, size_t len, struct iov_iter *from)
 {
-	if (is_plain(from)) {
+	if (iter_is_plain(from)) {
 		len = min(len, from->count);
-		return plain_done(from, len - copy_from_user_partial(to, plain_at(from), len));
+		return iter_plain_done(from, len - user_copy_in(to, iter_plain_at(from), len));
 	}
 	return iter_copy(false, to, len, from);
 }
 
-static __attribute__((noinline)) size_t zero_segments(size_t len, struct iov_iter *it)
+size_t iter_zero_segments(size_t len, struct iov_iter *it)
 {
 	size_t done = 0;
 
@@ -119,14 +101,6 @@ static __attribute__((noinline)) size_t zero_segments(size_t len, struct iov_ite
 			break;
 	}
 	return done;
-}
-
-size_t iter_zero(size_t len, struct iov_iter *it)
-{
-	len = min(len, it->count);
-	if (is_plain(it))
-		return plain_done(it, len - clear_user_partial(plain_at(it), len));
-	return zero_segments(len, it);
 }
 
 int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr)

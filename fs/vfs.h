@@ -213,13 +213,14 @@ extern const struct fs_type __filesystems_start[], __filesystems_end[];
 
 /* struct iov_iter - where bytes come from or go to: user or kernel segments. */
 struct iov_iter {
-	bool kernel;			/* segments are kernel addresses */
+	u32 kernel;			/* segments are kernel addresses; else user ranges that were checked */
 	u32 nr;
 	const struct iov_seg { u64 base; size_t len; } *segs;
 	size_t off;			/* within segs[0] */
 	size_t count;			/* bytes left in all */
 };
 void iov_iter_kernel(struct iov_iter *it, struct iov_seg *seg, void *buf, size_t len);
+/* iov_iter_user - over one user buffer, for which user_range_ok() was asked. */
 static inline void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len)
 {
 	*seg = (struct iov_seg){ (u64)buf, len };
@@ -228,7 +229,6 @@ static inline void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void 
 /* copy_to_iter/copy_from_iter - bytes copied (short on a fault), advancing. */
 size_t copy_to_iter(const void *from, size_t len, struct iov_iter *to);
 size_t copy_from_iter(void *to, size_t len, struct iov_iter *from);
-size_t iter_zero(size_t len, struct iov_iter *to);
 void iov_iter_next(struct iov_iter *it);		/* to the segment that holds off */
 static inline void iov_iter_advance(struct iov_iter *it, size_t len)
 {

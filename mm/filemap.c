@@ -15,6 +15,7 @@
  * inode lock; file writes hold that. */
 #include <asm/resource.h>
 #include <fs/vfs.h>
+#include <fs/iov.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/bitmap.h>

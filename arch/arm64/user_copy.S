@@ -12,57 +12,69 @@
 	.popsection
 	.endm
 
+	.macro take32 off, fix
+	exf	\fix, ldtr x3, [x1, #\off]
+	exf	\fix, ldtr x4, [x1, #\off + 8]
+	exf	\fix, ldtr x5, [x1, #\off + 16]
+	exf	\fix, ldtr x6, [x1, #\off + 24]
+	stp	x3, x4, [x0, #\off]
+	stp	x5, x6, [x0, #\off + 16]
+	.endm
+
+	.macro give32 off, fix
+	ldp	x3, x4, [x1, #\off]
+	ldp	x5, x6, [x1, #\off + 16]
+	exf	\fix, sttr x3, [x0, #\off]
+	exf	\fix, sttr x4, [x0, #\off + 8]
+	exf	\fix, sttr x5, [x0, #\off + 16]
+	exf	\fix, sttr x6, [x0, #\off + 24]
+	.endm
+
+	.macro step n
+	add	x0, x0, #\n
+	add	x1, x1, #\n
+	sub	x2, x2, #\n
+	.endm
+
 	.text
 	.globl	user_access_start, user_access_end
 user_access_start:
 
 	.globl	user_copy_in
 user_copy_in:
-	cmp	x2, #64
+	cmp	x2, #128
 	b.lo	2f
-1:	exf	10f, ldtr x3, [x1]
-	exf	10f, ldtr x4, [x1, #8]
-	exf	10f, ldtr x5, [x1, #16]
-	exf	10f, ldtr x6, [x1, #24]
-	stp	x3, x4, [x0]
-	stp	x5, x6, [x0, #16]
-	exf	11f, ldtr x3, [x1, #32]
-	exf	11f, ldtr x4, [x1, #40]
-	exf	11f, ldtr x5, [x1, #48]
-	exf	11f, ldtr x6, [x1, #56]
-	stp	x3, x4, [x0, #32]
-	stp	x5, x6, [x0, #48]
-	add	x1, x1, #64
-	add	x0, x0, #64
-	sub	x2, x2, #64
-	cmp	x2, #64
+1:	take32	0, 10f
+	take32	32, 11f
+	take32	64, 12f
+	take32	96, 13f
+	step	128
+	cmp	x2, #128
 	b.hs	1b
-2:	tbz	x2, #5, 3f
-	exf	10f, ldtr x3, [x1]
-	exf	10f, ldtr x4, [x1, #8]
-	exf	10f, ldtr x5, [x1, #16]
-	exf	10f, ldtr x6, [x1, #24]
-	stp	x3, x4, [x0], #16
-	stp	x5, x6, [x0], #16
-	add	x1, x1, #32
-	sub	x2, x2, #32
-3:	tbz	x2, #4, 4f
+2:	tbz	x2, #6, 3f
+	take32	0, 10f
+	take32	32, 11f
+	step	64
+3:	tbz	x2, #5, 4f
+	take32	0, 10f
+	step	32
+4:	tbz	x2, #4, 5f
 	exf	10f, ldtr x3, [x1]
 	exf	10f, ldtr x4, [x1, #8]
 	stp	x3, x4, [x0], #16
 	add	x1, x1, #16
 	sub	x2, x2, #16
-4:	tbz	x2, #3, 5f
+5:	tbz	x2, #3, 6f
 	exf	10f, ldtr x3, [x1]
 	str	x3, [x0], #8
 	add	x1, x1, #8
 	sub	x2, x2, #8
-5:	tbz	x2, #2, 6f
+6:	tbz	x2, #2, 8f
 	exf	10f, ldtr w3, [x1]
 	str	w3, [x0], #4
 	add	x1, x1, #4
 	sub	x2, x2, #4
-6:	cbz	x2, 9f
+8:	cbz	x2, 9f
 7:	exf	9f, ldtrb w3, [x1]
 	strb	w3, [x0], #1
 	add	x1, x1, #1
@@ -70,80 +82,62 @@ user_copy_in:
 	b.ne	7b
 9:	mov	x0, x2
 	ret
-	/* a wide load faulted: go on byte by byte to find the exact end */
-11:	add	x0, x0, #32
-	add	x1, x1, #32
-	sub	x2, x2, #32
+	/* a wide access faulted, behind 32, 64 or 96 good bytes: go on byte by byte to find the exact end */
+13:	step	32
+12:	step	32
+11:	step	32
 10:	b	7b
 
 	.globl	user_copy_out
 user_copy_out:
-	cmp	x2, #64
+	cmp	x2, #128
 	b.lo	2f
-1:	ldp	x3, x4, [x1]
-	ldp	x5, x6, [x1, #16]
-	exf	10f, sttr x3, [x0]
-	exf	10f, sttr x4, [x0, #8]
-	exf	10f, sttr x5, [x0, #16]
-	exf	10f, sttr x6, [x0, #24]
-	ldp	x3, x4, [x1, #32]
-	ldp	x5, x6, [x1, #48]
-	exf	11f, sttr x3, [x0, #32]
-	exf	11f, sttr x4, [x0, #40]
-	exf	11f, sttr x5, [x0, #48]
-	exf	11f, sttr x6, [x0, #56]
-	add	x0, x0, #64
-	add	x1, x1, #64
-	sub	x2, x2, #64
-	cmp	x2, #64
+1:	give32	0, 10f
+	give32	32, 11f
+	give32	64, 12f
+	give32	96, 13f
+	step	128
+	cmp	x2, #128
 	b.hs	1b
-2:	tbz	x2, #5, 3f
-	ldp	x3, x4, [x1]
-	ldp	x5, x6, [x1, #16]
-	exf	10f, sttr x3, [x0]
-	exf	10f, sttr x4, [x0, #8]
-	exf	10f, sttr x5, [x0, #16]
-	exf	10f, sttr x6, [x0, #24]
-	add	x0, x0, #32
-	add	x1, x1, #32
-	sub	x2, x2, #32
-3:	tbz	x2, #4, 4f
+2:	tbz	x2, #6, 3f
+	give32	0, 10f
+	give32	32, 11f
+	step	64
+3:	tbz	x2, #5, 4f
+	give32	0, 10f
+	step	32
+4:	tbz	x2, #4, 5f
 	ldp	x3, x4, [x1]
 	exf	10f, sttr x3, [x0]
 	exf	10f, sttr x4, [x0, #8]
-	add	x0, x0, #16
-	add	x1, x1, #16
-	sub	x2, x2, #16
-4:	tbz	x2, #3, 5f
+	step	16
+5:	tbz	x2, #3, 6f
 	ldr	x3, [x1]
 	exf	10f, sttr x3, [x0]
-	add	x0, x0, #8
-	add	x1, x1, #8
-	sub	x2, x2, #8
-5:	tbz	x2, #2, 6f
+	step	8
+6:	tbz	x2, #2, 8f
 	ldr	w3, [x1]
 	exf	10f, sttr w3, [x0]
-	add	x0, x0, #4
-	add	x1, x1, #4
-	sub	x2, x2, #4
-6:	cbz	x2, 9f
-7:	ldrb	w3, [x1]
+	step	4
+8:	cbz	x2, 9f
+7:	ldrb	w3, [x1], #1
 	exf	9f, sttrb w3, [x0]
 	add	x0, x0, #1
-	add	x1, x1, #1
 	subs	x2, x2, #1
 	b.ne	7b
 9:	mov	x0, x2
 	ret
-11:	add	x0, x0, #32
-	add	x1, x1, #32
-	sub	x2, x2, #32
+13:	step	32
+12:	step	32
+11:	step	32
 10:	b	7b
 
 	.globl	user_clear
 user_clear:
+	cmp	x1, #8
+	b.lo	6f
 	cmp	x1, #32
-	b.lo	2f
+	b.lo	3f
 1:	exf	10f, sttr xzr, [x0]
 	exf	10f, sttr xzr, [x0, #8]
 	exf	10f, sttr xzr, [x0, #16]
@@ -152,7 +146,7 @@ user_clear:
 	sub	x1, x1, #32
 	cmp	x1, #32
 	b.hs	1b
-2:	cmp	x1, #8
+	cmp	x1, #8
 	b.lo	6f
 3:	exf	10f, sttr xzr, [x0]
 	add	x0, x0, #8

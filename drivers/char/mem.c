@@ -1,6 +1,7 @@
 /* /dev/null, zero, full, random, urandom. */
 #include <arch/uaccess.h>
 #include <fs/vfs.h>
+#include <fs/iov.h>
 #include <kernel/errno.h>
 #include <kernel/random/random.h>
 #include <kernel/proc/proc.h>
@@ -31,8 +32,8 @@ static ssize_t read_zero(struct file *file, struct iov_iter *to, u64 *pos)
 	size_t done = 0, want = to->count;
 
 	(void)file; (void)pos;
-	if (likely(want <= ZERO_CHUNK)) {
-		done = iter_zero(want, to);
+	if (likely(want <= ZERO_CHUNK && iter_is_plain(to))) {
+		done = iter_plain_done(to, want - user_clear(iter_plain_at(to), want));
 		return done || !want ? (ssize_t)done : -EFAULT;
 	}
 	while (done < want) {

@@ -446,9 +446,6 @@ static bool take_from(struct sigpending *sp, u64 mask, siginfo_t *info)
 	if (bits & SIG_MASK_SYNC)
 		bits &= SIG_MASK_SYNC;
 	sig = __builtin_ctzl(bits) + 1;
-	memset(info, 0, sizeof(*info));
-	info->si_signo = sig;
-	info->si_code = SI_USER;
 	list_for_each_entry_safe(q, n, &sp->queue, link) {
 		if (q->info.si_signo != sig)
 			continue;
@@ -459,6 +456,11 @@ static bool take_from(struct sigpending *sp, u64 mask, siginfo_t *info)
 		more = true;
 	}
 	sp->set.bits &= ~sig_bit(sig);
+	if (!more) {		/* sent when there was no memory for its details */
+		memset(info, 0, sizeof(*info));
+		info->si_signo = sig;
+		info->si_code = SI_USER;
+	}
 	return true;
 }
 
