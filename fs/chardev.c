@@ -8,6 +8,7 @@
 #include <fs/inode.h>
 #include <fs/seq.h>
 #include <kernel/errno.h>
+#include <kernel/lib/string.h>
 #include <mm/slab.h>
 
 struct chardev_node { const struct chardev *cd; struct chardev_node *next; };
@@ -54,28 +55,36 @@ void chardev_each(void (*fn)(const struct chardev *cd))
 		fn(n->cd);
 }
 
-static void device_line(struct seq *s, u32 *shown, const struct chardev *cd)
-{
-	u32 ma = DEV_MAJOR(cd->dev);
+/* The distinct pairs of major number and driver, of up to so many. */
+#define MAX_DRIVERS	64
+struct driver_list { u32 nr; const struct chardev *cds[MAX_DRIVERS]; };
 
-	if (ma < 512 && shown[ma / 32] >> ma % 32 & 1)
-		return;
-	if (ma < 512)
-		shown[ma / 32] |= 1u << ma % 32;
-	seq_printf(s, "%3u %s\n", ma, cd->name ? cd->name : "?");
+static const char *driver_name(const struct chardev *cd) { return cd->driver ? cd->driver : cd->name; }
+
+static void driver_note(struct driver_list *l, const struct chardev *cd)
+{
+	for (u32 i = 0; i < l->nr; i++)
+		if (DEV_MAJOR(l->cds[i]->dev) == DEV_MAJOR(cd->dev) && !strcmp(driver_name(l->cds[i]), driver_name(cd)))
+			return;
+	if (l->nr < MAX_DRIVERS)
+		l->cds[l->nr++] = cd;
 }
 
 static int devices_show(struct seq *s, void *arg)
 {
+	struct driver_list l = { 0 };
 	const struct chardev *cd;
-	u32 shown[16] = { 0 };
 
 	(void)arg;
-	seq_puts(s, "Character devices:\n");
 	for (cd = __chardevs_start; cd < __chardevs_end; cd++)
-		device_line(s, shown, cd);
+		driver_note(&l, cd);
 	for (struct chardev_node *n = atomic_load_acquire(&registered); n; n = n->next)
-		device_line(s, shown, n->cd);
+		driver_note(&l, n->cd);
+	seq_puts(s, "Character devices:\n");
+	for (u32 major = 0; major < 4096; major++)
+		for (u32 i = 0; i < l.nr; i++)
+			if (DEV_MAJOR(l.cds[i]->dev) == major)
+				seq_printf(s, "%3u %s\n", major, driver_name(l.cds[i]));
 	seq_puts(s, "\nBlock devices:\n");
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
+#include <kernel/sysctl.h>
 #include <asm/fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
@@ -192,26 +193,8 @@ static int fileno_show(struct seq *s, void *arg)
 }
 PROC_FILE(file_nr, .path = "sys/fs/file-nr", .mode = 0444, .show = fileno_show);
 
-static int u64_show(struct seq *s, void *arg)
-{
-	seq_printf(s, "%llu\n", (unsigned long long)*(u64 *)arg);
-	return 0;
-}
-
-static int u64_write(const char *buf, size_t len, void *arg)
-{
-	u64 v = 0;
-	size_t i;
-
-	for (i = 0; i < len && buf[i] >= '0' && buf[i] <= '9'; i++)
-		v = v * 10 + (u64)(buf[i] - '0');
-	if (!i)
-		return -EINVAL;
-	*(u64 *)arg = v;
-	return 0;
-}
-PROC_FILE(file_max, .path = "sys/fs/file-max", .mode = 0644, .show = u64_show, .write = u64_write, .arg = &files_max);
-PROC_FILE(nr_open, .path = "sys/fs/nr_open", .mode = 0644, .show = u64_show, .write = u64_write, .arg = &nr_open_max);
+SYSCTL(file_max, "fs/file-max", .value = &files_max, .max = 999999999999999999);
+SYSCTL(nr_open, "fs/nr_open", .value = &nr_open_max, .min = 8, .max = 1ul << 30);
 
 void file_cache_init(void)
 {

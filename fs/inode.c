@@ -9,6 +9,7 @@
 #include <fs/inode.h>
 #include <fs/dcache.h>
 #include <fs/locks.h>
+#include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -21,6 +22,14 @@
 static struct slab_cache *inode_cache;
 static u64 nr_inodes;			/* [a] */
 const struct inode_ops empty_inode_ops;
+
+static int inode_nr_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%lu\t0\n", atomic_load(&nr_inodes));
+	return 0;
+}
+PROC_FILE(inode_nr, .path = "sys/fs/inode-nr", .mode = 0444, .show = inode_nr_show);
 
 u64 inode_nr(void) { return atomic_load(&nr_inodes); }
 

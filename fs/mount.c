@@ -666,10 +666,9 @@ static void put_options(struct seq *s, struct super *sb, char *buf)
 	buf[0] = 0;
 	if (sb->ops && sb->ops->show_options)
 		sb->ops->show_options(sb, buf, PATH_MAX);
-	if (buf[0]) {
+	if (buf[0] && buf[0] != ',')
 		seq_putc(s, ',');
-		seq_puts(s, buf);
-	}
+	seq_puts(s, buf);
 }
 
 /* Calls one for each mount that can be seen from current's root. */

@@ -296,7 +296,7 @@ void vfs_init(void);			/* caches, rootfs mounted, init_task's fs */
 int initramfs_unpack(const void *data, size_t size);	/* fs/initramfs.c; gzip or plain, several in a row */
 
 /* Character devices: one line a device.  fops->open gets the inode; devtmpfs shows the node. */
-struct chardev { const char *name; dev_t_k dev; u32 count; u32 mode; const struct file_ops *fops; };
+struct chardev { const char *name, *driver /* in /proc/devices; NULL: the name */; dev_t_k dev; u32 count; u32 mode; const struct file_ops *fops; };
 #define CHARDEV(ident, ...) static const struct chardev __chardev_##ident __used __aligned(8) __section(".chardevs") = { __VA_ARGS__ }
 extern const struct chardev __chardevs_start[], __chardevs_end[];
 int chardev_register(const struct chardev *cd);		/* at run time (ttys, pts); adds a devtmpfs node */

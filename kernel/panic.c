@@ -10,13 +10,14 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/symbols.h>
+#include <kernel/sysctl.h>
 #include <kernel/task.h>
 #include <kernel/time/time.h>
 
 bool panic_in_progress;
 void (*panic_stop_hook)(void);
 static u32 panic_owner;			/* [a] CPU + 1 */
-static s64 panic_timeout;		/* seconds: 0 halt, < 0 at once */
+static s64 panic_timeout;		/* seconds: 0 halt, < 0 reset at once */
 static char reason[256];
 
 static void param_panic(const char *value)
@@ -25,6 +26,8 @@ static void param_panic(const char *value)
 		panic_timeout = 0;
 }
 BOOT_PARAM("panic", param_panic);
+
+SYSCTL(panic, "kernel/panic", .value = &panic_timeout, .min = -0x80000000l, .max = 0x7fffffff);
 
 static void frame_print(const struct trap_frame *tf)
 {

@@ -41,4 +41,4 @@ static inline void rss_add(struct mm *mm, const struct page *p, s64 n)
 	atomic_add(p->flags & PG_ANON ? &mm->rss_anon : p->flags & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
 }
 #define STACK_GUARD_PAGES 256ul
-extern u32 vm_wx;		/* vm.wx: 1 allows writable and executable at once */
+extern u64 vm_wx;		/* vm.wx: 1 allows writable and executable at once */

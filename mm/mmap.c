@@ -15,16 +15,21 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
+#include <kernel/sysctl.h>
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
 #include <mm/shmem.h>
 #include <mm/slab.h>
 #include <syscall_protos.h>
 
-#define MIN_ADDR	65536ul
-#define MAX_MAP_COUNT	65530u
+static u64 mmap_min_addr = 65536, max_map_count = 65530;
+SYSCTL(mmap_min_addr, "vm/mmap_min_addr", .value = &mmap_min_addr, .max = 1ul << 32);
+SYSCTL(max_map_count, "vm/max_map_count", .value = &max_map_count, .max = 0x7fffffff);
 
-u32 vm_wx;
+/* Below it only CAP_SYS_RAWIO maps. */
+static vaddr_t lowest(void) { return PAGE_ALIGN(READ_ONCE(mmap_min_addr)); }
+
+u64 vm_wx;
 
 static bool wx_refused(const struct mm *mm, u32 flags)
 {
@@ -86,17 +91,17 @@ static vaddr_t choose(struct mm *mm, vaddr_t hint, size_t len)
 {
 	vaddr_t at;
 
-	if (hint && hint >= MIN_ADDR && hint + len <= USER_END && vma_range_free(mm, hint, hint + len))
+	if (hint && hint >= lowest() && hint + len <= USER_END && vma_range_free(mm, hint, hint + len))
 		return hint;
-	at = vma_find_gap(mm, len, MIN_ADDR, mm->mmap_base);
-	return at ? at : vma_find_gap(mm, len, MIN_ADDR, USER_END);
+	at = vma_find_gap(mm, len, lowest(), mm->mmap_base);
+	return at ? at : vma_find_gap(mm, len, lowest(), USER_END);
 }
 
 static int check_limits(struct mm *mm, size_t len, u32 flags)
 {
 	u64 pages = len >> PAGE_SHIFT;
 
-	if (mm->nr_vmas >= MAX_MAP_COUNT || mm->total_vm + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+	if (mm->nr_vmas >= READ_ONCE(max_map_count) || mm->total_vm + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
 		return -ENOMEM;
 	if ((flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE && mm->data_vm + pages > rlimit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
@@ -133,7 +138,7 @@ s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_fl
 	if (map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
 		if (!IS_ALIGNED(addr, PAGE_SIZE))
 			return -EINVAL;
-		if (addr < MIN_ADDR && !capable(CAP_SYS_RAWIO))
+		if (addr < lowest() && !capable(CAP_SYS_RAWIO))
 			return -EPERM;
 		if (len > USER_END || addr > USER_END - len)
 			return -ENOMEM;
@@ -750,19 +755,4 @@ long sys_munlockall(void)
 	return 0;
 }
 
-static int wx_show(struct seq *s, void *arg)
-{
-	(void)arg;
-	seq_printf(s, "%u\n", vm_wx);
-	return 0;
-}
-
-static int wx_write(const char *buf, size_t len, void *arg)
-{
-	(void)arg;
-	if (!len || (buf[0] != '0' && buf[0] != '1'))
-		return -EINVAL;
-	vm_wx = buf[0] == '1';
-	return 0;
-}
-PROC_FILE(vm_wx, .path = "sys/vm/wx", .mode = 0644, .show = wx_show, .write = wx_write);
+SYSCTL(vm_wx, "vm/wx", .value = &vm_wx, .max = 1);

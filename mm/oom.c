@@ -1,11 +1,12 @@
 /* Out of memory: the process with the most memory (its oom_score_adj moves that by thousandths of all memory) is killed, and named in
  * the log.  One victim at a time: while one is dying, others wait for it. */
-#include <fs/vfs.h>
+#include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
+#include <kernel/sysctl.h>
 #include <kernel/time/time.h>
 #include <mm/oom.h>
 #include <mm/vma.h>
@@ -37,12 +38,17 @@ static struct task *choose(void)
 	return best;
 }
 
+static u64 panic_on_oom;
+SYSCTL(panic_on_oom, "vm/panic_on_oom", .value = &panic_on_oom, .max = 2);
+
 void oom_kill(void)
 {
 	struct task *t;
 
 	if (current->mm && current->mm->oom_victim)
 		return;
+	if (READ_ONCE(panic_on_oom))
+		panic("out of memory: panic_on_oom is set");
 	rcu_read_lock();
 	t = choose();
 	if (t) {

@@ -24,11 +24,3 @@ static int zoneinfo_show(struct seq *s, void *arg)
 	return 0;
 }
 PROC_FILE(zoneinfo, .path = "zoneinfo", .mode = 0444, .show = zoneinfo_show);
-
-static int max_map_count_show(struct seq *s, void *arg)
-{
-	(void)arg;
-	seq_puts(s, "65530\n");
-	return 0;
-}
-PROC_FILE(max_map_count, .path = "sys/vm/max_map_count", .mode = 0444, .show = max_map_count_show);

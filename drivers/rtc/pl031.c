@@ -66,7 +66,7 @@ static long rtc_ioctl(struct file *file, u32 cmd, u64 arg)
 }
 
 static const struct file_ops rtc_fops = { .ioctl = rtc_ioctl };
-CHARDEV(rtc0, .name = "rtc0", .dev = MKDEV_K(252, 0), .count = 1, .mode = 0600, .fops = &rtc_fops);
+CHARDEV(rtc0, .name = "rtc0", .driver = "rtc", .dev = MKDEV_K(252, 0), .count = 1, .mode = 0600, .fops = &rtc_fops);
 
 static int pl031_probe(int node)
 {

@@ -376,8 +376,10 @@ static struct tty *console_tty;
 
 void tty_console_set(struct tty *tty)
 {
-	if (!console_tty)
-		console_tty = tty;
+	if (console_tty)
+		return;
+	console_tty = tty;
+	tty->ld.t.c_cflag |= CLOCAL;	/* a console has no carrier to lose */
 }
 
 static int console_open(struct inode *inode, struct file *file)
@@ -405,5 +407,5 @@ static int current_open(struct inode *inode, struct file *file)
 
 static const struct file_ops console_fops = { .open = console_open };
 static const struct file_ops current_fops = { .open = current_open };
-CHARDEV(console, .name = "console", .dev = MKDEV_K(5, 1), .count = 1, .mode = 0600, .fops = &console_fops);
-CHARDEV(tty, .name = "tty", .dev = MKDEV_K(5, 0), .count = 1, .mode = 0666, .fops = &current_fops);
+CHARDEV(console, .name = "console", .driver = "/dev/console", .dev = MKDEV_K(5, 1), .count = 1, .mode = 0600, .fops = &console_fops);
+CHARDEV(tty, .name = "tty", .driver = "/dev/tty", .dev = MKDEV_K(5, 0), .count = 1, .mode = 0666, .fops = &current_fops);

@@ -73,7 +73,9 @@ static void entry_add(const struct proc_entry *e)
 		dir = n ? n : node_add(dir, p, (u32)(slash - p), NULL);
 		p = slash + 1;
 	}
-	if (!dir || !node_add(dir, p, (u32)strlen(p), e))
+	if (dir && node_find(dir, p, (u32)strlen(p)))
+		pr_warn("procfs: two files are called %s\n", e->path);
+	else if (!dir || !node_add(dir, p, (u32)strlen(p), e))
 		pr_warn("procfs: no memory for %s\n", e->path);
 }
 
@@ -245,9 +247,13 @@ struct proc_text { struct mutex mutex; struct seq seq; bool made; };
 
 int proc_text_open(struct inode *inode, struct file *f)
 {
-	struct proc_text *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	const struct proc_node *node = proc_i(inode)->node;
+	struct proc_text *t;
 
-	(void)inode;
+	/* Under /proc/sys modes bind root too. */
+	if ((f->mode & FMODE_WRITE) && node && !node->entry->write && str_has_prefix(node->entry->path, "sys/"))
+		return -EACCES;
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
 	mutex_init(&t->mutex, LC_FS_PRIVATE);
@@ -337,7 +343,7 @@ static ssize_t text_write(struct file *f, struct iov_iter *from, u64 *pos)
 	ssize_t ret;
 
 	if (p->node ? !p->node->entry->write : !p->entry->write)
-		return -EINVAL;
+		return -EIO;
 	if (len > MAX_WRITE)
 		return -EINVAL;
 	buf = kzalloc(len + 1, GFP_KERNEL);

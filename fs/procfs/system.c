@@ -18,23 +18,6 @@
 
 #define NS_PER_TICK	10000000ull
 
-static int cpuinfo_show(struct seq *s, void *arg)
-{
-	u64 midr = read_sysreg(midr_el1);
-
-	(void)arg;
-	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++) {
-		if (!(cpu_online_mask >> cpu & 1) && cpu)
-			continue;
-		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\nFeatures\t: fp asimd\n", cpu, clock_freq_hz() / 500000,
-			   clock_freq_hz() / 5000 % 100);
-		seq_printf(s, "CPU implementer\t: 0x%02lx\nCPU architecture: 8\nCPU variant\t: 0x%lx\nCPU part\t: 0x%03lx\nCPU revision\t: %lu\n\n",
-			   midr >> 24 & 0xff, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
-	}
-	return 0;
-}
-PROC_FILE(cpuinfo, .path = "cpuinfo", .mode = 0444, .show = cpuinfo_show);
-
 static u64 idle_total(void)
 {
 	u64 ns = 0;
@@ -134,7 +117,11 @@ static int text_show(struct seq *s, void *arg)
 	seq_printf(s, "%s\n", (const char *)arg);
 	return 0;
 }
-PROC_FILE(pid_max, .path = "sys/kernel/pid_max", .mode = 0444, .show = text_show, .arg = (void *)"32768");
+static int empty_show(struct seq *s, void *arg) { (void)s; (void)arg; return 0; }
+PROC_FILE(modules, .path = "modules", .mode = 0444, .show = empty_show);
+PROC_FILE(partitions, .path = "partitions", .mode = 0444, .show = empty_show);
+PROC_FILE(swaps, .path = "swaps", .mode = 0444, .show = text_show, .arg = (void *)"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
+PROC_FILE(cap_last_cap, .path = "sys/kernel/cap_last_cap", .mode = 0444, .show = text_show, .arg = (void *)"40");
 PROC_FILE(ngroups_max, .path = "sys/kernel/ngroups_max", .mode = 0444, .show = text_show, .arg = (void *)"65536");
 PROC_FILE(overcommit, .path = "sys/vm/overcommit_memory", .mode = 0444, .show = text_show, .arg = (void *)"1");
 

@@ -23,7 +23,7 @@ static int sysfs_init(void)
 {
 	static const char *const names[] = { "kernel", "devices", "class", "block", "bus", "dev", "fs", "module" };
 	struct super *sb;
-	int err = tmpfs_super(fs_type_find("sysfs"), SYSFS_MAGIC, "mode=0555", &sb);
+	int err = tmpfs_super_fixed(fs_type_find("sysfs"), SYSFS_MAGIC, "mode=0555", &sb);
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(names); i++)
 		err = tmpfs_add(sb->root->inode, names[i], S_IFDIR | 0555, 0, NULL);

@@ -47,13 +47,14 @@ struct tmpfs_super {
 	u64 max_pages, pages;		/* [a] 0: no limit */
 	u64 max_inodes, inodes;		/* [a] */
 	u32 mode, uid, gid;		/* of the root */
-	bool size_given;
+	bool size_given, inodes_given;
+	bool fixed;			/* [I] only the kernel makes and removes names */
 };
 
 #define KEY_SHIFT	24
 
 static struct slab_cache *tmpfs_inode_cache;
-static const struct inode_ops tmpfs_dir_ops;
+static const struct inode_ops tmpfs_dir_ops, fixed_dir_ops;
 static const struct inode_ops tmpfs_file_iops;
 static const struct address_space_ops tmpfs_aops;
 
@@ -198,7 +199,7 @@ int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rde
 	inode_init_owner(i, dir, mode, rdev);
 	i->ops = &tmpfs_file_iops;
 	if (inode_is_dir(i)) {
-		i->ops = &tmpfs_dir_ops;
+		i->ops = t->fixed ? &fixed_dir_ops : &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;
 		i->nlink = 2;
 		i->size = 40;
@@ -502,6 +503,7 @@ static const struct inode_ops tmpfs_dir_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .mkdir = tmpfs_mkdir, .symlink = tmpfs_symlink, .link = tmpfs_link,
 	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile,
 };
+static const struct inode_ops fixed_dir_ops = { .lookup = tmpfs_lookup };
 static const struct inode_ops tmpfs_file_iops;
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .seek = tmpfs_dir_seek };
 
@@ -642,11 +644,13 @@ static int parse_option(struct tmpfs_super *t, const char *name, const char *val
 		}
 	if (end == value || *end)
 		return -EINVAL;
-	if (!strcmp(name, "nr_inodes"))
+	if (!strcmp(name, "nr_inodes")) {
 		t->max_inodes = n;
-	else if (!strcmp(name, "nr_blocks"))
+		t->inodes_given = true;
+	} else if (!strcmp(name, "nr_blocks")) {
 		t->max_pages = n;
-	else if (!strcmp(name, "mode"))
+		t->size_given = true;
+	} else if (!strcmp(name, "mode"))
 		t->mode = (u32)n & 07777;
 	else if (!strcmp(name, "uid"))
 		t->uid = (u32)n;
@@ -681,6 +685,8 @@ static int tmpfs_statfs(struct super *sb, struct kstatfs *st)
 	struct tmpfs_super *t = tmpfs_sb(sb);
 
 	st->type = sb->magic;
+	if (t->fixed)
+		return 0;
 	st->blocks = t->max_pages;
 	st->bfree = st->bavail = t->max_pages > t->pages ? t->max_pages - t->pages : 0;
 	st->files = t->max_inodes;
@@ -701,18 +707,28 @@ static int tmpfs_remount(struct super *sb, u32 flags, const char *opts)
 	t->max_pages = new.max_pages;
 	t->max_inodes = new.max_inodes;
 	t->size_given = new.size_given;
+	t->inodes_given = new.inodes_given;
 	return 0;
 }
 
+/* What differs from the defaults, in Linux's words. */
 static int tmpfs_show_options(struct super *sb, char *buf, size_t len)
 {
 	struct tmpfs_super *t = tmpfs_sb(sb);
-	int n = 0;
+	size_t n = 0;
 
+	if (t->fixed)
+		return 0;
 	if (t->size_given)
-		n = scnprintf(buf, len, "size=%lluk", (unsigned long long)(t->max_pages * (PAGE_SIZE / 1024)));
+		n += (size_t)scnprintf(buf + n, len - n, ",size=%luk", t->max_pages * (PAGE_SIZE / 1024));
+	if (t->inodes_given)
+		n += (size_t)scnprintf(buf + n, len - n, ",nr_inodes=%lu", t->max_inodes);
 	if (t->mode != 01777)
-		scnprintf(buf + n, len - (size_t)n, "%smode=%o", n ? "," : "", t->mode);
+		n += (size_t)scnprintf(buf + n, len - n, ",mode=%03o", t->mode);
+	if (t->uid)
+		n += (size_t)scnprintf(buf + n, len - n, ",uid=%u", t->uid);
+	if (t->gid)
+		scnprintf(buf + n, len - n, ",gid=%u", t->gid);
 	return 0;
 }
 
@@ -723,7 +739,7 @@ static const struct super_ops tmpfs_super_ops = {
 	.remount = tmpfs_remount, .show_options = tmpfs_show_options, .put_super = tmpfs_put_super,
 };
 
-int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
+static int super_make(const struct fs_type *type, u64 magic, const char *opts, bool fixed, struct super **out)
 {
 	struct tmpfs_super *t = kzalloc(sizeof(*t), GFP_KERNEL);
 	struct super *sb;
@@ -737,6 +753,7 @@ int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct 
 	t->max_pages = page_nr_total() / 2;
 	t->max_inodes = page_nr_total() / 2;
 	t->mode = 01777;
+	t->fixed = fixed;
 	err = parse_options(t, opts);
 	sb = err ? NULL : super_create(type, &tmpfs_super_ops, magic);
 	if (!sb) {
@@ -757,6 +774,16 @@ int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct 
 	}
 	*out = sb;
 	return 0;
+}
+
+int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
+{
+	return super_make(type, magic, opts, false, out);
+}
+
+int tmpfs_super_fixed(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
+{
+	return super_make(type, magic, opts, true, out);
 }
 
 static int tmpfs_mount(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out)

@@ -5,6 +5,8 @@
 /* tmpfs_super - a new tmpfs superblock of that type and magic with options "size=,nr_inodes=,mode=,uid=,gid=".
  * 0, -EINVAL (options), -ENOMEM. */
 int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct super **out);
+/* tmpfs_super_fixed - the same, but programs can make and remove nothing there: sysfs. */
+int tmpfs_super_fixed(const struct fs_type *type, u64 magic, const char *opts, struct super **out);
 /* tmpfs_inode - a new inode of a tmpfs superblock, owned by nobody's directory (memfd, shared memory). */
 int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rdev, struct inode **out);
 /* tmpfs_add - make a node below dir without a walk: for trees that the kernel fills.  *out is referenced; may be NULL. */

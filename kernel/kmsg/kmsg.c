@@ -8,6 +8,7 @@
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
 #include <kernel/time/time.h>
+#include <kernel/sysctl.h>
 #include <linux/capability.h>
 #include <linux/eventpoll.h>
 #include <linux/fs.h>
@@ -171,7 +172,7 @@ static u32 kmsg_poll(struct file *file, struct poll_table *pt)
 static const struct file_ops kmsg_fops = {
 	.open = kmsg_open, .release = kmsg_release, .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll,
 };
-CHARDEV(kmsg, .name = "kmsg", .dev = MKDEV_K(1, 11), .count = 1, .mode = 0644, .fops = &kmsg_fops);
+CHARDEV(kmsg, .name = "kmsg", .driver = "mem", .dev = MKDEV_K(1, 11), .count = 1, .mode = 0644, .fops = &kmsg_fops);
 
 /* --- syslog(2) ---------------------------------------------------------------------------------------------------------------- */
 enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON,
@@ -264,12 +265,15 @@ static long size_unread(void)
 	return total;
 }
 
+static u64 dmesg_restrict;	/* 1: the log is for root alone */
+SYSCTL(dmesg_restrict, "kernel/dmesg_restrict", .value = &dmesg_restrict, .max = 1);
+
 long sys_syslog(int type, void __user *buf, int len)
 {
 	static int saved_level = -1;
 	long ret;
 
-	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	if ((READ_ONCE(dmesg_restrict) || (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER)) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch (type) {
 	case SYSLOG_CLOSE: case SYSLOG_OPEN:

@@ -183,7 +183,7 @@ long sys_setrlimit(unsigned resource, void __user *rlim)
 /* --- the system */
 
 static struct new_utsname uts = { "Linux", "sarsen", "6.1.0-sarsen-" SARSEN_VERSION, "#1 SMP PREEMPT", "aarch64", "(none)" };
-static DEFINE_MUTEX(uts_lock, LC_CGROUP_EXEC);
+static DEFINE_MUTEX(uts_lock, LC_UTS);
 
 long sys_uname(void __user *buf)
 {
@@ -193,6 +193,13 @@ long sys_uname(void __user *buf)
 	copy = uts;
 	mutex_unlock(&uts_lock);
 	return copy_to_user(buf, &copy, sizeof(copy)) ? -EFAULT : 0;
+}
+
+static void set_field(char *field, const char name[__NEW_UTS_LEN + 1])
+{
+	mutex_lock(&uts_lock);
+	memcpy(field, name, __NEW_UTS_LEN + 1);
+	mutex_unlock(&uts_lock);
 }
 
 static long set_name(char *field, const void __user *name, int len)
@@ -205,9 +212,7 @@ static long set_name(char *field, const void __user *name, int len)
 		return -EINVAL;
 	if (copy_from_user(tmp, name, (size_t)len))
 		return -EFAULT;
-	mutex_lock(&uts_lock);
-	memcpy(field, tmp, sizeof(tmp));
-	mutex_unlock(&uts_lock);
+	set_field(field, tmp);
 	return 0;
 }
 
@@ -256,12 +261,25 @@ long sys_personality(unsigned persona)
 
 static int uts_show(struct seq *s, void *arg)
 {
+	mutex_lock(&uts_lock);
 	seq_printf(s, "%s\n", (char *)arg);
+	mutex_unlock(&uts_lock);
 	return 0;
 }
 
-PROC_FILE(hostname, .path = "sys/kernel/hostname", .mode = 0444, .show = uts_show, .arg = uts.nodename);
-PROC_FILE(domainname, .path = "sys/kernel/domainname", .mode = 0444, .show = uts_show, .arg = uts.domainname);
+/* A name ends at the line's end; what is too long is cut, as Linux does. */
+static int uts_write(const char *buf, size_t len, void *arg)
+{
+	char tmp[__NEW_UTS_LEN + 1] = "";
+
+	for (size_t i = 0; i < min(len, sizeof(tmp) - 1) && buf[i] && buf[i] != '\n'; i++)
+		tmp[i] = buf[i];
+	set_field(arg, tmp);
+	return 0;
+}
+
+PROC_FILE(hostname, .path = "sys/kernel/hostname", .mode = 0644, .show = uts_show, .write = uts_write, .arg = uts.nodename);
+PROC_FILE(domainname, .path = "sys/kernel/domainname", .mode = 0644, .show = uts_show, .write = uts_write, .arg = uts.domainname);
 PROC_FILE(ostype, .path = "sys/kernel/ostype", .mode = 0444, .show = uts_show, .arg = uts.sysname);
 PROC_FILE(osrelease, .path = "sys/kernel/osrelease", .mode = 0444, .show = uts_show, .arg = uts.release);
 PROC_FILE(version_number, .path = "sys/kernel/version", .mode = 0444, .show = uts_show, .arg = uts.version);

@@ -17,14 +17,17 @@
 #include <arch/hwcap.h>
 #include <arch/uaccess.h>
 #include <arch/vdso.h>
+#include <fs/file.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
+#include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/random/random.h>
+#include <kernel/sysctl.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/itimer.h>
 #include <linux/stat.h>
@@ -44,7 +47,9 @@ struct exec {
 	struct file *file;
 	char head[HEAD_SIZE];
 	struct strings args, env;
-	char *path;			/* what the program is called: AT_EXECFN */
+	char *path;			/* what the caller named, for opening */
+	char *name;			/* what the program is called: AT_EXECFN */
+	bool name_dies;			/* the name goes through a descriptor that this exec closes */
 	struct mm *mm;
 	u32 depth;
 	u64 entry, interp_base, phdr, phnum, start;
@@ -302,10 +307,15 @@ static void note_special(struct exec *x, const Elf64_Phdr *ph, u32 n, u64 e_phof
 	}
 }
 
-/* Pages by which an area is moved: below mask + 1, a power of two; none where personality(2) says so. */
+static u64 randomize_va_space = 2;	/* 0 nothing moves, 1 all but the heap, 2 the heap too */
+SYSCTL(randomize_va_space, "kernel/randomize_va_space", .value = &randomize_va_space, .max = 0x7fffffff);
+
+/* Pages by which an area is moved: below mask + 1, a power of two; none where that or personality(2) says so. */
 static u64 shift_by(u64 mask)
 {
-	return READ_ONCE(current->proc->personality) & ADDR_NO_RANDOMIZE ? 0 : (random_u64() & mask) * PAGE_SIZE;
+	if (!READ_ONCE(randomize_va_space) || READ_ONCE(current->proc->personality) & ADDR_NO_RANDOMIZE)
+		return 0;
+	return (random_u64() & mask) * PAGE_SIZE;
 }
 
 static void place_areas(struct mm *mm)
@@ -415,7 +425,7 @@ static u32 fill_pointers(u64 *vec, const struct strings *s, u64 base)
 static int build_stack(struct exec *x, u64 *sp_out)
 {
 	u64 top = x->mm->start_stack, random[2] = { random_u64(), random_u64() };
-	u64 execfn = top - 8 - (strlen(x->path) + 1), platform = execfn - 8;
+	u64 execfn = top - 8 - (strlen(x->name) + 1), platform = execfn - 8;
 	u64 env = platform - x->env.len, args = env - x->args.len, rnd = ALIGN_DOWN(args - 16, 16ul), sp;
 	struct auxv a = { .n = 0 };
 	size_t words = 1 + x->args.count + 1 + x->env.count + 1;
@@ -434,7 +444,7 @@ static int build_stack(struct exec *x, u64 *sp_out)
 	n += fill_pointers(vec + n, &x->env, env);
 	memcpy(vec + n, a.v, a.n * 8);
 	memcpy(x->mm->auxv, a.v, a.n * 8);
-	err = poke(x, execfn, x->path, strlen(x->path) + 1);
+	err = poke(x, execfn, x->name, strlen(x->name) + 1);
 	if (!err)
 		err = poke(x, platform, "aarch64", 8);
 	if (!err && x->env.len)
@@ -461,7 +471,7 @@ static int setup_stack(struct exec *x, u64 *sp)
 	rwsem_write_lock(&x->mm->mmap_lock);
 	err = mm_map_stack(x->mm, x->mm->start_stack, need, x->stack_exec);
 	if (!err) {
-		u64 brk = PAGE_ALIGN(x->bss_end) + shift_by(0x1fff);
+		u64 brk = PAGE_ALIGN(x->bss_end) + (READ_ONCE(randomize_va_space) > 1 ? shift_by(0x1fff) : 0);
 
 		mm_set_brk(x->mm, brk, brk);
 		err = vdso_map(x->mm);
@@ -472,7 +482,8 @@ static int setup_stack(struct exec *x, u64 *sp)
 
 /* --- scripts, set-id, the switch */
 
-static int load_script(struct exec *x, char **interp)
+/* name: of the script, which its interpreter is to open. */
+static int load_script(struct exec *x, const char *name, char **interp)
 {
 	char *line = x->head + 2, *end, *arg;
 	int err;
@@ -496,7 +507,7 @@ static int load_script(struct exec *x, char **interp)
 			arg++;
 	}
 	strings_drop_first(&x->args);
-	err = strings_prepend(&x->args, x->path);
+	err = strings_prepend(&x->args, name);
 	if (!err && *arg)
 		err = strings_prepend(&x->args, arg);
 	if (!err)
@@ -617,7 +628,7 @@ static void become(struct exec *x, u64 sp)
 	struct task *t = current;
 	struct file *old = t->proc->exe;
 
-	set_comm(x->path);
+	set_comm(x->name);
 	t->pflags &= ~(u32)(PF_KTHREAD | PF_FORKNOEXEC);
 	futex_exit(t);
 	if (t->vfork_done) {
@@ -647,7 +658,8 @@ static void become(struct exec *x, u64 sp)
 	arch_exec_setup(current_frame(), x->start, sp);
 }
 
-static int exec_binary(struct exec *x, int dirfd, const char *path, u32 at_flags)
+/* path is opened; name is what the program sees of it. */
+static int exec_binary(struct exec *x, int dirfd, const char *path, const char *name, u32 at_flags)
 {
 	char *interp = NULL;
 	u64 pos = 0, sp;
@@ -661,12 +673,13 @@ static int exec_binary(struct exec *x, int dirfd, const char *path, u32 at_flags
 	if (n < 0)
 		err = (int)n;
 	else if (n >= 2 && x->head[0] == '#' && x->head[1] == '!')
-		err = ++x->depth > 4 ? -ELOOP : load_script(x, &interp);
+		err = ++x->depth > 4 ? -ELOOP : x->name_dies ? -ENOENT : load_script(x, name, &interp);
 	else if (n < (ssize_t)sizeof(Elf64_Ehdr))
 		err = -ENOEXEC;
 	if (!err && interp) {
 		vfs_exec_put(x->file);
-		err = exec_binary(x, AT_FDCWD, interp, 0);
+		x->name_dies = false;
+		err = exec_binary(x, AT_FDCWD, interp, interp, 0);
 		kfree(interp);
 		return err;
 	}
@@ -702,7 +715,28 @@ static void exec_free(struct exec *x)
 	kvfree(x->args.buf);
 	kvfree(x->env.buf);
 	kfree(x->path);
+	kfree(x->name);
 	kfree(x);
+}
+
+/* A path from a descriptor is called /dev/fd/N/path, so that the interpreter of a script finds it; execveat(2). */
+static int name_program(struct exec *x, int dfd)
+{
+	size_t size = strlen(x->path) + sizeof("/dev/fd/2147483647/");
+
+	x->name = kmalloc(size, GFP_KERNEL);
+	if (!x->name)
+		return -ENOMEM;
+	if (dfd == AT_FDCWD || x->path[0] == '/') {
+		strlcpy(x->name, x->path, size);
+		return 0;
+	}
+	if (x->path[0])
+		ksnprintf(x->name, size, "/dev/fd/%d/%s", dfd, x->path);
+	else
+		ksnprintf(x->name, size, "/dev/fd/%d", dfd);
+	x->name_dies = fd_get_cloexec((u32)dfd) > 0;
+	return 0;
 }
 
 static long do_execveat(int dfd, const char __user *upath, const u64 __user *argv, const u64 __user *envp, u32 flags)
@@ -729,7 +763,9 @@ static long do_execveat(int dfd, const char __user *upath, const u64 __user *arg
 	if (!err && !x->args.count)
 		err = strings_add(&x->args, "", 0);	/* as Linux since 5.18: never an empty argv */
 	if (!err)
-		err = exec_binary(x, dfd, x->path, flags);
+		err = name_program(x, dfd);
+	if (!err)
+		err = exec_binary(x, dfd, x->path, x->name, flags);
 	TRACE_TEXT(sched_exec, x->path, (u64)err);
 	exec_free(x);
 	return err;
@@ -754,12 +790,12 @@ int exec_kernel(const char *path, char *const argv[], char *const envp[])
 
 	if (!x)
 		return -ENOMEM;
-	x->path = kstrdup(path, GFP_KERNEL);
-	err = x->path ? strings_from_kernel(&x->args, argv) : -ENOMEM;
+	x->name = kstrdup(path, GFP_KERNEL);
+	err = x->name ? strings_from_kernel(&x->args, argv) : -ENOMEM;
 	if (!err)
 		err = strings_from_kernel(&x->env, envp);
 	if (!err)
-		err = exec_binary(x, AT_FDCWD, path, 0);
+		err = exec_binary(x, AT_FDCWD, path, path, 0);
 	exec_free(x);
 	return err;
 }

@@ -14,12 +14,14 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sched/sched.h>
+#include <kernel/sysctl.h>
 #include <kernel/time/time.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
 
-#define MAX_TASKS 16384u
+static u64 threads_max = 16384;
+SYSCTL(threads_max, "kernel/threads-max", .value = &threads_max, .min = 1, .max = 1 << 22);
 
 static struct slab_cache *process_cache, *sighand_cache;
 
@@ -179,7 +181,7 @@ static int check_clone_flags(u64 flags)
 		return -EINVAL;
 	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD))
 		return -EINVAL;		/* no namespaces in this kernel */
-	if (task_count() >= MAX_TASKS)
+	if (task_count() >= READ_ONCE(threads_max))
 		return -EAGAIN;
 	if (!capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN) && current->cred->uid &&
 	    count_user_tasks(current->cred->uid) >= rlimit(RLIMIT_NPROC))

@@ -2,13 +2,13 @@
  *
  * One hash table from number to task; a process is found through the task of the same number or, when that thread is gone but the
  * process is not, through the process table entry kept by its leader, which stays until it is reaped.  Look-ups run under RCU or
- * proc_lock.  Numbers rise and wrap at PID_MAX; one is free when neither task, group nor session bears it. */
+ * proc_lock.  Numbers rise and wrap at pid_max; one is free when neither task, group nor session bears it. */
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/hash.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/sysctl.h>
 
-#define PID_MAX		32768
 #define HASH_BITS	8
 
 DEFINE_SPINLOCK(proc_lock, LC_PROC_TABLE);
@@ -16,6 +16,8 @@ LIST_HEAD(all_tasks);
 struct process *init_process;
 static struct task *table[1 << HASH_BITS];	/* [proc_lock, R] chained through task.pid_next */
 static s32 last_pid;
+static u64 pid_max = 32768;
+SYSCTL(pid_max, "kernel/pid_max", .value = &pid_max, .min = 301, .max = 1 << 22);
 static u32 nr_tasks;
 
 static struct task **bucket(s32 tid)
@@ -52,27 +54,16 @@ static bool number_in_use(s32 n)
 	return false;
 }
 
+/* The low numbers are left to what was there first once they have all been given out. */
 s32 pid_alloc(void)
 {
-	s32 n = last_pid;
+	s32 n = last_pid, end = (s32)READ_ONCE(pid_max);
 
-	for (u32 tries = 0; tries < PID_MAX; tries++) {
-		bool wrapped = false;
-
-		if (++n >= PID_MAX) {
+	for (s32 tries = 0; tries < end; tries++) {
+		if (++n >= end)
 			n = 300;
-			wrapped = true;
-		}
-		/* before the first wrap every higher number is fresh */
-		if (!wrapped && n > last_pid && last_pid < PID_MAX - 1 && nr_tasks && !task_find(n)) {
-			if (!number_in_use(n)) {
-				last_pid = n;
-				return n;
-			}
-		} else if (!number_in_use(n)) {
-			last_pid = n;
-			return n;
-		}
+		if (!number_in_use(n))
+			return last_pid = n;
 	}
 	return -EAGAIN;
 }

@@ -143,6 +143,35 @@ TEST(scripts)
 	script("chain", "#!./s\n");
 	char *c[] = { "./chain", NULL };
 	CHECK(EXITED(run(c, none, out, sizeof(out)), 0));
+	snprintf(want, sizeof(want), "[%s][answer-args][./s][./chain]<./chain>", self);
+	if (strcmp(out, want)) { printf("# got %s\n# not %s\n", out, want); CHECK(0); }
+}
+
+/* A script run through a descriptor is called /dev/fd/N; its interpreter could not open one that exec closes. */
+TEST(scripts_by_descriptor)
+{
+	char text[512], want[1024];
+	scratch();
+	snprintf(text, sizeof(text), "#!%s answer-args\n", me());
+	script("s", text);
+	char *argv[] = { "given", "x", NULL };
+	int f = dup2(open("s", O_RDONLY), 60), d = dup2(open(".", O_RDONLY), 61), p[2];
+	for (int i = 0; i < 2; i++) {
+		CHECK(pipe(p) == 0);
+		pid_t pid = fork();
+		if (pid == 0) { dup2(p[1], 1); syscall(SYS_execveat, i ? d : f, i ? "s" : "", argv, none, AT_EMPTY_PATH); _exit(1); }
+		close(p[1]);
+		ssize_t n = read(p[0], out, sizeof(out) - 1);
+		out[n > 0 ? n : 0] = 0;
+		CHECK(EXITED(wait_status(pid), 0));
+		snprintf(want, sizeof(want), "[%s][answer-args][%s][x]<%s>", self, i ? "/dev/fd/61/s" : "/dev/fd/60", i ? "/dev/fd/61/s" : "/dev/fd/60");
+		if (strcmp(out, want)) { printf("# got %s\n# not %s\n", out, want); CHECK(0); }
+		close(p[0]);
+	}
+	fcntl(f, F_SETFD, FD_CLOEXEC);
+	CHECK_ERR(syscall(SYS_execveat, f, "", argv, none, AT_EMPTY_PATH), ENOENT);
+	fcntl(d, F_SETFD, FD_CLOEXEC);
+	CHECK_ERR(syscall(SYS_execveat, d, "s", argv, none, 0), ENOENT);
 }
 
 TEST(errors)
