@@ -35,15 +35,15 @@ static struct inode *anon_inode;
 
 u64 files_nr(void) { return atomic_load(&nr_files); }
 
-struct file *file_alloc(void)
+int file_alloc(struct file **out)
 {
 	struct file *f;
 
 	if (unlikely(atomic_load(&nr_files) >= files_max && !capable(CAP_SYS_ADMIN)))
-		return NULL;
+		return -ENFILE;
 	f = slab_alloc(file_cache, GFP_KERNEL);
 	if (!f)
-		return NULL;
+		return -ENOMEM;
 	atomic_inc(&nr_files);
 	memset(f, 0, sizeof(*f));
 	refcount_set(&f->refs, 1);
@@ -53,7 +53,8 @@ struct file *file_alloc(void)
 	f->cred = current_cred();
 	if (f->cred)
 		cred_get(f->cred);
-	return f;
+	*out = f;
+	return 0;
 }
 
 static void file_free_rcu(struct rcu_head *head)
@@ -144,12 +145,13 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 int anon_file_on(const char *name, struct inode *inode, const struct file_ops *ops, void *private, u32 o_flags, struct file **out)
 {
 	struct qname q = { name, (u32)strlen(name), 0 };
-	struct file *f = file_alloc();
+	struct file *f;
 	struct dentry *d;
 	u32 acc = o_flags & O_ACCMODE;
+	int err = file_alloc(&f);
 
-	if (!f)
-		return -ENFILE;
+	if (err)
+		return err;
 	d = dentry_alloc(anon_sb, NULL, &q);
 	if (!d) {
 		file_release(f);

@@ -75,8 +75,8 @@ static inline struct file *fdref_get_pos(int fd, u32 *ref)
 	return f;
 }
 
-/* file_alloc - zeroed, refs 1, with current's credentials; NULL: -ENFILE or no memory. */
-struct file *file_alloc(void);
+/* file_alloc - zeroed, refs 1, with current's credentials.  -ENFILE, -ENOMEM. */
+int __must_check file_alloc(struct file **out);
 /* file_release - the last reference is gone, and the caller holds no lock: close now. */
 void file_release(struct file *f);
 /* file_put_now - as file_put, from contexts without locks (system calls): closes at once. */

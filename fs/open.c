@@ -185,9 +185,9 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct fi
 	bool created;
 	int err;
 
-	f = file_alloc();
-	if (!f)
-		return -ENFILE;
+	err = file_alloc(&f);
+	if (err)
+		return err;
 	err = open_walk(&w, dirfd, name, flags, mode, &created);
 	if (err)
 		goto err_file;
@@ -272,12 +272,12 @@ int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
 		err = inode_permission(inode, MAY_EXEC);
 	if (!err)
 		err = inode_deny_write(inode);
-	f = err ? NULL : file_alloc();
-	if (!f) {
-		if (!err)
-			inode_allow_write(inode);
-		path_put(&p);
-		return err ? err : -ENFILE;
+	if (err)
+		goto err_path;
+	err = file_alloc(&f);
+	if (err) {
+		inode_allow_write(inode);
+		goto err_path;
 	}
 	f->path = p;
 	err = file_open_inode(f, inode, O_RDONLY | O_LARGEFILE);
@@ -288,6 +288,9 @@ int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
 	}
 	*out = f;
 	return 0;
+err_path:
+	path_put(&p);
+	return err;
 }
 
 void vfs_exec_put(struct file *f)
