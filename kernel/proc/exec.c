@@ -132,12 +132,8 @@ static int strings_prepend(struct strings *s, const char *str)
 	struct strings n = { 0 };
 	int err = strings_add(&n, str, strlen(str));
 
-	if (err || !s->len) {
-		if (!err)
-			*s = n;
-		return err;
-	}
-	err = strings_add(&n, s->buf, s->len - 1);
+	if (!err && s->len)
+		err = strings_add(&n, s->buf, s->len - 1);
 	if (err) {
 		kvfree(n.buf);
 		return err;
@@ -188,11 +184,11 @@ static int zero_tail(struct mm *mm, u64 from, u64 to)
 	static const char zeroes[256];
 
 	while (from < to) {
-		size_t n = min(to - from, sizeof(zeroes));
+		ssize_t did = mm_access(mm, from, (void *)zeroes, min(to - from, sizeof(zeroes)), true, true);
 
-		if (mm_access(mm, from, (void *)zeroes, n, true, true) < 0)
-			return -EFAULT;
-		from += n;
+		if (did < 0)
+			return (int)did;
+		from += (u64)did;
 	}
 	return 0;
 }
@@ -405,7 +401,9 @@ static void build_auxv(struct exec *x, struct auxv *a, u64 random, u64 execfn, u
 
 static int poke(struct exec *x, u64 at, const void *p, size_t n)
 {
-	return mm_access(x->mm, at, (void *)p, n, true, false) == (ssize_t)n ? 0 : -EFAULT;
+	ssize_t did = mm_access(x->mm, at, (void *)p, n, true, false);
+
+	return did == (ssize_t)n ? 0 : did == -ENOMEM ? -ENOMEM : -E2BIG;	/* else its stack is too small */
 }
 
 static u32 fill_pointers(u64 *vec, const struct strings *s, u64 base)
@@ -460,7 +458,7 @@ static int build_stack(struct exec *x, u64 *sp_out)
 	x->mm->arg_end = x->mm->env_start = env;
 	x->mm->env_end = platform;
 	*sp_out = sp;
-	return err ? -E2BIG : 0;
+	return err;
 }
 
 static int setup_stack(struct exec *x, u64 *sp)
