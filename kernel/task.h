@@ -94,7 +94,9 @@ struct task {
 #ifdef CONFIG_DEBUG
 	struct held_lock { const void *lock; u64 key, ip; u16 class; } held[24];	/* [own] lockcheck */
 	u32 nr_held;
-	u32 fail_nth;			/* [own] failure injection: fail the n-th allocation */
+	u32 fail_nth;			/* [own] failure injection: the n-th allocation from now fails; 0: none */
+	u32 fail_left;			/* [own] what was left of it when /proc/<pid>/fail-nth ended it */
+	bool fail_fired;		/* [own] an allocation was made to fail, and nobody has asked since */
 #endif
 };
 

@@ -348,7 +348,8 @@ static inline int fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 	if (likely(!err))
 		return 0;
 	if (err == -ENOMEM) {
-		oom_kill();
+		if (!alloc_failed_by_wish())
+			oom_kill();
 		return fatal_signal_pending(current) ? -EINTR : 0;	/* else try again: memory was freed */
 	}
 	*code = BUS_ADRERR;
@@ -405,13 +406,14 @@ int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out)
 ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
 {
 	size_t done = 0;
+	int err = -EFAULT;
 
 	rwsem_read_lock(&mm->mmap_lock);
 	while (done < len) {
 		size_t off = (addr + done) & (PAGE_SIZE - 1), n = min(len - done, PAGE_SIZE - off);
 		struct page *p;
 
-		if (addr + done >= 0x0001000000000000ul || pin_locked(mm, addr + done, write, force, &p))
+		if (addr + done >= 0x0001000000000000ul || (err = pin_locked(mm, addr + done, write, force, &p)))
 			break;
 		if (write)
 			memcpy((char *)page_address(p) + off, (char *)buf + done, n);
@@ -421,5 +423,5 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
 		done += n;
 	}
 	rwsem_read_unlock(&mm->mmap_lock);
-	return done || !len ? (ssize_t)done : -EFAULT;
+	return done || !len ? (ssize_t)done : err;
 }

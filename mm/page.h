@@ -92,6 +92,9 @@ void page_unlock(struct page *p);
 /* alloc_should_fail - failure injection: true if this allocation of current's must fail (debug builds) */
 #ifdef CONFIG_DEBUG
 bool alloc_should_fail(void);
+/* alloc_failed_by_wish - an allocation of current's was made to fail since it was last asked: memory is not short */
+bool alloc_failed_by_wish(void);
 #else
 static inline bool alloc_should_fail(void) { return false; }
+static inline bool alloc_failed_by_wish(void) { return false; }
 #endif

@@ -151,7 +151,18 @@ bool alloc_should_fail(void)
 {
 	struct task *t = current;
 
-	return !in_irq() && t->fail_nth && --t->fail_nth == 0;
+	if (in_irq() || !t->fail_nth || --t->fail_nth)
+		return false;
+	t->fail_fired = true;
+	return true;
+}
+
+bool alloc_failed_by_wish(void)
+{
+	bool fired = current->fail_fired;
+
+	current->fail_fired = false;
+	return fired;
 }
 #endif
 

@@ -416,6 +416,16 @@ void slab_init(void)
 	}
 }
 
+/* Objects in somebody's hands. */
+static u64 nr_active(const struct slab_cache *c)
+{
+	u64 taken = READ_ONCE(c->nr_taken), idle = 0;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		idle += READ_ONCE(c->mags[cpu]) ? READ_ONCE(c->mags[cpu]->count) : 0;
+	return taken > idle ? taken - idle : 0;
+}
+
 static int slabinfo_show(struct seq *s, void *arg)
 {
 	struct slab_cache *c;
@@ -424,7 +434,7 @@ static int slabinfo_show(struct seq *s, void *arg)
 	seq_puts(s, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
 		    " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	list_for_each_entry(c, &caches, link)	/* caches are never destroyed */
-		seq_printf(s, "%-17s %6lu %6u %6u %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n", c->name, c->nr_taken,
+		seq_printf(s, "%-17s %6lu %6u %6u %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n", c->name, nr_active(c),
 			   c->nr_slabs * c->per_slab, c->size, c->per_slab, 1u << c->order, MAGAZINE, REFILL, 0u,
 			   c->nr_slabs, c->nr_slabs, 0u);
 	return 0;

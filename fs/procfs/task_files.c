@@ -178,6 +178,31 @@ static int oom_write(struct task *t, const char *buf, size_t len)
 	return 0;
 }
 
+#ifdef CONFIG_DEBUG
+/* As on Linux: N written makes the task's N-th allocation from now fail; what is read is how many are left, 0 if it has failed.  Writing 0
+ * ends it and keeps what was left to be read (a read allocates itself).  For the task's own use. */
+static int fail_nth_show(struct seq *s, struct task *t)
+{
+	seq_printf(s, "%u\n", t->fail_nth ? t->fail_nth : t->fail_left);
+	return 0;
+}
+
+static int fail_nth_write(struct task *t, const char *buf, size_t len)
+{
+	s64 v;
+
+	(void)len;
+	if (t != current)
+		return -EPERM;
+	if (kstrtos64(buf, 10, &v) || v < 0 || v > 0x7fffffff)
+		return -EINVAL;
+	t->fail_left = t->fail_nth;
+	t->fail_nth = (u32)v;
+	t->fail_fired = false;
+	return 0;
+}
+#endif
+
 static int fdinfo_show(struct seq *s, struct task *t, s32 fd)
 {
 	struct fdtable *table = fdtable_get_task(t);
@@ -247,6 +272,9 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },
+#ifdef CONFIG_DEBUG
+	{ .name = "fail-nth", .mode = S_IFREG | 0644, .show = fail_nth_show, .write = fail_nth_write },
+#endif
 	{ .name = "fd", .mode = S_IFDIR | 0500 },
 	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .show_fd = fdinfo_show },
 	{ .name = "task", .mode = S_IFDIR | 0555 },

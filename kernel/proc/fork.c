@@ -16,6 +16,8 @@
 #include <kernel/sched/sched.h>
 #include <kernel/sysctl.h>
 #include <kernel/time/time.h>
+#include <mm/oom.h>
+#include <mm/page.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
@@ -313,11 +315,16 @@ err_parts:
 	return err;
 }
 
-/* The child's number in its own memory: written through the parent's pin of it when memory is copied, directly when shared. */
+/* The child's number in its own memory: written through the parent's pin of it when memory is copied, directly when shared.  A page
+ * that is lacking for that is waited for as in a fault: the child is there already, and its library relies on the number. */
 static void put_child_tid(struct task *t)
 {
-	if (t->set_child_tid && t->mm)
-		(void)mm_access(t->mm, (vaddr_t)t->set_child_tid, &t->tid, sizeof(t->tid), true, false);
+	if (!t->set_child_tid || !t->mm)
+		return;
+	while (mm_access(t->mm, (vaddr_t)t->set_child_tid, &t->tid, sizeof(t->tid), true, false) == -ENOMEM &&
+	       !fatal_signal_pending(current))
+		if (!alloc_failed_by_wish())
+			oom_kill();
 }
 
 static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
