@@ -170,7 +170,7 @@ long sys_prlimit64(int pid, unsigned resource, void __user *unew, void __user *u
 	return ret;
 }
 
-long sys_getrlimit(unsigned resource, void __user *rlim) 
+long sys_getrlimit(unsigned resource, void __user *rlim)
 {
 	return rlim || resource >= RLIM_NLIMITS ? sys_prlimit64(0, resource, NULL, rlim) : -EFAULT;
 }
