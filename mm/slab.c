@@ -209,6 +209,23 @@ static void slab_release(struct page *p, u32 order)
 	page_free(p, order);
 }
 
+static void free_slow(struct slab_cache *c, void **objs, u32 n)
+{
+	struct page *empty[MAGAZINE];
+	u32 nr_empty = 0;
+	irqflags_t flags = spin_lock_irqsave(&c->lock);
+
+	while (n) {
+		struct page *p = give_object(c, objs[--n]);
+
+		if (p)
+			empty[nr_empty++] = p;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	while (nr_empty)
+		slab_release(empty[--nr_empty], c->order);
+}
+
 static void *alloc_slow(struct slab_cache *c, gfp_t gfp)
 {
 	void *objs[REFILL];
@@ -237,8 +254,8 @@ static void *alloc_slow(struct slab_cache *c, gfp_t gfp)
 	while (m && n > 1 && m->count < MAGAZINE)
 		m->objects[m->count++] = objs[--n];
 	arch_irq_restore(flags);
-	while (n > 1)
-		slab_free(c, objs[--n]);
+	if (n > 1)		/* somebody else has filled the magazine meanwhile; these were never handed out, so slab_free is not for them */
+		free_slow(c, objs + 1, n - 1);
 	if (!m && c != &mag_cache && mag_cache.size) {	/* a cache that is used gets a magazine for this CPU */
 		m = slab_alloc(&mag_cache, GFP_ATOMIC);
 		if (m) {
@@ -275,23 +292,6 @@ void *slab_alloc(struct slab_cache *c, gfp_t gfp)
 	if (gfp & GFP_ZERO)
 		memset(obj, 0, c->size);
 	return obj;
-}
-
-static void free_slow(struct slab_cache *c, void **objs, u32 n)
-{
-	struct page *empty[MAGAZINE];
-	u32 nr_empty = 0;
-	irqflags_t flags = spin_lock_irqsave(&c->lock);
-
-	while (n) {
-		struct page *p = give_object(c, objs[--n]);
-
-		if (p)
-			empty[nr_empty++] = p;
-	}
-	spin_unlock_irqrestore(&c->lock, flags);
-	while (nr_empty)
-		slab_release(empty[--nr_empty], c->order);
 }
 
 void slab_free(struct slab_cache *c, void *obj)
