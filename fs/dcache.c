@@ -17,13 +17,15 @@
  * Dead dentries are freed after a grace period, as are inodes, so an RCU walker may look at both; the sequence tells it that they
  * have gone stale.  Long names (over 39 bytes) are allocated, and outlive a rename by a grace period too.
  *
- * Negative and unused dentries are bounded: beyond dcache_max unused ones each put to the LRU drops two old ones.  Reclaim calls
- * dcache_shrink(). */
+ * Negative and unused dentries are bounded: beyond dcache_max unused ones each put to the LRU drops two old ones.  Reclaim takes all
+ * of them. */
 #include <fs/dcache.h>
+#include <fs/inode.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/string.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
 
 #define DCACHE_BITS	10
@@ -240,6 +242,8 @@ void dentry_add(struct dentry *d, struct inode *inode)
 	set_inode_locked(d, inode);
 	if (dir && dir->ops && dir->ops->revalidate)
 		d->flags |= DENTRY_REVALIDATE;
+	if ((inode && (inode->flags & INODE_UNCACHED)) || (d->parent->flags & DENTRY_UNCACHED))
+		d->flags |= DENTRY_UNCACHED;
 	list_add(&d->child, &d->parent->children);
 	hash_locked(d);
 	nr_dentries++;
@@ -322,12 +326,15 @@ static struct dentry *put_zero(struct dentry *d)
 	struct dentry *parent = NULL;
 	struct inode *inode = NULL;
 	bool killed = false, over = false;
+	s32 zero = 0;
 
 	spin_lock(&dcache_lock);
 	if (atomic_load(&d->refs) == 0) {
-		if (d->flags & DENTRY_UNHASHED || d->parent == d) {
-			kill_locked(d, &inode, &parent);
-			killed = true;
+		if (d->flags & (DENTRY_UNHASHED | DENTRY_UNCACHED) || d->parent == d) {
+			/* a walk that finds it by name takes references without the lock */
+			killed = __atomic_compare_exchange_n(&d->refs, &zero, DENTRY_DEAD, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+			if (killed)
+				kill_locked(d, &inode, &parent);
 		} else if (!(d->flags & DENTRY_LRU)) {
 			list_add_tail(&d->lru, &lru);
 			d->flags |= DENTRY_LRU;
@@ -524,6 +531,17 @@ static bool shrink_one(struct super *sb, u64 *scan)
 	dentry_put(parent);
 	return true;
 }
+
+/* The same, but names used lately go too, after the others. */
+static u64 dcache_reclaim(u64 nr)
+{
+	u64 scan = 2 * dcache_nr_unused() + 2, done = 0;
+
+	while (done < nr && shrink_one(NULL, &scan))
+		done++;
+	return done;
+}
+SHRINKER(dcache, dcache_reclaim);
 
 u64 dcache_shrink(u64 nr)
 {

@@ -28,11 +28,13 @@
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
 #include <mm/oom.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
 
 #define FAULT_SIGBUS	(-EFAULT)
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define BLOCK_MIN_VMA	(2 * PMD_SIZE)		/* smaller ones get blocks only if they ask */
+#define RECLAIM_WORTH	32			/* pages; less would only put off the end */
 #define BLOCK_MIN_MEMORY (64ul << 20)		/* on smaller machines nobody does */
 
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
@@ -348,7 +350,7 @@ static inline int fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 	if (likely(!err))
 		return 0;
 	if (err == -ENOMEM) {
-		if (!alloc_failed_by_wish())
+		if (!alloc_failed_by_wish() && reclaim() < RECLAIM_WORTH)
 			oom_kill();
 		return fatal_signal_pending(current) ? -EINTR : 0;	/* else try again: memory was freed */
 	}

@@ -218,6 +218,23 @@ static void free_single(struct page *p)
 	arch_irq_restore(flags);
 }
 
+void page_trim(void)
+{
+	irqflags_t flags = arch_irq_save();
+	struct page_cpu *pc = this_cpu_ptr(&page_cpu);
+
+	spin_lock(&zone_lock);
+	while (pc->count) {
+		struct page *p = list_first_entry(&pc->list, struct page, lru);
+
+		list_del(&p->lru);
+		pc->count--;
+		buddy_free(p, 0);
+	}
+	spin_unlock(&zone_lock);
+	arch_irq_restore(flags);
+}
+
 /* refs is 0. */
 static void give_back(struct page *p, u32 order)
 {

@@ -323,6 +323,54 @@ void slab_free(struct slab_cache *c, void *obj)
 		free_slow(c, spill, n);
 }
 
+/* The slabs of c with no object in use, unlinked, up to max. */
+static u32 take_empty(struct slab_cache *c, struct page **out, u32 max)
+{
+	irqflags_t flags = spin_lock_irqsave(&c->lock);
+	struct list_head *l = c->partial.next;
+	u32 n = 0;
+
+	while (c->nr_free_slabs && l != &c->partial && n < max) {
+		struct page *p = link_slab(l);
+
+		l = l->next;
+		if (p->slab_state)
+			continue;
+		list_del(slab_link(p));
+		c->nr_free_slabs--;
+		c->nr_slabs--;
+		out[n++] = p;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	return n;
+}
+
+static void trim(struct slab_cache *c)
+{
+	struct page *empty[MAGAZINE];
+	void *objs[MAGAZINE];
+	irqflags_t flags = arch_irq_save();
+	struct magazine *m = c->mags[smp_cpu_id()];
+	u32 n = 0;
+
+	while (m && m->count)
+		objs[n++] = m->objects[--m->count];
+	arch_irq_restore(flags);
+	if (n)
+		free_slow(c, objs, n);
+	while ((n = take_empty(c, empty, ARRAY_SIZE(empty))) != 0)
+		while (n)
+			slab_release(empty[--n], c->order);
+}
+
+void slab_trim(void)
+{
+	struct slab_cache *c;
+
+	list_for_each_entry(c, &caches, link)		/* see slab_pages */
+		trim(c);
+}
+
 void *kmalloc(size_t size, gfp_t gfp)
 {
 	struct page *p;

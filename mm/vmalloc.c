@@ -261,6 +261,12 @@ void *kstack_alloc(void)
 	return NULL;
 }
 
+static void stack_release(void *stack)
+{
+	vmstat_add(VM_STACK_PAGES, -(s64)(KERNEL_STACK_SIZE / PAGE_SIZE));
+	vfree(stack);
+}
+
 void kstack_free(void *stack)
 {
 	struct stack_cache *sc;
@@ -273,10 +279,21 @@ void kstack_free(void *stack)
 		kept = true;
 	}
 	preempt_enable();
-	if (kept)
-		return;
-	vmstat_add(VM_STACK_PAGES, -(s64)(KERNEL_STACK_SIZE / PAGE_SIZE));
-	vfree(stack);
+	if (!kept)
+		stack_release(stack);
+}
+
+void kstack_trim(void)
+{
+	struct stack_cache old;
+
+	preempt_disable();
+	old = *this_cpu_ptr(&stack_cache);
+	this_cpu_ptr(&stack_cache)->count = 0;
+	preempt_enable();
+	while (old.count)
+		stack_release(old.stacks[--old.count]);
+	purge_lazy();
 }
 
 void vmalloc_init(void)

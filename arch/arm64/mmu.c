@@ -69,6 +69,16 @@ static pte_t *table_alloc(void)
 	return page_address(page);
 }
 
+static void table_release(pte_t *table)
+{
+	struct page *page = virt_to_page(table);
+
+	page->flags = 0;
+	page->pt_lock_word = 0;
+	vmstat_add(VM_TABLE_PAGES, -1);
+	page_free(page, 0);
+}
+
 /* The table is all zeroes. */
 static void table_free(pte_t *table)
 {
@@ -86,12 +96,20 @@ static void table_free(pte_t *table)
 		kept = true;
 	}
 	preempt_enable();
-	if (likely(kept))
-		return;
-	page->flags = 0;
-	page->pt_lock_word = 0;
-	vmstat_add(VM_TABLE_PAGES, -1);
-	page_free(page, 0);
+	if (unlikely(!kept))
+		table_release(table);
+}
+
+void pt_trim(void)
+{
+	struct table_cache old;
+
+	preempt_disable();
+	old = *this_cpu_ptr(&table_cache);
+	this_cpu_ptr(&table_cache)->count = 0;
+	preempt_enable();
+	while (old.count)
+		table_release(old.tables[--old.count]);
 }
 
 /* table is in use now, by the entry `parent`; on the list of mm's for the end. */

@@ -18,6 +18,7 @@
 #include <kernel/time/time.h>
 #include <mm/oom.h>
 #include <mm/page.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
@@ -334,6 +335,8 @@ static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
 	s32 tid;
 	int err = copy_task(spec, tf, &t);
 
+	if (unlikely(err == -ENOMEM) && !alloc_failed_by_wish() && reclaim())
+		err = copy_task(spec, tf, &t);
 	if (err)
 		return err;
 	tid = t->tid;

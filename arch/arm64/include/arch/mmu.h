@@ -112,6 +112,8 @@ int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len);
 int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 void pt_split_block(struct mm *mm, vaddr_t addr);
 int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_trim - give back this CPU's stock of empty tables.  Context: thread. */
+void pt_trim(void);
 /* pt_walk - call fn for each present entry in the range (mincore, smaps). fn returns nonzero to stop. */
 int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
 	    int (*fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages), void *arg);

@@ -1,0 +1,13 @@
+/* Reclaim: memory that is only kept because it may be useful again is given back when somebody needs it. */
+#pragma once
+#include <kernel/lib/types.h>
+
+/* Who keeps such objects registers one line.  shrink(nr) - let go of up to nr of them, those used longest ago first; returns how many
+ * went, 0 when there is none left.  Context: thread, no locks held, may sleep. */
+struct shrinker { const char *name; u64 (*shrink)(u64 nr); };
+#define SHRINKER(ident, fn) static const struct shrinker __shrinker_##ident __used __aligned(8) __section(".shrinkers") = { #ident, fn }
+extern const struct shrinker __shrinkers_start[], __shrinkers_end[];
+
+/* reclaim - give back all that can be: unused objects of the caches, memory that waits for a grace period, empty slabs, this CPU's
+ * stocks of pages, tables and stacks.  Returns pages that are free now and were not.  Context: thread, no locks held, may sleep. */
+u64 reclaim(void);
