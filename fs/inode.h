@@ -13,7 +13,8 @@ static inline bool inode_is_reg(const struct inode *i) { return MODE_IS(i->mode,
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* inode->flags */
 enum { INODE_DEAD = 1 /* directory removed */, INODE_LINKABLE = 2 /* O_TMPFILE without O_EXCL */, INODE_NOATIME = 4,
-       INODE_APPEND = 8, INODE_IMMUTABLE = 16 };
+       INODE_APPEND = 8, INODE_IMMUTABLE = 16,
+       INODE_UNCACHED = 32 /* its name is forgotten when unused, and those below it */ };
 
 /* inode_init_mode - set the mode and, with it, the lock's class and the operations of special files. */
 void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev);

@@ -139,7 +139,8 @@ struct dentry {
 	char inline_name[40];
 };
 enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCED = 8, DENTRY_DISCONNECTED = 16,
-       DENTRY_REVALIDATE = 32 /* ask the directory's ops before believing it */, DENTRY_ANON = 64 /* no place in the tree */ };
+       DENTRY_REVALIDATE = 32 /* ask the directory's ops before believing it */, DENTRY_ANON = 64 /* no place in the tree */,
+       DENTRY_UNCACHED = 128 /* goes with its last user, and so does all below it */ };
 
 struct super {
 	const struct fs_type *type;	/* [I] */

@@ -104,6 +104,7 @@ static int dir_inode(struct super *sb, struct task *t, struct inode **out)
 
 	if (!i)
 		return -ENOMEM;
+	i->flags |= INODE_UNCACHED;	/* the process goes without telling us */
 	i->ops = &pid_dir_iops;
 	i->fops = &pid_dir_fops;
 	i->nlink = 3;

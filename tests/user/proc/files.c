@@ -200,3 +200,24 @@ TEST(task_directory)
 	CHECK_ERR(open("/proc/99999/stat", O_RDONLY), ENOENT);
 	CHECK_ERR(unlink("/proc/version"), EPERM);
 }
+
+/* What was looked up below the directory of a process that is gone leaves nothing behind. */
+TEST(dead_processes_are_forgotten)
+{
+	char b[4096], name[64];
+	long before = 0;
+	for (int i = 0; i < 1200; i++) {
+		if (i == 200) {
+			CHECK(read_file("/proc/meminfo", b, sizeof(b)) > 0);
+			before = atol(strstr(b, "Slab:") + 5);
+		}
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(read_file("/proc/self/stat", b, sizeof(b)) > 0 && read_file("/proc/thread-self/status", b, sizeof(b)) > 0 ? 0 : 1);
+		sprintf(name, "/proc/%d/fd/not-there", pid);
+		CHECK(access(name, F_OK) < 0);
+		CHECK(EXITED(wait_status(pid), 0));
+	}
+	CHECK(read_file("/proc/meminfo", b, sizeof(b)) > 0);
+	CHECK(atol(strstr(b, "Slab:") + 5) - before < 512);
+}
