@@ -133,7 +133,7 @@ el0_sync:
 	stp	x0, x8, [sp, #F_ORIG]
 	ldr	w11, [x18, #T_FLAGS]
 	cmp	x8, #NR_SYSCALLS
-	b.hs	4f
+	b.hs	unknown_call
 	adr_l	x9, syscall_counts		/* interrupts are still off: no other call of this CPU comes between */
 	mrs	x10, tpidr_el1
 	add	x9, x9, x10
@@ -197,7 +197,8 @@ ret_to_user:
 	mrs	x2, far_el1
 	bl	trap_el0_sync
 	b	ret_to_user
-4:	msr	daifclr, #3
+unknown_call:
+	msr	daifclr, #3
 3:	mov	x0, sp
 	bl	syscall_slow
 	b	ret_to_user
