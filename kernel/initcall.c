@@ -1,4 +1,6 @@
-/* Boot stages: the registered functions, and the profile that "bootprof" prints. */
+/* Boot stages: the registered functions, and the profile that "bootprof" prints and /proc/bootprof shows. */
+#include <fs/seq.h>
+#include <fs/vfs.h>
 #include <kernel/initcall.h>
 #include <kernel/printk.h>
 #include <kernel/time/time.h>
@@ -40,3 +42,17 @@ void boot_profile_print(void)
 		before = stages[i].end_ns;
 	}
 }
+
+/* A line a stage: its name, how long it took and when it ended, in microseconds since the clock began. */
+static int bootprof_show(struct seq *s, void *arg)
+{
+	u64 before = 0;
+
+	(void)arg;
+	for (u32 i = 0; i < nr_stages; i++) {
+		seq_printf(s, "%-16s %8lu %8lu\n", stages[i].name, (stages[i].end_ns - before) / 1000, stages[i].end_ns / 1000);
+		before = stages[i].end_ns;
+	}
+	return 0;
+}
+PROC_FILE(bootprof, .path = "bootprof", .mode = 0444, .show = bootprof_show);
