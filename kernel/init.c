@@ -9,9 +9,9 @@
 #include <kernel/params.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
+#include <kernel/syscall/trace.h>
 
 int process_make_init(void);
-extern bool syscall_trace_boot;
 
 static const char *rdinit, *init_path;
 static char tried[512];

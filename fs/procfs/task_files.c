@@ -10,6 +10,7 @@
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/spinlock.h>
+#include <kernel/syscall/trace.h>
 #include <linux/limits.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
@@ -158,6 +159,46 @@ static int wchan_show(struct seq *s, struct task *t)
 	return 0;
 }
 
+/* Linux's line: the call it sleeps in, with arguments; -1 if it sleeps elsewhere; where its program is. */
+static int syscall_show(struct seq *s, struct task *t)
+{
+	struct trap_frame tf = { .syscallno = -1 };
+
+	if (!proc_may_inspect(t))
+		return -EPERM;
+	if (t == current) {
+		tf = *current_frame();
+	} else if (!task_frame_copy(t, &tf) && READ_ONCE(t->state) == TASK_RUNNING) {
+		seq_puts(s, "running\n");
+		return 0;
+	}
+	seq_printf(s, "%ld", tf.syscallno);
+	if (tf.syscallno >= 0)
+		seq_printf(s, " 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx", tf.orig_x0, tf.x[1], tf.x[2], tf.x[3], tf.x[4], tf.x[5]);
+	seq_printf(s, " 0x%lx 0x%lx\n", tf.sp, tf.pc);
+	return 0;
+}
+
+/* Ours: are the calls of the process traced into the log? */
+static int trace_show(struct seq *s, struct task *t)
+{
+	seq_printf(s, "%d\n", process_traced(t->proc));
+	return 0;
+}
+
+static int trace_write(struct task *t, const char *buf, size_t len)
+{
+	s64 on;
+
+	(void)len;
+	if (!proc_may_inspect(t))
+		return -EPERM;
+	if (kstrtos64(buf, 10, &on) || on < 0 || on > 1)
+		return -EINVAL;
+	process_trace_set(t->proc, on);
+	return 0;
+}
+
 static int task_mounts(struct seq *s, struct task *t) { (void)t; return mounts_show(s, NULL); }
 static int task_mountinfo(struct seq *s, struct task *t) { (void)t; return mountinfo_show(s, NULL); }
 
@@ -269,6 +310,8 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "maps", .mode = S_IFREG | 0444, .show = maps_show },
 	{ .name = "limits", .mode = S_IFREG | 0444, .show = limits_show },
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show },
+	{ .name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show },
+	{ .name = "trace", .mode = S_IFREG | 0600, .show = trace_show, .write = trace_write },
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },

@@ -46,6 +46,10 @@ void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any c
 extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
 struct task *sched_idle_task(u32 cpu);
 
+struct trap_frame;
+/* task_frame_copy - how t left EL0.  False: it is runnable (what it does changes while one looks), or it has ended.  Context: any, no run
+ * queue's lock held. */
+bool task_frame_copy(struct task *t, struct trap_frame *out);
 /* task_alloc - a zeroed task with a kernel stack, one reference; NULL if no memory.  Scheduler fields by sched_fork. */
 struct task *task_alloc(void);
 /* task_free_unstarted - undo task_alloc before the task ever ran */

@@ -100,6 +100,19 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	return t;
 }
 
+/* Who sleeps cannot run, or end and lose its stack, without its run queue's lock. */
+bool task_frame_copy(struct task *t, struct trap_frame *out)
+{
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+	bool sleeps = t->state != TASK_RUNNING && t->state != TASK_DEAD && !atomic_load(&t->on_cpu) && !(t->pflags & PF_KTHREAD);
+
+	if (sleeps)
+		*out = *task_frame(t);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return sleeps;
+}
+
 /* Works are a stack pushed by anybody and taken whole by the task.  WORKS_CLOSED ends it: the task has exited. */
 #define WORKS_CLOSED ((struct task_work *)1)
 

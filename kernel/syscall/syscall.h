@@ -4,10 +4,16 @@
 #include <syscall_kinds.h>
 #include <syscall_protos.h>
 
+struct syscall_arg {
+	const char *name;
+	enum syscall_arg_kind kind;
+	u32 len_arg;			/* of inbuf and outbuf: the argument that counts its bytes */
+};
 struct syscall_desc {
 	const char *name;		/* NULL: a gap */
+	const char *ret;		/* as in the table: int ssize long addr pid */
 	u32 nr_args;
-	struct { const char *name; enum syscall_arg_kind kind; } args[6];
+	struct syscall_arg args[6];
 };
 
 /* Handlers take what the table says of them, in x0 to x5; one may be called with all six (AAPCS64: it looks only at its own
