@@ -9,7 +9,11 @@ test-user: $(B)/Image
 test-phases: $(B)/Image
 	IMAGE=$(B)/Image tests/phases/run $(PHASES)
 
-bench: build/Image
+# make bench        ours beside Debian's Linux, or LINUX=Image (make lean-linux builds the toughest, six minutes); BENCHARGS=--write ...
+bench:
+	scripts/deps
+	$(MAKE) build/Image initramfs
+	$(if $(LINUX),,THIRD=$(abspath $(THIRD)) scripts/fetch-linux)
 	THIRD=$(abspath $(THIRD)) scripts/bench $(if $(LINUX),--linux $(LINUX)) $(BENCHARGS)
 
 test-fuzz:

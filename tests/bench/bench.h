@@ -6,7 +6,7 @@
  * stands; what a round of an empty loop costs is not subtracted (two instructions).
  *
  * For scripts/profile: benchonly=NAME in the environment leaves out all other items, and the marks around what is timed (hints that
- * do nothing) tell its plugin when to count.  */
+ * do nothing) tell its plugin when to count; benchtimes=N makes an item N times as long, for its sampling.  */
 #pragma once
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,6 +52,12 @@ static inline int chosen(const char *name)
 	return !only || !strcmp(only, name);
 }
 
+static inline long longer(void)
+{
+	const char *times = getenv("benchtimes");
+	return times ? atol(times) : 1;
+}
+
 static inline void report(const char *name, long n, double sample[5])
 {
 	qsort(sample, 5, sizeof(double), by_value);
@@ -64,15 +70,16 @@ static inline void report(const char *name, long n, double sample[5])
 #define bench(name, n, body) do { \
 	double sample_[5]; \
 	if (!chosen(name)) break; \
-	for (long i_ = 0; i_ < (n) / 8 + 1; i_++) { body; } \
+	long n_ = (n) * longer(); \
+	for (long i_ = 0; i_ < n_ / 8 + 1; i_++) { body; } \
 	for (int r_ = 0; r_ < 5; r_++) { \
 		MARK_BEGIN(); \
 		uint64_t t_ = ticks(); \
-		for (long i_ = 0; i_ < (n); i_++) { body; } \
-		sample_[r_] = (ticks() - t_) * tick_ns() / (n); \
+		for (long i_ = 0; i_ < n_; i_++) { body; } \
+		sample_[r_] = (ticks() - t_) * tick_ns() / n_; \
 		MARK_END(); \
 	} \
-	report(name, n, sample_); \
+	report(name, n_, sample_); \
 } while (0)
 
 static inline long raw0(long nr)

@@ -61,14 +61,14 @@ static void faults(void)
 {
 	double s[5];
 	fault_round();
-	for (int r = 0; r < 5 && chosen("anon_fault"); r++) {
+	for (int r = 0; r < 5 * longer() && chosen("anon_fault"); r++) {
 		uint64_t t;
 		char *m = mmap(NULL, FAULT_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		MARK_BEGIN();
 		t = ticks();
 		for (int i = 0; i < FAULT_PAGES; i++)
 			((volatile char *)m)[i * 4096] = 1;
-		s[r] = (ticks() - t) * tick_ns() / FAULT_PAGES;
+		s[r % 5] = (ticks() - t) * tick_ns() / FAULT_PAGES;
 		MARK_END();
 		munmap(m, FAULT_PAGES * 4096);
 	}
@@ -182,12 +182,12 @@ static void pipes(void)
 	}
 	sched_yield();
 	double s[5];
-	for (int r = 0; r < 5; r++) {
+	for (int r = 0; r < 5 * longer(); r++) {
 		MARK_BEGIN();
 		uint64_t t = ticks();
 		for (int i = 0; i < 500; i++)
 			sched_yield();
-		s[r] = (ticks() - t) * tick_ns() / 1000;	/* each yield of ours is two switches */
+		s[r % 5] = (ticks() - t) * tick_ns() / 1000;	/* each yield of ours is two switches */
 		MARK_END();
 	}
 	*stop = 1;
@@ -203,7 +203,7 @@ static void tmpfs(void)
 	mkdir("/tmp/bench-dir", 0700);
 	if (chdir("/tmp/bench-dir") < 0)
 		fail("chdir");
-	for (int r = 0; r < 5; r++) {
+	for (int r = 0; r < 5 * longer(); r++) {
 		if (chosen("tmpfs_create"))
 			MARK_BEGIN();
 		uint64_t t = ticks();
@@ -211,7 +211,7 @@ static void tmpfs(void)
 			snprintf(name, sizeof(name), "f%d", i);
 			close(open(name, O_CREAT | O_WRONLY, 0600));
 		}
-		c[r] = (ticks() - t) * tick_ns() / N;
+		c[r % 5] = (ticks() - t) * tick_ns() / N;
 		MARK_END();
 		if (chosen("tmpfs_delete"))
 			MARK_BEGIN();
@@ -220,7 +220,7 @@ static void tmpfs(void)
 			snprintf(name, sizeof(name), "f%d", i);
 			unlink(name);
 		}
-		d[r] = (ticks() - t) * tick_ns() / N;
+		d[r % 5] = (ticks() - t) * tick_ns() / N;
 		MARK_END();
 	}
 	report("tmpfs_create", N, c);
