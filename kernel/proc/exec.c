@@ -227,7 +227,7 @@ static int map_image(struct exec *x, struct file *f, const Elf64_Phdr *ph, u32 n
 		u64 end = ph[i].p_vaddr + ph[i].p_filesz + bias;
 
 		if (ph[i].p_type == PT_LOAD && ph[i].p_memsz > ph[i].p_filesz && ph[i].p_filesz && (ph[i].p_flags & PF_W))
-			err = zero_tail(x->mm, end, min(PAGE_ALIGN(end), ph[i].p_vaddr + ph[i].p_memsz + bias));
+			err = zero_tail(x->mm, end, PAGE_ALIGN(end));	/* ld.so lives in what is left of its last page */
 	}
 	return err;
 }

@@ -210,3 +210,35 @@ TEST(random_header_damage)
 		attempt(size);
 	}
 }
+
+/* A program of our own making: it exits 0 if its data page is zero from 16 bytes on to its end. */
+asm(".pushsection .rodata\n.global tail_code, tail_code_end\ntail_code:\n\tmov x0, #0x500000\n\tadd x1, x0, #4096\n\tadd x0, x0, #16\n"
+    "1:\tldrb w2, [x0], #1\n\tcbnz w2, 2f\n\tcmp x0, x1\n\tb.lo 1b\n\tmov x0, #0\n\tb 3f\n2:\tmov x0, #7\n3:\tmov x8, #93\n\tsvc #0\n"
+    "tail_code_end:\n\t.popsection");
+extern const unsigned char tail_code[], tail_code_end[];
+
+/* What the file holds behind a segment's data is not seen, not even behind its bss in the same page: ld.so makes its first
+ * allocations there. */
+TEST(the_last_data_page_is_zero_to_its_end)
+{
+	static unsigned char file[3 * 4096];
+	Elf64_Ehdr *h = (Elf64_Ehdr *)file;
+	Elf64_Phdr *p = (Elf64_Phdr *)(h + 1);
+
+	scratch();
+	memset(file + 4096, 0xff, sizeof(file) - 4096);
+	*h = (Elf64_Ehdr){ .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC, .e_machine = EM_AARCH64,
+		.e_version = EV_CURRENT, .e_entry = 0x400200, .e_phoff = sizeof(*h), .e_ehsize = sizeof(*h), .e_phentsize = sizeof(*p), .e_phnum = 2 };
+	p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096 };
+	p[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 4096, .p_vaddr = 0x500000, .p_filesz = 16, .p_memsz = 48,
+		.p_align = 4096 };
+	memcpy(file + 0x200, tail_code, (size_t)(tail_code_end - tail_code));
+	int fd = open("tail", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	CHECK(fd >= 0 && write(fd, file, sizeof(file)) == (ssize_t)sizeof(file) && close(fd) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("./tail", "tail", (char *)NULL);
+		_exit(1);
+	}
+	CHECK(EXITED(wait_status(pid), 0));
+}
