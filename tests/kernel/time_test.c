@@ -101,6 +101,23 @@ KTEST(timer, handler_may_arm_its_own)
 	EXPECT(!timer_cancel_sync(&timers[0]));
 }
 
+static void arm_the_past_once(struct timer *t)
+{
+	if (atomic_add_return(&nr_fired, 1) == 1)
+		timer_arm(t, 1);
+}
+
+/* What a handler arms and the same interrupt fires leaves nothing armed: the next timer must set the comparator. */
+KTEST(timer, after_one_armed_and_fired_in_one_interrupt)
+{
+	timers_reset();
+	timer_init(&timers[0], arm_the_past_once);
+	timer_arm(&timers[0], clock_mono_ns());
+	sleep_ns(NSEC_PER_MSEC);
+	sleep_ns(NSEC_PER_MSEC);
+	EXPECT_EQ(nr_fired, 2);
+}
+
 KTEST(timer, sleep_is_never_short)
 {
 	for (u64 ns = 1; ns < 3 * NSEC_PER_MSEC; ns = ns * 5 + 1) {
