@@ -1,7 +1,11 @@
 /* Buddy, slabs, vmalloc, the VMA tree against a plain array, and allocations made to fail. */
+#include <linux/fcntl.h>
+#include <fs/vfs.h>
+#include <kernel/errno.h>
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
 #include <kernel/random/random.h>
+#include <kernel/sched/sched.h>
 #include <kernel/task.h>
 #include <mm/mm_internal.h>
 #include <mm/page_internal.h>
@@ -44,6 +48,52 @@ KTEST(buddy, refuses_too_much)
 	EXPECT(!page_alloc(11, 0));
 	EXPECT(!kmalloc((PAGE_SIZE << 10) + 1, 0));
 	EXPECT(!kcalloc(~0ul / 2, 3, 0));
+}
+
+KTEST(buddy, single_pages)
+{
+	static struct page *pages[300];
+	u64 before, during;
+	bool ok = true;
+	u32 n = 0;
+
+	rcu_barrier();
+	preempt_disable();			/* nobody else allocates */
+	before = page_nr_free();
+	for (; n < ARRAY_SIZE(pages) && (pages[n] = page_alloc(0, GFP_ATOMIC)) != NULL; n++)
+		*(u64 *)page_address(pages[n]) = n;
+	during = page_nr_free();
+	for (u32 i = 0; i < n; i++) {
+		ok = ok && *(u64 *)page_address(pages[i]) == i && atomic_load(&pages[i]->refs) == 1;
+		page_free(pages[i], 0);
+	}
+	ok = ok && page_nr_free() == before;
+	preempt_enable();
+	EXPECT(ok);
+	EXPECT(n == 300 && before - during == 300);
+}
+
+/* Everything taken: all who may fail do so, the reserve is for those who may not wait, and all comes back. */
+KTEST(buddy, exhausted)
+{
+	struct page *list = NULL, *p, *atomic;
+	u64 before = page_nr_free();
+	bool refused;
+
+	while ((p = page_alloc(0, GFP_KERNEL)) != NULL) {
+		p->private = (u64)list;
+		list = p;
+	}
+	refused = !page_alloc(0, GFP_KERNEL) && !vmalloc(64 * PAGE_SIZE) && !kmalloc(64 * PAGE_SIZE, 0) && !page_alloc(3, 0);
+	atomic = page_alloc(0, GFP_ATOMIC);
+	for (; list; list = p) {
+		p = (struct page *)list->private;
+		page_free(list, 0);
+	}
+	if (atomic)
+		page_free(atomic, 0);
+	EXPECT(refused && atomic);
+	EXPECT(page_nr_free() + 16 >= before);
 }
 
 KTEST(slab, objects_do_not_overlap)
@@ -90,6 +140,59 @@ KTEST(vmalloc, maps_and_frees)
 		vfree(p);
 		EXPECT(ok);
 	}
+}
+
+static u32 constructed;
+static void construct(void *obj) { *(u32 *)obj = 0xc0de; constructed++; }
+
+KTEST(slab, typed_cache)
+{
+	static struct slab_cache *cache;	/* caches are for ever */
+	void *objs[40];
+	bool ok = true;
+	u64 total, total2, reclaimable;
+
+	if (!cache)
+		cache = slab_cache_create("ktest", 200, 64, construct);
+	EXPECT(cache);
+	slab_pages(&total, &reclaimable);
+	for (u32 i = 0; i < 40; i++) {
+		objs[i] = slab_alloc(cache, 0);
+		ok = ok && objs[i] && IS_ALIGNED(objs[i], 64) && *(u32 *)objs[i] == 0xc0de;
+	}
+	slab_pages(&total2, &reclaimable);
+	for (u32 i = 0; i < 40; i++)
+		if (objs[i])
+			slab_free(cache, objs[i]);
+	EXPECT(ok && constructed >= 40 && total2 >= total);
+}
+
+/* Taken on one magazine, given back on it or into the slabs: many more than a magazine holds, in another order. */
+KTEST(slab, churn)
+{
+	static u64 *objs[500];
+	u64 seed = 1;
+	u32 bad = 0;
+
+	for (u32 i = 0; i < 20000; i++) {
+		u64 **o;
+
+		seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+		o = &objs[(seed >> 33) % ARRAY_SIZE(objs)];
+		if (*o) {
+			bad += **o != (u64)o;
+			kfree(*o);
+			*o = NULL;
+		} else if ((*o = kmalloc(40, 0)) != NULL) {
+			**o = (u64)o;
+		}
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(objs); i++) {
+		bad += objs[i] && *objs[i] != (u64)&objs[i];
+		kfree(objs[i]);
+		objs[i] = NULL;
+	}
+	EXPECT_EQ(bad, 0);
 }
 
 /* 64 slots of one page each: the model is which of them are taken. */
@@ -164,6 +267,55 @@ KTEST(failure, every_allocation_of_vmalloc)
 	}
 	EXPECT(p && n > 1);
 	vfree(p);
+}
+
+KTEST(failure, only_the_nth_and_only_once)
+{
+	void *p[3];
+
+	current->fail_nth = 2;
+	for (u32 i = 0; i < 3; i++)
+		p[i] = kmalloc(16, 0);
+	EXPECT(p[0] && !p[1] && p[2] && !current->fail_nth);
+	kfree(p[0]);
+	kfree(p[2]);
+}
+
+static void end_at_once(void *arg) { complete(arg); kthread_exit(); }
+
+KTEST(failure, every_allocation_of_kthread_create)
+{
+	struct completion done;
+	struct task *t = NULL;
+	u32 n = 0;
+
+	completion_init(&done);
+	while (!t && ++n < 50) {
+		current->fail_nth = n;
+		t = kthread_create(end_at_once, &done, "ktest");
+		current->fail_nth = 0;
+	}
+	EXPECT(t && n > 1);
+	wait_for_completion(&done);
+}
+
+/* A file without a name, with each allocation on the way failing in its turn: an error, or the file. */
+KTEST(failure, every_allocation_of_a_file)
+{
+	struct file *f = NULL;
+	int err = -ENOMEM;
+	u32 n = 0;
+
+	while (err && ++n < 200) {
+		current->fail_nth = n;
+		err = vfs_open("/", O_TMPFILE | O_RDWR, 0600, &f);
+		current->fail_nth = 0;
+		if (err && err != -ENOMEM)
+			break;
+	}
+	EXPECT_EQ(err, 0);
+	file_put(f);
+	EXPECT(n > 1);
 }
 
 KTEST(failure, every_allocation_of_mm_create)
