@@ -34,7 +34,7 @@ def unpack(data, table):
 
 
 def records():
-    ring = gdb.parse_and_eval("ring")
+    ring = gdb.parse_and_eval("'printk.c'::ring")
     buf = k.read(int(ring["buf"]), int(ring["size"]))
     table = pairs()
     seq, off, us = (int(ring["head"][f]) for f in ("seq", "off", "ts_us"))
