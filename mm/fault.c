@@ -417,7 +417,9 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
 
 		if (addr + done >= 0x0001000000000000ul || (err = pin_locked(mm, addr + done, write, force, &p)))
 			break;
-		if (write)
+		if (write && !buf)
+			memset((char *)page_address(p) + off, 0, n);
+		else if (write)
 			memcpy((char *)page_address(p) + off, (char *)buf + done, n);
 		else
 			memcpy((char *)buf + done, (char *)page_address(p) + off, n);

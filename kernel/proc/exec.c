@@ -181,16 +181,9 @@ static u32 segment_flags(u32 p_flags)
 
 static int zero_tail(struct mm *mm, u64 from, u64 to)
 {
-	static const char zeroes[256];
+	ssize_t did = mm_access(mm, from, NULL, to - from, true, true);
 
-	while (from < to) {
-		ssize_t did = mm_access(mm, from, (void *)zeroes, min(to - from, sizeof(zeroes)), true, true);
-
-		if (did < 0)
-			return (int)did;
-		from += (u64)did;
-	}
-	return 0;
+	return did == (ssize_t)(to - from) ? 0 : did < 0 ? (int)did : -EFAULT;
 }
 
 static int map_segment(struct exec *x, struct file *f, const Elf64_Phdr *p, u64 bias)
