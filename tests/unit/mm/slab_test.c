@@ -1,5 +1,6 @@
 /* Slabs over the real buddy allocator: patterns survive, objects do not overlap, pages come back; in the debug build, misuse is caught. */
 #include <kernel/debug.h>
+#include <kernel/debug/kasan.h>
 #include <mm/slab.h>
 #include "arena.h"
 
@@ -143,6 +144,79 @@ TEST(write_after_free)
 	kfree(p);
 	p[20] = 0;
 	EXPECT_PANIC(while ((q = kmalloc(64, 0)) != p) if (!q) break);
+}
+
+/* What KASAN would know of the objects allocated while watch is set; in_grow stands for an interrupt while a slab is made. */
+#define CROWD_SIZE 1000
+static bool watch, complaint;
+static const void *held[256];
+static u32 nr_held;
+static void (*in_grow)(void);
+
+static const void **held_at(const void *p)
+{
+	for (u32 i = 0; i < nr_held; i++)
+		if (held[i] == p)
+			return &held[i];
+	return NULL;
+}
+
+void kasan_poison(const void *p, size_t len, enum kasan_kind kind)
+{
+	void (*hook)(void) = in_grow;
+	const void **h = held_at(p);
+
+	(void)len;
+	if (kind == KASAN_SLAB_REDZONE && hook) {
+		in_grow = NULL;
+		hook();
+	}
+	if (h && kind == KASAN_SLAB_FREE)
+		*h = NULL;
+}
+
+void kasan_unpoison(const void *p, size_t len)
+{
+	if (watch && len == CROWD_SIZE && nr_held < ARRAY_SIZE(held))
+		held[nr_held++] = p;
+}
+
+void kasan_check(const void *p, size_t len, bool write)
+{
+	(void)len;
+	(void)write;
+	complaint |= watch && !held_at(p);
+}
+
+static struct slab_cache *crowd_cache;
+static void *crowd[100];
+
+static void free_a_crowd(void)
+{
+	for (u32 i = 0; i < 30; i++)
+		slab_free(crowd_cache, crowd[i]);
+}
+
+/* The magazine is filled while its refill is under way: what does not fit goes back as what it is, free. */
+TEST(refill_of_a_magazine_filled_meanwhile)
+{
+	void *p;
+
+	crowd_cache = slab_cache_create("crowd", CROWD_SIZE, 0, NULL);
+	slab_free(crowd_cache, slab_alloc(crowd_cache, 0));	/* a magazine for this CPU */
+	watch = true;
+	for (u32 i = 0; i < ARRAY_SIZE(crowd); i++)
+		crowd[i] = slab_alloc(crowd_cache, 0);
+	in_grow = free_a_crowd;
+	for (u32 i = 0; in_grow && i < 100; i++) {
+		p = slab_alloc(crowd_cache, 0);
+		EXPECT(p);
+	}
+	EXPECT(!in_grow && !complaint);
+	slab_free(crowd_cache, p);
+	kasan_check(p, 1, true);
+	EXPECT(complaint);		/* the watch itself works */
+	watch = false;
 }
 
 TEST(wrong_cache)
