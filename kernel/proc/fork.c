@@ -11,6 +11,7 @@
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sched/sched.h>
@@ -23,10 +24,21 @@
 #include <mm/vma.h>
 #include <syscall_protos.h>
 
-static u64 threads_max = 16384;
+/* As on Linux: as many as fill an eighth of memory with their kernel stacks; an ordinary user gets half of that. */
+static u64 threads_max;
 SYSCTL(threads_max, "kernel/threads-max", .value = &threads_max, .min = 1, .max = 1 << 22);
 
 static struct slab_cache *process_cache, *sighand_cache;
+
+static int fork_init(void)
+{
+	process_cache = slab_cache_create("process", sizeof(struct process), 0, NULL);
+	sighand_cache = slab_cache_create("sighand", sizeof(struct sighand), 0, NULL);
+	threads_max = max(page_nr_total() * PAGE_SIZE / (8 * KERNEL_STACK_SIZE), 20ul);
+	init_rlimits.lim[RLIMIT_NPROC].cur = init_rlimits.lim[RLIMIT_NPROC].max = threads_max / 2;
+	return process_cache && sighand_cache ? 0 : -ENOMEM;
+}
+BOOT_INIT(core, fork_init);
 
 struct clone_spec {
 	u64 flags;
@@ -40,9 +52,7 @@ static struct sighand *sighand_copy(const struct sighand *old)
 {
 	struct sighand *sh;
 
-	if (!sighand_cache)
-		sighand_cache = slab_cache_create("sighand", sizeof(struct sighand), 0, NULL);
-	sh = sighand_cache ? slab_alloc(sighand_cache, GFP_KERNEL) : NULL;
+	sh = slab_alloc(sighand_cache, GFP_KERNEL);
 	if (!sh)
 		return NULL;
 	memcpy(sh->action, old->action, sizeof(sh->action));
@@ -77,9 +87,7 @@ static struct process *process_create(u64 flags)
 	const struct process *old = current->proc;
 	struct process *p;
 
-	if (!process_cache)
-		process_cache = slab_cache_create("process", sizeof(struct process), 0, NULL);
-	p = process_cache ? slab_alloc(process_cache, GFP_KERNEL | GFP_ZERO) : NULL;
+	p = slab_alloc(process_cache, GFP_KERNEL | GFP_ZERO);
 	if (!p)
 		return NULL;
 	p->rlim = kmemdup(old->rlim, sizeof(*p->rlim), GFP_KERNEL);

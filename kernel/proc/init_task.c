@@ -17,7 +17,7 @@ static struct sighand init_sighand = { .refs = { 1 }, .lock = SPINLOCK_INIT(LC_S
 struct rlimits init_rlimits = { .lim = {
 	[RLIMIT_CPU] = { ~0ul, ~0ul }, [RLIMIT_FSIZE] = { ~0ul, ~0ul }, [RLIMIT_DATA] = { ~0ul, ~0ul },
 	[RLIMIT_STACK] = { 8 << 20, ~0ul }, [RLIMIT_CORE] = { 0, ~0ul }, [RLIMIT_RSS] = { ~0ul, ~0ul },
-	[RLIMIT_NPROC] = { 4096, 4096 }, [RLIMIT_NOFILE] = { 1024, 4096 }, [RLIMIT_MEMLOCK] = { 8 << 20, 8 << 20 },
+	/* NPROC: fork.c */ [RLIMIT_NOFILE] = { 1024, 4096 }, [RLIMIT_MEMLOCK] = { 8 << 20, 8 << 20 },
 	[RLIMIT_AS] = { ~0ul, ~0ul }, [RLIMIT_LOCKS] = { ~0ul, ~0ul }, [RLIMIT_SIGPENDING] = { 4096, 4096 },
 	[RLIMIT_MSGQUEUE] = { 819200, 819200 }, [RLIMIT_NICE] = { 0, 0 }, [RLIMIT_RTPRIO] = { 0, 0 }, [RLIMIT_RTTIME] = { ~0ul, ~0ul },
 } };
