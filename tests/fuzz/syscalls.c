@@ -92,6 +92,34 @@ static uint64_t argument(int kind)
 	}
 }
 
+/* Where one number in billions means something: a likely value for argument k of call nr, else v. */
+static uint64_t likely_value(int nr, int k, uint64_t v)
+{
+	static const uint32_t ioctls[] = { 0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5406, 0x5407, 0x5408, 0x5409, 0x540a, 0x540b, 0x540e, 0x540f,
+		0x5410, 0x5411, 0x5412, 0x5413, 0x5414, 0x5415, 0x541b, 0x541c, 0x541d, 0x5420, 0x5421, 0x5422, 0x5423, 0x5424, 0x5428, 0x5429, 0x5430,
+		0x5431, 0x5432, 0x5436, 0x5437, 0x5450, 0x5451, 0x5452, 0x5480, 0x80045430, 0x40045431, 0x80045438, 0x80045439, 0x5441, 0x125d, 0x1260,
+		0x80081272, 0x1, 0x2, 0x80086601, 0x40086602, 0x5207, 0x40045201, 0x80045200 };
+	if (!below(8)) return v;
+	switch (nr) {
+	case SYS_ioctl: return k == 1 ? ioctls[below(sizeof(ioctls) / sizeof(ioctls[0]))] : below(2) ? argument(K_PTR) : v;
+	case SYS_fcntl: return k == 1 ? (below(3) ? below(18) : 1024 + below(17)) : k == 2 && below(2) ? argument(K_PTR) : v;
+	case SYS_prctl: return k == 0 ? 1 + below(65) : below(2) ? argument(K_PTR) : v;
+	case SYS_mmap: return k == 1 ? below(1 << 22) : k == 2 ? below(8) : k == 3 ? 1 + below(3) + (below(2) ? 0x20 : 0) + (below(8) ? 0 : 0x10) +
+			(1ull << (8 + below(14))) * below(2) : k == 5 ? below(64) * 4096 : k == 0 ? below(2) * 0x20000000 : v;
+	case SYS_madvise: case SYS_mprotect: case SYS_munmap: case SYS_mremap: case SYS_msync: case SYS_mincore: case SYS_mlock: case SYS_munlock:
+		return k == 0 || (k == 4 && nr == SYS_mremap) ? 0x20000000 + below(512) * 4096 : k == 1 || (k == 2 && nr == SYS_mremap) ? below(300) * 4096 :
+			k == 2 && nr == SYS_madvise ? below(26) : k == 2 && nr == SYS_mprotect ? below(8) : v;
+	case SYS_mount: {
+		static const char *const types[] = { "tmpfs", "proc", "devpts", "devtmpfs", "sysfs", "ramfs" };
+		return k == 2 ? (uint64_t)types[below(6)] : k == 3 ? (below(2) ? 0 : 1ull << below(26)) : v;
+	}
+	case SYS_futex: return k == 1 ? below(14) | (below(2) ? 128 : 0) : k == 0 || k == 4 ? (uint64_t)shared_page + below(4) * 4 : k == 2 ? below(3) : v;
+	case SYS_lseek: case SYS_fallocate: case SYS_setitimer: case SYS_timer_settime: case SYS_waitid: case SYS_flock: case SYS_epoll_ctl:
+		return k == 1 || k == 2 ? below(10) : v;
+	}
+	return v;
+}
+
 static int forbidden(int nr)
 {
 	/* They end the child, or tell nothing about the kernel and stop the rest. */
@@ -99,11 +127,17 @@ static int forbidden(int nr)
 	       nr == SYS_kill || nr == SYS_vhangup || nr == SYS_syslog;
 }
 
+/* What structures are made of: anything; small numbers; pointers with lengths. */
 static void fill(void)
 {
 	uint64_t *p = (uint64_t *)good;
+	int how = below(4);
 	for (int i = 0; i < 1024; i++)
-		p[i] = below(4) ? number() : argument(K_PTR);
+		switch (how) {
+		case 0: case 1: p[i] = below(4) ? number() : argument(K_PTR); break;
+		case 2: p[i] = below(4) ? below(20) : below(20) << 32 | below(20); break;
+		default: p[i] = i & 1 ? below(4096) : argument(K_PTR);
+		}
 }
 
 static void drop_reboot(void)
@@ -153,11 +187,12 @@ static void child(int user)
 		uint64_t a[6];
 		if (!(i & 15)) { fill(); keep_ticking(); }
 		for (int k = 0; k < 6; k++)
-			a[k] = k < c->n ? argument(c->kind[k]) : number();
+			a[k] = k < c->n ? likely_value(c->nr, k, argument(c->kind[k])) : number();
 		if (!below(40)) a[below(6)] = wild();
 		if (forbidden(c->nr)) continue;
 		if (c->nr == SYS_clone || c->nr == 435) {	/* a fork only: another stack would run nowhere */
-			if (c->nr == SYS_clone && syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) keep_ticking();
+			static const uint32_t shares[] = { 0, 0, 0x200 /* FS */, 0x400 /* FILES */, 0x600, 0x8000 /* PARENT */, 0x1000000 /* CHILD_SETTID */ };
+			if (c->nr == SYS_clone && syscall(SYS_clone, SIGCHLD | shares[below(7)], 0, a[2], 0, a[4]) == 0) keep_ticking();
 			continue;
 		}
 		syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
