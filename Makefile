@@ -33,7 +33,7 @@ VDSO_SO := $(B)/vdso/vdso.so
 KTEST_OBJS := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/kernel/*.c)))
 ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
 
-GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
 INCLUDES := -nostdinc -isystem $(GCC_INCLUDE) -I. -I$(ARCH_DIR)/include -I$(B)/gen -Ibuild/uapi
 WARN := -Wall -Wextra -Werror
 CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -ffixed-x18 -mno-outline-atomics -march=armv8-a \
