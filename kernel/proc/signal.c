@@ -195,8 +195,8 @@ static bool prepare(struct process *p, struct task *t, int sig)
 		resume_locked(p);
 	}
 	blocked = (t ? t->blocked.bits : p->leader->blocked.bits) & bit;
-	if (p->is_init && p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(bit & SIG_MASK_SYNC))
-		return false;		/* nobody kills init by accident */
+	if (!blocked && p->is_init && p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(bit & SIG_MASK_SYNC))
+		return false;		/* nobody kills init by accident (what it blocks it may wait for) */
 	return blocked || !is_ignored(p, sig);
 }
 
