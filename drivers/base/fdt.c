@@ -31,9 +31,17 @@ struct boot_chosen boot_chosen = { .bootargs = "" };
 static struct fdt_node nodes[MAX_NODES];
 static u32 nr_nodes;
 
+/* within_blob - libfdt lets a length near 2^32 pass. */
+static bool within_blob(const void *p, u32 len)
+{
+	return (u64)p - (u64)boot_fdt + len <= fdt_totalsize(boot_fdt);
+}
+
 const void *fdt_prop(int node, const char *name, int *len)
 {
-	return boot_fdt ? fdt_getprop(boot_fdt, node, name, len) : NULL;
+	const void *p = boot_fdt ? fdt_getprop(boot_fdt, node, name, len) : NULL;
+
+	return p && within_blob(p, (u32)*len) ? p : NULL;
 }
 
 int fdt_prop_u32(int node, const char *name, u32 index, u32 *out)
@@ -136,11 +144,11 @@ static void scan_nodes(void)
 				return;
 		} else if (tag == FDT_PROP) {
 			const struct fdt_property *p = fdt_offset_ptr(boot_fdt, offset, sizeof(*p));
+			const char *name = p ? fdt_string(boot_fdt, (int)fdt32_to_cpu(p->nameoff)) : NULL;
 
-			if (!p || depth < 0)
+			if (!name || depth < 0 || !within_blob(p->data, fdt32_to_cpu(p->len)))
 				return;
-			note_property(&nodes[stack[depth]], fdt_string(boot_fdt, (int)fdt32_to_cpu(p->nameoff)),
-				      (const u8 *)p->data, fdt32_to_cpu(p->len));
+			note_property(&nodes[stack[depth]], name, (const u8 *)p->data, fdt32_to_cpu(p->len));
 		} else if (tag == FDT_END || next < 0) {
 			return;
 		}
@@ -189,6 +197,7 @@ int fdt_init(const void *va, paddr_t pa)
 		return -EINVAL;
 	boot_fdt = va;
 	boot_fdt_pa = pa;
+	nr_nodes = 0;
 	scan_nodes();
 	read_chosen();
 	return 0;

@@ -4,6 +4,7 @@ set -e
 suite=$(basename "$(cd "$(dirname "$0")" && pwd)")
 cd "$(dirname "$0")/../../.."
 cc=${CC:-gcc}
+THIRD=${THIRD:-build/third}
 out=build/unit/$suite; mkdir -p "$out"
 status=0
 [ -e build/uapi/.done ] && [ -e build/gen/.done ] || make build/uapi/.done build/gen/.done > /dev/null
@@ -23,6 +24,7 @@ strings="memmove memset memcmp memchr strlen strnlen strcmp strncmp strcasecmp s
 unit_object() {	# source object flags...
 	_src=$1 _obj=$2; shift 2
 	case $_src in *kernel/lib/string) for _n in $strings; do set -- "$@" "-D$_n=k_$_n"; done;; esac
+	case $_src in */libfdt/*|*/zlib/*) set -- "$@" -w -isystem kernel/lib/shim -DZ_SOLO -DNO_GZIP;; esac
 	$cc $kflags $san $globals $inc -MMD -MP "$@" -c "$_src.c" -o "$_obj"
 }
 
