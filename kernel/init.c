@@ -21,6 +21,20 @@ static void param_init(const char *v) { init_path = v; }
 BOOT_PARAM("rdinit", param_rdinit);
 BOOT_PARAM("init", param_init);
 
+/* Words that are the kernel's, so that init does not get them.  No root file system but the initramfs can be mounted yet; nokaslr was
+ * read before the kernel was mapped (arch/arm64/kaslr.c), and one CPU runs whatever maxcpus= allows. */
+static const char *root_device;
+static void param_root(const char *v) { root_device = v; }
+static void param_taken(const char *v) { (void)v; }
+BOOT_PARAM("root", param_root);
+BOOT_PARAM("rootfstype", param_taken);
+BOOT_PARAM("rootflags", param_taken);
+BOOT_PARAM("rootwait", param_taken);
+BOOT_PARAM("ro", param_taken);
+BOOT_PARAM("rw", param_taken);
+BOOT_PARAM("nokaslr", param_taken);
+BOOT_PARAM("maxcpus", param_taken);
+
 static void try_init(const char *path)
 {
 	size_t n = 0;
@@ -75,5 +89,6 @@ void run_init(void)
 		for (u32 i = 0; i < ARRAY_SIZE(fallbacks); i++)
 			try_init(fallbacks[i]);
 	}
-	panic("no init found: tried %s", tried);
+	panic("no init found: tried %s%s%s", tried, root_device ? "; no file system can be mounted from root=" : "",
+	      root_device ? root_device : "");
 }

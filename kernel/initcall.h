@@ -14,8 +14,10 @@ extern const struct initcall __initcall_core_start[], __initcall_core_end[], __i
 
 /* BOOT_PARAM("name", fn) - fn(value) for name=value (value NULL for a bare name) on the command line; early: before memory. */
 struct boot_param { const char *name; void (*fn)(const char *value); };
-#define BOOT_PARAM(pname, func) \
-	static const struct boot_param __boot_param_##func __used __section(".boot_params") = { pname, func }
+#define BOOT_PARAM(pname, func) BOOT_PARAM_LINE(pname, func, __LINE__)
+#define BOOT_PARAM_LINE(pname, func, line) BOOT_PARAM_NAMED(pname, func, line)
+#define BOOT_PARAM_NAMED(pname, func, line) \
+	static const struct boot_param __boot_param_##func##_##line __used __section(".boot_params") = { pname, func }
 extern const struct boot_param __boot_params_start[], __boot_params_end[];
 /* boot_stage - mark the end of a named stage in the boot profile */
 void boot_stage(const char *name);

@@ -71,7 +71,6 @@ static void init_thread(void *arg)
 	boot_stage("initramfs");
 	initcalls_run(__initcall_late_start, __initcall_late_end);
 	boot_stage("late");
-	boot_profile_print();
 	ktest_run();
 	run_init();
 }
