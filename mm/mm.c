@@ -1,8 +1,11 @@
 /* Address spaces: creation, fork, end.
  *
- * users counts tasks; the last one unmaps everything.  refs counts those who look at the structure without being in it (/proc, lazy
- * CPUs); users holds one of them.  Fork copies VMAs and page tables under the parent's mmap_lock: private writable pages become
- * read-only in both, so that the first write copies; then one flush. */
+ * users counts tasks; the last one unmaps everything.  refs counts those who look at the structure without being in it; users holds
+ * one of them.  A CPU that goes to a kernel thread stays on the tables it has, lazily, and holds one while it does (mm_cpu.lazy), so
+ * tables are freed when no CPU can walk them.  Nobody pays for that who switches between programs.
+ *
+ * Fork copies VMAs and page tables under the parent's mmap_lock: private writable pages become read-only in both, so that the first
+ * write copies; then one flush. */
 #include <asm/resource.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
@@ -14,6 +17,7 @@
 #include <mm/slab.h>
 
 static struct slab_cache *mm_cache;
+DEFINE_PER_CPU(struct mm_cpu, mm_cpu);
 
 struct mm *mm_create(void)
 {
@@ -60,6 +64,56 @@ static void mm_free(struct mm *mm)
 	if (mm->arch.pgd)
 		arch_mm_fini(mm);
 	call_rcu(&mm->rcu, mm_free_rcu);
+}
+
+static void mm_fini_rcu(struct rcu_head *head)
+{
+	struct mm *mm = container_of(head, struct mm, rcu);
+
+	arch_mm_fini(mm);
+	slab_free(mm_cache, mm);	/* nobody found it with users any more before this grace period began */
+}
+
+void mm_go_lazy(struct mm *mm)
+{
+	refcount_inc(&mm->refs);
+	this_cpu(mm_cpu).lazy = mm;
+}
+
+void mm_left_put(struct mm_cpu *mc)
+{
+	struct mm *mm = mc->left;
+
+	mc->left = NULL;
+	if (refcount_dec_and_test(&mm->refs))
+		call_rcu(&mm->rcu, mm_fini_rcu);
+}
+
+void mm_exit(void)
+{
+	struct mm *mm = current->mm;
+	irqflags_t flags = arch_irq_save();
+
+	mm_go_lazy(mm);
+	current->mm = NULL;
+	arch_irq_restore(flags);
+	mm_put(mm);
+}
+
+/* mm's last user is gone: this CPU does not stay on its tables.  Others may, until they switch; the last of them frees the tables. */
+static void mm_leave(struct mm *mm)
+{
+	irqflags_t flags = arch_irq_save();
+	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
+	bool here = mc->lazy == mm;
+
+	if (here) {
+		arch_mm_leave(mm);
+		mc->lazy = NULL;
+	}
+	arch_irq_restore(flags);
+	if (here)
+		mm_ref_put(mm);		/* not the last: users' is there */
 }
 
 u64 mm_rss(const struct mm *mm)
@@ -109,6 +163,7 @@ void mm_put(struct mm *mm)
 	if (mm->exe)
 		file_put(mm->exe);
 	mm->exe = NULL;
+	mm_leave(mm);
 	mm_ref_put(mm);
 }
 
@@ -120,7 +175,8 @@ void mm_install(struct mm *mm)
 	preempt_disable();
 	flags = arch_irq_save();
 	current->mm = mm;
-	arch_mm_switch(mm);
+	mm_switch(old, mm);
+	mm_switch_done();
 	arch_irq_restore(flags);
 	preempt_enable();
 	if (old)

@@ -2,6 +2,7 @@
  *
  * mmap_lock (LC_MMAP): faults hold it for reading; whoever changes VMAs for writing. */
 #pragma once
+#include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <kernel/lib/list.h>
 #include <kernel/lib/rbtree.h>
@@ -83,8 +84,39 @@ void mm_ref_put(struct mm *mm);	/* drops one of mm->refs */
 void mm_put(struct mm *mm);		/* last: unmaps all; may sleep */
 /* mm_fork - a copy-on-write copy of current's. *out; 0 or -ENOMEM, -EAGAIN. */
 int __must_check mm_fork(struct mm **out);
-/* mm_switch_current - exec: install mm as current's (drops the old). */
+/* mm_install - exec: install mm as current's (drops the old).  mm_exit - current has none any more (drops it). */
 void mm_install(struct mm *mm);
+void mm_exit(void);
+
+struct mm_cpu {
+	struct mm *lazy;	/* [irqs off] whose tables this CPU keeps though current has none; a reference */
+	struct mm *left;	/* [irqs off] what was lazy until this switch; to be put when the run queue is unlocked */
+};
+DECLARE_PER_CPU(struct mm_cpu, mm_cpu);
+/* mm_switch - this CPU goes from a task with prev to one with next, which differ; NULL: a kernel thread, lazily.  mm_switch_done - after
+ * it, with no lock held.  Context: irqs off. */
+void mm_go_lazy(struct mm *mm), mm_left_put(struct mm_cpu *mc);
+static inline void mm_switch(struct mm *prev, struct mm *next)
+{
+	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
+
+	if (unlikely(!next)) {
+		mm_go_lazy(prev);
+		return;
+	}
+	arch_mm_switch(next);
+	if (unlikely(mc->lazy)) {
+		mc->left = mc->lazy;
+		mc->lazy = NULL;
+	}
+}
+static inline void mm_switch_done(void)
+{
+	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
+
+	if (unlikely(mc->left))
+		mm_left_put(mc);
+}
 
 u64 mm_rss(const struct mm *mm);	/* resident pages now; a racy sum */
 u64 mm_peak_rss(const struct mm *mm);	/* the most there ever were; 0 for NULL */

@@ -30,8 +30,6 @@
 
 #define BATCH 64
 
-extern char early_empty[];
-
 static struct spinlock *table_lock(pte_t *table)
 {
 	return (struct spinlock *)&virt_to_page(table)->pt_lock_word;
@@ -154,7 +152,6 @@ int arch_mm_init(struct mm *mm)
 
 void arch_mm_fini(struct mm *mm)
 {
-	tlb_forget_mm(mm, image_to_phys(early_empty));
 	tlb_flush_mm(mm);
 	for (struct page *p = mm->arch.tables, *next; p; p = next) {
 		next = (struct page *)p->private;

@@ -54,4 +54,3 @@ void tlb_flush_page(struct mm *mm, vaddr_t va);
 void tlb_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
 void tlb_flush_mm(struct mm *mm);
 void tlb_mm_init(struct mm *mm);
-void tlb_forget_mm(struct mm *mm, paddr_t empty_table);

@@ -35,10 +35,7 @@ static void release_resources(struct task *t)
 	spin_unlock_irq(&proc_lock);
 	if (mm) {
 		usage_note_rss(t->proc, mm);
-		preempt_disable();
-		t->mm = NULL;
-		preempt_enable();
-		mm_put(mm);
+		mm_exit();
 	}
 	if (t->files)
 		fdtable_put(t->files);

@@ -139,6 +139,7 @@ static void finish_switch(struct task *prev)
 	atomic_store_release(&prev->on_cpu, 0u);
 	spin_debug_release(&rq->lock);
 	atomic_store_release(&rq->lock.locked, 0u);
+	mm_switch_done();
 	if (unlikely(prev_state == TASK_DEAD)) {
 		ASSERT(!prev->se.on_rq);
 		kstack_free(prev->stack);
@@ -165,8 +166,8 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 t
 	else if (prev == rq->idle)
 		rq->idle_ns += next->se.exec_start - rq->idle_since;
 	atomic_store(&next->on_cpu, 1u);
-	if (next->mm && next->mm != prev->mm)
-		arch_mm_switch(next->mm);
+	if (next->mm != prev->mm)
+		mm_switch(prev->mm, next->mm);
 	lock_check_release(&rq->lock, LC_RQ);
 	finish_switch(arch_switch(prev, next));
 }

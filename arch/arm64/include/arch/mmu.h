@@ -53,9 +53,10 @@ struct arch_mm {
 };
 
 int arch_mm_init(struct mm *mm);	/* 0 or -ENOMEM */
-void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped */
-/* arch_mm_switch - make next's tables current on this CPU (NULL: keep what is there, lazily).  Context: irqs off. */
+void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped, current on no CPU */
+/* arch_mm_switch - make next's tables current on this CPU.  arch_mm_leave - no tables, if mm's are current.  Context: irqs off. */
 void arch_mm_switch(struct mm *next);
+void arch_mm_leave(struct mm *mm);
 
 /* What a user entry says, decoded. */
 struct pte_info {
