@@ -29,7 +29,7 @@ BOOT_PARAM("panic", param_panic);
 
 SYSCTL(panic, "kernel/panic", .value = &panic_timeout, .min = -0x80000000l, .max = 0x7fffffff);
 
-static void frame_print(const struct trap_frame *tf)
+void frame_print(const struct trap_frame *tf)
 {
 	printk(LOG_EMERG "pc : %016lx %pS\n", tf->pc, (void *)tf->pc);
 	printk(LOG_EMERG "lr : %016lx %pS\n", tf->x[30], (void *)tf->x[30]);
@@ -96,9 +96,9 @@ static void begin(const char *fmt, va_list args)
 	printk(LOG_EMERG "CPU: %u task: %s[%d]\n", me - 1, current->comm, current->tid);
 }
 
-static void __noreturn end(const struct trap_frame *tf)
+static void __noreturn end(u64 pc, u64 fp)
 {
-	backtrace_frame(tf->pc, frame_from_user(tf) ? 0 : tf->x[29]);
+	backtrace_frame(pc, fp);
 	if (panic_stop_hook) {
 		panic_stop_hook();
 		delay_ns(50 * NSEC_PER_MSEC);
@@ -113,7 +113,7 @@ void panic_trap(struct trap_frame *tf, u64 esr, u64 far, const char *fmt, ...)
 	va_start(args, fmt);
 	begin(fmt, args);
 	regs_print(tf, esr, far);
-	end(tf);
+	end(tf->pc, frame_from_user(tf) ? 0 : tf->x[29]);
 }
 
 void panic(const char *fmt, ...)
@@ -125,7 +125,7 @@ void panic(const char *fmt, ...)
 	va_start(args, fmt);
 	begin(fmt, args);
 	frame_print(&tf);
-	end(&tf);
+	end(0, tf.x[29]);
 }
 
 void assert_failed(const char *expr, const char *file, int line)

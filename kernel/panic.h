@@ -7,7 +7,8 @@ struct trap_frame;
 void __noreturn __printf(4, 5) panic_trap(struct trap_frame *tf, u64 esr, u64 far, const char *fmt, ...);
 /* backtrace_print - the current one, into the log */
 void backtrace_print(void);
-/* regs_print - registers and the syndrome in words, into the log (the architecture's) */
+/* frame_print - its registers, into the log.  regs_print - the syndrome in words, too (the architecture's).  Context: any. */
+void frame_print(const struct trap_frame *tf);
 void regs_print(const struct trap_frame *tf, u64 esr, u64 far);
 extern bool panic_in_progress;
 /* panic_stop_hook - set once other CPUs run: makes them call panic_park() (or just stop); may return before they have. */

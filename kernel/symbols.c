@@ -1,20 +1,23 @@
 /* The symbol table that the build links into the image (scripts/gen-symbols): offsets from _text in order, found by bisection; and
  * walks along frame pointers, which every function keeps.  A walk reads only memory that is surely a kernel stack: the task's own, or
- * the image's data (boot and emergency stacks), each frame above the last. */
+ * the image's data (boot and emergency stacks), each frame above the last.  It passes through exceptions. */
 #include <arch/context.h>
 #include <arch/mmu.h>
+#include <arch/trapframe.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/sched/sched.h>
 #include <kernel/symbols.h>
 #include <kernel/task.h>
 
 extern const u32 ksym_count, ksym_offsets[], ksym_name_off[];
-extern const char ksym_names[], _end[];
+extern const char ksym_names[], _end[], el1_entries_start[], el1_entries_end[];
 
-#define MAX_FRAMES 32
+#define FIRST_FRAMES 48u
+#define LAST_FRAMES 16u
 
 bool symbol_lookup(u64 addr, const char **name, u64 *off, u64 *size)
 {
@@ -70,32 +73,62 @@ static bool on_stack(u64 fp, const struct task *t)
 	return fp >= (u64)_etext && fp + 16 <= (u64)_end;
 }
 
-static u32 walk(const struct task *t, u64 fp, u64 *pcs, u32 max)
+/* A walk: where it stands, and whether that record is an exception's, which lies in its trap frame (entry.S) and tells where the kernel
+ * was interrupted.  Elsewhere a record tells where a call returns to. */
+struct walk { const struct task *task; u64 fp; bool exception; };
+
+static bool walk_next(struct walk *w, u64 *pc)
 {
+	u64 fp = w->fp, base = (u64)w->task->stack, next, to;
+
+	if (!on_stack(fp, w->task))
+		return false;
+	next = ((const u64 *)fp)[0];
+	to = ((const u64 *)fp)[1];
+	if (!is_kernel_text(to))
+		return false;
+	*pc = w->exception ? to : to - 4;	/* the call, not the return */
+	w->exception = to > (u64)el1_entries_start && to <= (u64)el1_entries_end;
+	/* upwards only, but for one step from the boot or emergency stack to the task's */
+	if (next <= fp && !(next >= base && next < base + KERNEL_STACK_SIZE && (fp < base || fp >= base + KERNEL_STACK_SIZE)))
+		next = 0;
+	w->fp = next;
+	return true;
+}
+
+u32 stack_walk(u64 fp, u64 *pcs, u32 max)
+{
+	struct walk w = { current, fp, false };
 	u32 n = 0;
 
-	while (n < max && on_stack(fp, t)) {
-		u64 next = ((const u64 *)fp)[0], pc = ((const u64 *)fp)[1];
-
-		if (!is_kernel_text(pc))
-			break;
-		pcs[n++] = pc - 4;	/* the call, not the return */
-		if (next <= fp && !(next >= (u64)t->stack && next < (u64)t->stack + KERNEL_STACK_SIZE && (fp >> 14) != (next >> 14)))
-			break;
-		fp = next;
-	}
+	while (n < max && walk_next(&w, &pcs[n]))
+		n++;
 	return n;
 }
 
-u32 stack_walk(u64 fp, u64 *pcs, u32 max) { return walk(current, fp, pcs, max); }
-
+/* All frames, or of a very deep stack the first and the last. */
 static void print_frames(const struct task *t, u64 fp)
 {
-	u64 pcs[MAX_FRAMES];
-	u32 n = walk(t, fp, pcs, MAX_FRAMES);
+	struct walk w = { t, fp, false };
+	u32 depth = 0;
+	u64 pc;
 
-	for (u32 i = 0; i < n; i++)
-		printk(LOG_EMERG "  [<%016lx>] %pS\n", pcs[i], (void *)pcs[i]);
+	while (depth < KERNEL_STACK_SIZE / 16 && walk_next(&w, &pc))
+		depth++;
+	w = (struct walk){ t, fp, false };
+	for (u32 i = 0; i < depth; i++) {
+		const struct trap_frame *tf = w.exception ? container_of((u64 *)w.fp, struct trap_frame, orig_x0) : NULL;
+
+		if (!walk_next(&w, &pc))
+			break;
+		if (i == FIRST_FRAMES && depth > FIRST_FRAMES + LAST_FRAMES)
+			printk(LOG_EMERG "  ... %u frames ...\n", depth - FIRST_FRAMES - LAST_FRAMES);
+		if (i >= FIRST_FRAMES && i + LAST_FRAMES < depth)
+			continue;
+		if (tf)
+			printk(LOG_EMERG "  --- exception, lr %pS, sp %016lx\n", (void *)tf->x[30], tf->sp);
+		printk(LOG_EMERG "  [<%016lx>] %pS\n", pc, (void *)pc);
+	}
 }
 
 void backtrace_frame(u64 pc, u64 fp)
@@ -109,12 +142,30 @@ void backtrace_frame(u64 pc, u64 fp)
 void backtrace_print(void)
 {
 	backtrace_frame(0, (u64)__builtin_frame_address(0));
+	barrier();	/* no tail call: our frame is where the walk begins */
 }
 
+struct places { u32 n; u64 pc[64]; };
+
 /* cpu_switch leaves the frame record (x29, x30) where the saved stack pointer points. */
+static void collect(struct task *t, void *arg)
+{
+	struct walk w = { t, t->arch.sp, false };
+	struct places *p = arg;
+
+	for (p->n = 0; p->n < ARRAY_SIZE(p->pc) && walk_next(&w, &p->pc[p->n]);)
+		p->n++;
+}
+
 void backtrace_task(struct task *t)
 {
-	print_frames(t, READ_ONCE(t->arch.sp));
+	struct places p = { .n = 0 };
+
+	if (!task_look(t, collect, &p))
+		return;
+	printk(LOG_NOTICE "Call trace:\n");
+	for (u32 i = 0; i < p.n; i++)
+		printk(LOG_NOTICE "  [<%016lx>] %pS\n", p.pc[i], (void *)p.pc[i]);
 }
 
 static int symbols_init(void)

@@ -14,7 +14,7 @@ bool symbol_at(u32 i, u64 *addr, const char **name);
 void symbol_format(char *buf, size_t len, u64 addr);
 /* backtrace_frame - log pc and the callers from frame pointer fp (backtrace_print in <kernel/panic.h>: of the caller).  Context: any. */
 void backtrace_frame(u64 pc, u64 fp);
-/* backtrace_task - of a task that does not run.  Context: any; racy. */
+/* backtrace_task - log that of a task that does not run (of one that runs, nothing).  Context: any, no run queue's lock held. */
 void backtrace_task(struct task *t);
 /* stack_walk - return addresses from fp, at most max; how many.  Context: any. */
 u32 stack_walk(u64 fp, u64 *pcs, u32 max);

@@ -1,32 +1,84 @@
-/* Emergency keys.  Each is one line of the table; what must sleep goes to a work item. */
+/* Emergency keys: a break on the console and then a letter, or the letter written to /proc/sysrq-trigger.
+ *
+ * A key comes in the interrupt of the port, when perhaps nothing else works any more: what shows and what stops the machine is done
+ * there and then; what must sleep, or takes long, goes to a work item.  Keys, names and texts are Linux's
+ * (Documentation/admin-guide/sysrq.rst), and so is the mask in /proc/sys/kernel/sysrq, which binds the console, not root's file:
+ * 0 none, 1 all, or the sum of the kinds below. */
+#include <arch/trapframe.h>
 #include <drivers/power/power.h>
+#include <drivers/tty/tty.h>
 #include <fs/super.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/initcall.h>
 #include <kernel/irq/irq.h>
+#include <kernel/lib/fmt.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
+#include <kernel/sched/sched.h>
 #include <kernel/symbols.h>
+#include <kernel/sysctl.h>
 #include <kernel/sysrq.h>
+#include <linux/sched.h>
+#include <mm/oom.h>
 #include <mm/page.h>
+#include <mm/vmstat.h>
+
+enum { KIND_LOG = 2, KIND_KEYBOARD = 4, KIND_DUMP = 8, KIND_SYNC = 16, KIND_SIGNAL = 64, KIND_BOOT = 128, KIND_NICE = 256, KIND_ALL = 1 };
+
+static u64 enabled = KIND_ALL;
+SYSCTL(sysrq, "kernel/sysrq", .value = &enabled, .max = 511);
 
 static void help(void);
 static void crash(void) { panic("sysrq triggered crash"); }
-static void show_memory(void) { pr_notice("sysrq: %lu KiB free of %lu KiB\n", page_nr_free() * 4, page_nr_total() * 4); }
-static void show_here(void) { backtrace_print(); }
+
+static void show_memory(void)
+{
+	printk(LOG_NOTICE "sysrq: total:%lukB free:%lukB anon:%lukB file:%lukB shmem:%lukB stacks:%lukB tables:%lukB\n", page_nr_total() * 4,
+	       page_nr_free() * 4, vmstat_read(VM_ANON_PAGES) * 4, vmstat_read(VM_FILE_PAGES) * 4, vmstat_read(VM_SHMEM_PAGES) * 4,
+	       vmstat_read(VM_STACK_PAGES) * 4, vmstat_read(VM_TABLE_PAGES) * 4);
+}
+
+/* This CPU's own stack; of the others, who runs there. */
+static void show_cpus(void)
+{
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		struct task *t = cpu_online_mask & BIT(cpu) ? sched_curr_task(cpu) : NULL;
+
+		if (!t)
+			continue;
+		printk(LOG_NOTICE "sysrq: CPU%u: %s[%d]\n", cpu, t->comm, t->tid);
+		if (cpu == smp_cpu_id())
+			backtrace_print();
+	}
+}
+
+static void show_task(struct task *t)
+{
+	printk(LOG_NOTICE "task:%-15s state:%c pid:%-5d tgid:%-5d flags:0x%04x%s\n", t->comm, task_state_char(t), t->tid, t->proc->pid, t->pflags,
+	       t->on_cpu ? " (running)" : "");
+	backtrace_task(t);
+}
 
 static void show_tasks(void)
 {
 	struct task *t;
 
-	printk(LOG_NOTICE "sysrq:   tid state flags comm, where\n");
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		printk(LOG_NOTICE "sysrq: %5d %5x %5x %s%s\n", t->tid, t->state, t->pflags, t->comm, t->on_cpu ? " (running)" : "");
-		if (!t->on_cpu && t->state)
-			backtrace_task(t);
-	}
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		show_task(t);
+	list_for_each_entry_rcu(t, &kernel_threads, all_link)
+		show_task(t);
+}
+
+static void show_blocked(void)
+{
+	struct task *t;
+
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		if (task_state_char(t) == 'D')
+			show_task(t);
 }
 
 static void do_sync(struct work *w)
@@ -36,62 +88,119 @@ static void do_sync(struct work *w)
 	pr_notice("sysrq: Emergency Sync complete\n");
 }
 
-static void emergency_sync(void)
+static void do_oom(struct work *w)
 {
-	static struct work work;
-	static bool made;
-
-	if (!made) {
-		made = true;
-		work_init(&work, do_sync);
-	}
-	work_queue(&work);
+	(void)w;
+	if (!oom_kill_victim())
+		pr_notice("sysrq: OOM request ignored. No task eligible\n");
 }
+
+static void do_sak(struct work *w) { (void)w; tty_kill_console_users(); }
+
+static void show_registers(void)
+{
+	const struct trap_frame *tf = irq_interrupted();
+
+	if (!tf) {
+		backtrace_print();
+		return;
+	}
+	frame_print(tf);
+	backtrace_frame(tf->pc, frame_from_user(tf) ? 0 : tf->x[29]);
+}
+
+static struct work works[3];
+static void emergency_sync(void) { work_queue(&works[0]); }
+static void oom_one(void) { work_queue(&works[1]); }
+static void secure_attention(void) { work_queue(&works[2]); }
 
 static void signal_all(int sig)
 {
 	struct task *t;
 
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (!(t->pflags & PF_KTHREAD) && t->proc && t == t->proc->leader && !t->proc->is_init)
+		if (t == t->proc->leader && !t->proc->is_init)
 			signal_send_process(t->proc, sig, NULL);
 }
 static void term_all(void) { signal_all(SIGTERM); }
 static void kill_all(void) { signal_all(SIGKILL); }
 
-static const struct { char key; const char *what; void (*fn)(void); } keys[] = {
-	{ 'b', "reboot(b)", power_reset }, { 'c', "crash(c)", crash }, { 'e', "terminate-all-tasks(e)", term_all },
-	{ 'h', "help(h)", help }, { 'i', "kill-all-tasks(i)", kill_all }, { 'l', "show-backtrace(l)", show_here },
-	{ 'm', "show-memory-usage(m)", show_memory }, { 'o', "poweroff(o)", power_off }, { 'p', "show-registers(p)", show_here },
-	{ 's', "sync(s)", emergency_sync }, { 't', "show-task-states(t)", show_tasks },
+static void nice_all(void)
+{
+	struct task *t;
+
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		if (t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR)
+			sched_set_policy(t, SCHED_NORMAL, 0, 0);
+}
+
+static const struct { char key; u16 kind; const char *help, *text; void (*fn)(void); } keys[] = {
+	{ 'b', KIND_BOOT, "reboot(b)", "Resetting", power_reset },
+	{ 'c', KIND_DUMP, "crash(c)", "Trigger a crash", crash },
+	{ 'e', KIND_SIGNAL, "terminate-all-tasks(e)", "Terminate All Tasks", term_all },
+	{ 'f', KIND_SIGNAL, "memory-full-oom-kill(f)", "Manual OOM execution", oom_one },
+	{ 'i', KIND_SIGNAL, "kill-all-tasks(i)", "Kill All Tasks", kill_all },
+	{ 'k', KIND_KEYBOARD, "sak(k)", "SAK", secure_attention },
+	{ 'l', KIND_DUMP, "show-backtrace-all-active-cpus(l)", "Show backtrace of all active CPUs", show_cpus },
+	{ 'm', KIND_DUMP, "show-memory-usage(m)", "Show Memory", show_memory },
+	{ 'n', KIND_NICE, "nice-all-RT-tasks(n)", "Nice All RT Tasks", nice_all },
+	{ 'o', KIND_BOOT, "poweroff(o)", "Power Off", power_off },
+	{ 'p', KIND_DUMP, "show-registers(p)", "Show Regs", show_registers },
+	{ 's', KIND_SYNC, "sync(s)", "Emergency Sync", emergency_sync },
+	{ 't', KIND_DUMP, "show-task-states(t)", "Show State", show_tasks },
+	{ 'w', KIND_DUMP, "show-blocked-tasks(w)", "Show Blocked State", show_blocked },
 };
 
 static void help(void)
 {
-	printk(LOG_NOTICE "sysrq: loglevel(0-9)\n");
+	char line[400];
+	size_t len = 0;
+
 	for (u32 i = 0; i < ARRAY_SIZE(keys); i++)
-		printk(LOG_NOTICE "sysrq: %s\n", keys[i].what);
+		len += (size_t)scnprintf(line + len, sizeof(line) - len, " %s", keys[i].help);
+	pr_notice("sysrq: HELP : loglevel(0-9)%s\n", line);
 }
 
-void sysrq_handle(char key)
+static bool allowed(u32 kind, bool from_console)
+{
+	u64 mask = READ_ONCE(enabled);
+
+	if (!from_console || mask == KIND_ALL || (mask & kind))
+		return true;
+	pr_notice("sysrq: This sysrq operation is disabled.\n");
+	return false;
+}
+
+static void run_key(char key, bool from_console)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(keys); i++)
+		if (keys[i].key == key) {
+			if (allowed(keys[i].kind, from_console)) {
+				pr_notice("sysrq: %s\n", keys[i].text);
+				keys[i].fn();
+			}
+			return;
+		}
+	if (allowed(~0u, from_console))
+		help();
+}
+
+void sysrq_handle(char key, bool from_console)
 {
 	int level = console_loglevel;
 
-	if (key >= '0' && key <= '9') {
-		console_loglevel = key - '0';
-		return;
-	}
 	console_loglevel = 7;
-	rcu_read_lock();
-	for (u32 i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i].key == key) {
-			pr_notice("sysrq: %s\n", keys[i].what);
-			keys[i].fn();
-			goto out;
+	if (key >= '0' && key <= '9') {
+		if (allowed(KIND_LOG, from_console)) {
+			level = key - '0';
+			pr_notice("sysrq: Changing Loglevel\n");
+			pr_notice("sysrq: Loglevel set to %d\n", level);
 		}
-	help();
-out:
-	rcu_read_unlock();
+	} else {
+		rcu_read_lock();
+		run_key(key, from_console);
+		rcu_read_unlock();
+	}
 	console_loglevel = level;
 }
 
@@ -99,7 +208,16 @@ static int trigger_write(const char *buf, size_t len, void *arg)
 {
 	(void)arg;
 	if (len)
-		sysrq_handle(buf[0]);
+		sysrq_handle(buf[0], false);
 	return 0;
 }
 PROC_FILE(sysrq_trigger, .path = "sysrq-trigger", .mode = 0200, .write = trigger_write);
+
+static int sysrq_init(void)
+{
+	work_init(&works[0], do_sync);
+	work_init(&works[1], do_oom);
+	work_init(&works[2], do_sak);
+	return 0;
+}
+BOOT_INIT(core, sysrq_init);

@@ -41,14 +41,10 @@ static struct task *choose(void)
 static u64 panic_on_oom;
 SYSCTL(panic_on_oom, "vm/panic_on_oom", .value = &panic_on_oom, .max = 2);
 
-void oom_kill(void)
+bool oom_kill_victim(void)
 {
 	struct task *t;
 
-	if (current->mm && current->mm->oom_victim)
-		return;
-	if (READ_ONCE(panic_on_oom))
-		panic("out of memory: panic_on_oom is set");
 	rcu_read_lock();
 	t = choose();
 	if (t) {
@@ -59,6 +55,16 @@ void oom_kill(void)
 		signal_send_process(t->proc, SIGKILL, NULL);
 	}
 	rcu_read_unlock();
+	return t != NULL;
+}
+
+void oom_kill(void)
+{
+	if (current->mm && current->mm->oom_victim)
+		return;
+	if (READ_ONCE(panic_on_oom))
+		panic("out of memory: panic_on_oom is set");
+	oom_kill_victim();
 	if (!fatal_signal_pending(current))
 		sleep_ns(10 * NSEC_PER_MSEC);	/* let it die; what it frees wakes nobody */
 }

@@ -3,3 +3,6 @@
 
 /* oom_kill - choose one process, kill it, wait until memory came free or current itself is the victim.  Context: thread, no locks. */
 void oom_kill(void);
+/* oom_kill_victim - choose one process and kill it, without waiting.  False: nobody can be, or one is dying already.
+ * Context: any, no lock ranked at or above LC_SIGHAND. */
+bool oom_kill_victim(void);

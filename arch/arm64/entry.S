@@ -8,6 +8,7 @@
  * or pstate in a frame outside exit_to_user_work (frame_changed() in arch/context.h).  The debug build compares them.
  * From EL1 the frame is pushed onto the current stack, after a look whether there is one: stacks are 16 KiB in 32 KiB slots, so
  * bit 14 of a good stack pointer is clear; if not, the fault is reported from a spare stack.
+ * The two words that a system call's frame has for restart are a frame record there, so that a walk passes through.
  * Specification: Arm ARM D1.10 (vectors), D1.13. */
 #include <arch/asm.h>
 #include <syscall_nr.h>
@@ -86,8 +87,9 @@
 	mrs	x23, spsr_el1
 	stp	x30, x21, [sp, #16 * 15]
 	stp	x22, x23, [sp, #F_PC]
-	mov	x24, #-1
-	stp	xzr, x24, [sp, #F_ORIG]
+	stp	x29, x22, [sp, #F_ORIG]		/* a frame record: who walks the stack comes to where it was interrupted */
+	add	x29, sp, #F_ORIG
+	mov	w24, #1
 	str	w24, [x18, #T_STALE]
 	b	8f
 9:	b	stack_overflow
@@ -212,12 +214,22 @@ el0_irq:
 	b	ret_to_user
 	.cfi_endproc
 
+/* Between these two, x29 points to the record in the trap frame, at F_ORIG. */
+	.globl	el1_entries_start, el1_entries_end
+el1_entries_start:
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_def_cfa x29, FRAME - F_ORIG
+	.cfi_offset x29, F_ORIG - FRAME
+	.cfi_offset x30, F_ORIG + 8 - FRAME
+	.irp	n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+	.cfi_offset x\n, \n * 8 - FRAME
+	.endr
 el1_sync:
 	enter_el1
 	mov	x0, sp
 	mrs	x1, esr_el1
 	mrs	x2, far_el1
-	ldr	x29, [sp, #16 * 14 + 8]
 	bl	trap_el1_sync
 	b	ret_to_kernel
 
@@ -239,27 +251,6 @@ ret_to_kernel:
 	restore_low
 	add	sp, sp, #FRAME
 	eret
-
-/* sp is bad: x0 = sp - FRAME as it was, sp = that + x0's old value.  Only the report matters now. */
-stack_overflow:
-	msr	tpidr_el0, x0
-	sub	x0, sp, x0
-	msr	tpidrro_el0, x0
-	adr_l	x0, overflow_stack + 4096 - FRAME
-	mov	sp, x0
-	mrs	x0, tpidrro_el0
-	save_regs
-	mrs	x21, tpidr_el0
-	add	x21, x21, #FRAME
-	mrs	x22, elr_el1
-	mrs	x23, spsr_el1
-	stp	x30, x21, [sp, #16 * 15]
-	stp	x22, x23, [sp, #F_PC]
-	mov	x0, sp
-	mrs	x1, esr_el1
-	mrs	x2, far_el1
-	bl	trap_stack_overflow
-	b	.
 
 	.macro bad name, from_el0, what
 \name:
@@ -284,6 +275,29 @@ stack_overflow:
 	bad	bad_el0_fiq, 1, 10
 	bad	bad_el0_serror, 1, 11
 	bad	bad_el0_32, 1, 12
+	.cfi_endproc
+el1_entries_end:
+
+/* sp is bad: x0 = sp - FRAME as it was, sp = that + x0's old value.  Only the report matters now. */
+stack_overflow:
+	msr	tpidr_el0, x0
+	sub	x0, sp, x0
+	msr	tpidrro_el0, x0
+	adr_l	x0, overflow_stack + 4096 - FRAME
+	mov	sp, x0
+	mrs	x0, tpidrro_el0
+	save_regs
+	mrs	x21, tpidr_el0
+	add	x21, x21, #FRAME
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	stp	x30, x21, [sp, #16 * 15]
+	stp	x22, x23, [sp, #F_PC]
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	bl	trap_stack_overflow
+	b	.
 
 	.section .bss, "aw", %nobits
 	.balign 16

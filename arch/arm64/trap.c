@@ -80,10 +80,7 @@ void regs_print(const struct trap_frame *tf, u64 esr, u64 far)
 	if (is_abort(esr))
 		pr_err("trap: %s, level %lu, on %s of %016lx\n", fsc_name(esr), esr & 3,
 		       ESR_EC(esr) <= EC_IABT ? "execution" : esr & ESR_WNR ? "write" : "read", far);
-	pr_err("trap: pc  %016lx %pS  pstate %08lx\n", tf->pc, (void *)tf->pc, tf->pstate);
-	pr_err("trap: lr  %016lx %pS  sp %016lx\n", tf->x[30], (void *)tf->x[30], tf->sp);
-	for (u32 i = 0; i < 30; i += 3)
-		pr_err("trap: x%-2u %016lx  x%-2u %016lx  x%-2u %016lx\n", i, tf->x[i], i + 1, tf->x[i + 1], i + 2, tf->x[i + 2]);
+	frame_print(tf);
 }
 
 /* The signal and code for a fault that mm did not take because the address space has nothing to say about it. */
@@ -184,8 +181,7 @@ void trap_el1_sync(struct trap_frame *tf, u64 esr, u64 far)
 
 void trap_irq(struct trap_frame *tf)
 {
-	(void)tf;
-	irq_dispatch();
+	irq_dispatch(tf);
 }
 
 static const char *const vector_names[16] = {

@@ -142,7 +142,7 @@ static void receive(struct uart *u)
 		if (u->sysrq) {
 			u->sysrq = false;
 			if (clock_mono_ns() < u->sysrq_until_ns) {
-				sysrq_handle((char)dr);
+				sysrq_handle((char)dr, true);
 				continue;
 			}
 		}

@@ -382,6 +382,17 @@ void tty_console_set(struct tty *tty)
 	tty->ld.t.c_cflag |= CLOCAL;	/* a console has no carrier to lose */
 }
 
+void tty_kill_console_users(void)
+{
+	struct task *t;
+
+	spin_lock_irq(&proc_lock);
+	list_for_each_entry(t, &all_tasks, all_link)
+		if (t == t->proc->leader && t->proc->ctty == console_tty && !t->proc->is_init)
+			signal_send_process(t->proc, SIGKILL, NULL);
+	spin_unlock_irq(&proc_lock);
+}
+
 static int console_open(struct inode *inode, struct file *file)
 {
 	(void)inode;

@@ -69,6 +69,8 @@ int tty_set_winsize(struct tty *tty, const struct winsize *ws);
 void tty_session_exit(struct process *p);
 /* tty_console_set - the device behind /dev/console.  Context: boot. */
 void tty_console_set(struct tty *tty);
+/* tty_kill_console_users - SIGKILL to every process whose controlling terminal is the console's.  Context: thread, no lock. */
+void tty_kill_console_users(void);
 /* tty_stat_info - for /proc/pid/stat: controlling terminal's number (Linux's encoding) and foreground group; 0 and -1 without. */
 void tty_stat_info(struct process *p, u32 *tty_nr, s32 *tpgid);
 /* tty_of_current - current's controlling terminal, referenced, or NULL */

@@ -45,7 +45,6 @@ extern const struct file_ops proc_text_fops;
 int proc_text_open(struct inode *inode, struct file *f);
 /* proc_may_inspect - may current look into t?  Its owner and root may. */
 bool proc_may_inspect(struct task *t);
-char task_state_char(const struct task *t);	/* R S D T Z */
 int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
 struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */

@@ -159,6 +159,8 @@ static int wchan_show(struct seq *s, struct task *t)
 	return 0;
 }
 
+static void copy_frame(struct task *t, void *to) { *(struct trap_frame *)to = *task_frame(t); }
+
 /* Linux's line: the call it sleeps in, with arguments; -1 if it sleeps elsewhere; where its program is. */
 static int syscall_show(struct seq *s, struct task *t)
 {
@@ -168,7 +170,7 @@ static int syscall_show(struct seq *s, struct task *t)
 		return -EPERM;
 	if (t == current) {
 		tf = *current_frame();
-	} else if (!task_frame_copy(t, &tf) && READ_ONCE(t->state) == TASK_RUNNING) {
+	} else if (READ_ONCE(t->state) == TASK_RUNNING || (!task_look(t, copy_frame, &tf) && !(READ_ONCE(t->state) & (TASK_ZOMBIE | TASK_DEAD)))) {
 		seq_puts(s, "running\n");
 		return 0;
 	}

@@ -15,21 +15,6 @@
 #define NS_PER_TICK	10000000ull	/* USER_HZ is 100 */
 #define STAT_SIGS	0x7ffffffful	/* stat shows the first 31 signals */
 
-char task_state_char(const struct task *t)
-{
-	u32 s = READ_ONCE(t->state);
-
-	if (t->proc->zombie || (s & (TASK_ZOMBIE | TASK_DEAD)))
-		return 'Z';
-	if (s & TASK_STOPPED)
-		return 'T';
-	if (s == TASK_RUNNING)
-		return 'R';
-	if ((s & TASK_INTERRUPTIBLE) || (t->pflags & PF_KTHREAD))
-		return 'S';
-	return 'D';
-}
-
 static const char *state_words(char c)
 {
 	switch (c) {

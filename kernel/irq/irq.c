@@ -62,12 +62,17 @@ void irq_free(u32 irq)
 	spin_unlock_irqrestore(&irq_lock, irqs);
 }
 
-void irq_dispatch(void)
+static DEFINE_PER_CPU(const struct trap_frame *, interrupted);
+
+const struct trap_frame *irq_interrupted(void) { return this_cpu(interrupted); }
+
+void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
 	u32 irq;
 
 	h->preempt_count += PREEMPT_IRQ;
+	this_cpu(interrupted) = tf;
 	while ((irq = chip->acknowledge()) != IRQ_NONE) {
 		struct irq_desc *d = &descs[irq];
 		irq_handler_fn fn = irq < nr_irqs ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
@@ -80,6 +85,7 @@ void irq_dispatch(void)
 		}
 		chip->end(irq);
 	}
+	this_cpu(interrupted) = NULL;
 	h->preempt_count -= PREEMPT_IRQ;
 }
 

@@ -23,7 +23,11 @@ void irqchip_register(const struct irqchip *chip, u32 nr_irqs);
 int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name);
 void irq_free(u32 irq);
 u64 irq_total(void);				/* handled since boot, for /proc/stat */
-void irq_dispatch(void);			/* from trap.c: acknowledge, handle, until none; irqs off; does irq enter/exit (preempt_count) */
+struct trap_frame;
+/* irq_dispatch - from trap.c: acknowledge, handle, until none.  Does irq enter/exit (preempt_count).  Context: irqs off. */
+void irq_dispatch(const struct trap_frame *tf);
+/* irq_interrupted - in an interrupt: where it came; else NULL.  Context: irq, or preemption off. */
+const struct trap_frame *irq_interrupted(void);
 
 /* Work queues: fn(work) in a kernel thread.  work_queue from any context; false if already queued. */
 struct work { struct list_head link; void (*fn)(struct work *w); bool queued; };

@@ -437,6 +437,8 @@ void sched_resched_cpu(u32 cpu)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+struct task *sched_curr_task(u32 cpu) { return READ_ONCE(per_cpu(runqueue, cpu).curr); }
+
 struct task *sched_idle_task(u32 cpu)
 {
 	return per_cpu(runqueue, cpu).idle;

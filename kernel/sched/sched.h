@@ -44,12 +44,12 @@ void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 bool sched_cpu_is_idle(u32 cpu);		/* a racy look */
 void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any context */
 extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
-struct task *sched_idle_task(u32 cpu);
+struct task *sched_idle_task(u32 cpu), *sched_curr_task(u32 cpu);	/* who runs there: a racy look, under RCU */
 
-struct trap_frame;
-/* task_frame_copy - how t left EL0.  False: it is runnable (what it does changes while one looks), or it has ended.  Context: any, no run
- * queue's lock held. */
-bool task_frame_copy(struct task *t, struct trap_frame *out);
+char task_state_char(const struct task *t);	/* as ps shows it: R S D T Z; a racy look */
+/* task_look - call look(t, arg) while t, which does not run, cannot begin to, nor end and lose its stack.  False: it runs, or has ended.
+ * Context: any, no run queue's lock held; so is look's, but under t's. */
+bool task_look(struct task *t, void (*look)(struct task *t, void *arg), void *arg);
 /* task_alloc - a zeroed task with a kernel stack, one reference; NULL if no memory.  Scheduler fields by sched_fork. */
 struct task *task_alloc(void);
 /* task_free_unstarted - undo task_alloc before the task ever ran */

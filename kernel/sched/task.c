@@ -100,17 +100,32 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	return t;
 }
 
-/* Who sleeps cannot run, or end and lose its stack, without its run queue's lock. */
-bool task_frame_copy(struct task *t, struct trap_frame *out)
+char task_state_char(const struct task *t)
+{
+	u32 s = READ_ONCE(t->state);
+
+	if (t->proc->zombie || (s & (TASK_ZOMBIE | TASK_DEAD)))
+		return 'Z';
+	if (s & TASK_STOPPED)
+		return 'T';
+	if (s == TASK_RUNNING)
+		return 'R';
+	if ((s & TASK_INTERRUPTIBLE) || (t->pflags & PF_KTHREAD))
+		return 'S';
+	return 'D';
+}
+
+/* To run, a task must be switched to, under its run queue's lock. */
+bool task_look(struct task *t, void (*look)(struct task *t, void *arg), void *arg)
 {
 	irqflags_t flags;
 	struct rq *rq = task_rq_lock(t, &flags);
-	bool sleeps = t->state != TASK_RUNNING && t->state != TASK_DEAD && !atomic_load(&t->on_cpu) && !(t->pflags & PF_KTHREAD);
+	bool waits = t->state != TASK_DEAD && !atomic_load(&t->on_cpu) && t != rq->curr;
 
-	if (sleeps)
-		*out = *task_frame(t);
+	if (waits)
+		look(t, arg);
 	spin_unlock_irqrestore(&rq->lock, flags);
-	return sleeps;
+	return waits;
 }
 
 /* Works are a stack pushed by anybody and taken whole by the task.  WORKS_CLOSED ends it: the task has exited. */

@@ -8,7 +8,7 @@ struct trap_frame {
 	u64 pc;
 	u64 pstate;
 	u64 orig_x0;	/* x0 at a system call's entry, for restart */
-	s64 syscallno;	/* -1 when this is no system call (or restart is settled) */
+	s64 syscallno;	/* -1 when this is no system call (or restart is settled).  From EL1 these two are a frame record: x29, pc */
 };
 
 #define TRAP_FRAME_SIZE	288
