@@ -21,11 +21,20 @@ kflags="-std=gnu11 -ffreestanding -fno-builtin -fno-strict-aliasing -fwrapv -fun
 # The kernel's string functions get names of their own: everything else uses libc's, which the sanitizer watches.
 strings="memmove memset memcmp memchr strlen strnlen strcmp strncmp strcasecmp strchr strrchr strstr strsep"
 
+# fresh OBJECT COMMAND: it was made by that command and is newer than all that it was made of.
+fresh() {
+	[ -e "$1.cmd" ] && [ "$(cat "$1.cmd")" = "$2" ] || return 1
+	for _d in $(sed 's/^[^:]*://; s/\\$//' "${1%.o}.d"); do [ -e "$_d" ] && [ "$1" -nt "$_d" ] || return 1; done
+}
+
 unit_object() {	# source object flags...
 	_src=$1 _obj=$2; shift 2
 	case $_src in *kernel/lib/string) for _n in $strings; do set -- "$@" "-D$_n=k_$_n"; done;; esac
 	case $_src in */libfdt/*|*/zlib/*) set -- "$@" -w -isystem kernel/lib/shim -DZ_SOLO -DNO_GZIP;; esac
-	$cc $kflags $san $globals $inc -MMD -MP "$@" -c "$_src.c" -o "$_obj"
+	set -- $cc $kflags $san $globals $inc -MMD -MP "$@" -c "$_src.c" -o "$_obj"
+	fresh "$_obj" "$*" && return
+	"$@"
+	echo "$*" > "$_obj.cmd"
 }
 
 unit_program() {
