@@ -101,7 +101,7 @@ char *path_string_from(const struct path *p, const struct path *root, char *buf,
 		if (!seq_read_retry(&rename_seq, rs) && !seq_read_retry(&mount_seq, ms))
 			break;
 	}
-	*outside = res == CLIMB_TOP && p->mnt != root->mnt;
+	*outside = res == CLIMB_TOP;
 	return res == CLIMB_TOO_LONG ? NULL : at;
 }
 

@@ -22,6 +22,7 @@ struct vma;
 struct cred;
 struct kstat;
 struct kstatfs;
+struct xattr_names;
 struct poll_table;
 struct dir_context;
 struct file_lock;
@@ -59,6 +60,11 @@ struct inode_ops {
 	int (*setattr)(struct inode *inode, const struct iattr *attr);	/* NULL: the generic one. inode lock held for writing */
 	int (*getattr)(struct inode *inode, struct kstat *st);		/* NULL: generic */
 	int (*permission)(struct inode *inode, u32 mask);		/* NULL: generic mode bits */
+	/* Extended attributes, inode lock held (get, list: any mode).  NULL: not supported.  Lengths and errors as fs/xattr.h says;
+	 * -EOPNOTSUPP for a kind of name that the filesystem cannot keep. */
+	ssize_t (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
+	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, u32 flags);
+	void (*listxattr)(struct inode *inode, struct xattr_names *names);
 	/* revalidate - of the directory, for a child (negative too): RCU-safe; false: the dentry is stale (procfs) */
 	bool (*revalidate)(struct dentry *d);
 };

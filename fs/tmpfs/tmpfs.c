@@ -13,6 +13,7 @@
  * Going: the last put of an inode drops its pages; a directory's (only at unmount is it not empty) drops its whole subtree
  * iteratively, since depth is the user's choice and the kernel's stack is not. */
 #include <fs/tmpfs/tmpfs.h>
+#include <fs/xattr.h>
 #include <fs/dcache.h>
 #include <fs/file.h>
 #include <fs/inode.h>
@@ -27,6 +28,7 @@
 #include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/magic.h>
+#include <linux/xattr.h>
 #include <mm/slab.h>
 
 struct tmpfs_entry {
@@ -41,6 +43,7 @@ struct tmpfs_inode {
 	struct inode vfs;
 	struct rb_root entries;		/* [vfs.lock] of a directory */
 	u32 nr_entries;			/* [vfs.lock] */
+	struct xattrs xattrs;		/* [vfs.lock] */
 };
 
 struct tmpfs_super {
@@ -176,12 +179,14 @@ static struct inode *tmpfs_alloc_inode(struct super *sb)
 		return NULL;
 	t->entries = RB_ROOT;
 	t->nr_entries = 0;
+	t->xattrs.first = NULL;
 	return &t->vfs;
 }
 
 static void tmpfs_free_inode(struct inode *i)
 {
 	kfree(i->link);
+	xattrs_free(&tmpfs_i(i)->xattrs);
 	slab_free(tmpfs_inode_cache, tmpfs_i(i));
 }
 
@@ -499,12 +504,34 @@ static s64 tmpfs_dir_seek(struct file *f, s64 off, int whence)
 	return off;
 }
 
+/* --- extended attributes: what only the privileged can set; user.* could eat all memory --- */
+
+static bool keeps(const char *name)
+{
+	return (str_has_prefix(name, XATTR_TRUSTED_PREFIX) && name[sizeof(XATTR_TRUSTED_PREFIX) - 1]) ||
+	       (str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[sizeof(XATTR_SECURITY_PREFIX) - 1] && strcmp(name, XATTR_NAME_CAPS));
+}
+
+static ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)
+{
+	return keeps(name) ? xattrs_get(&tmpfs_i(i)->xattrs, name, value, size) : -EOPNOTSUPP;
+}
+
+static int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t size, u32 flags)
+{
+	return keeps(name) ? xattrs_set(&tmpfs_i(i)->xattrs, name, value, size, flags) : -EOPNOTSUPP;
+}
+
+static void tmpfs_listxattr(struct inode *i, struct xattr_names *names) { xattrs_list(&tmpfs_i(i)->xattrs, names); }
+
+#define XATTR_OPS .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr, .listxattr = tmpfs_listxattr
+
 static const struct inode_ops tmpfs_dir_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .mkdir = tmpfs_mkdir, .symlink = tmpfs_symlink, .link = tmpfs_link,
-	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile,
+	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile, XATTR_OPS,
 };
 static const struct inode_ops fixed_dir_ops = { .lookup = tmpfs_lookup };
-static const struct inode_ops tmpfs_file_iops;
+static const struct inode_ops tmpfs_file_iops = { XATTR_OPS };
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .seek = tmpfs_dir_seek };
 
 /* --- data --- */
