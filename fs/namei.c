@@ -397,9 +397,9 @@ static int step_ref(struct walk *w, const struct qname *q, bool last, bool follo
 	struct dentry *d;
 	int err;
 
-	/* What is to be made is looked up under the directory's lock by open(), unless the directory believes no cached name: there
-	 * the dentry that open() finds would be stale again on the next walk, and O_CREAT of what exists would never end. */
-	err = child_ref(w, q, creating && !w->inode->ops->revalidate, &d);
+	/* What is to be made is looked up under the directory's lock by open(), unless the directory believes or keeps no cached name:
+	 * there the dentry that open() finds would be stale or gone on the next walk, and O_CREAT of what exists would never end. */
+	err = child_ref(w, q, creating && !w->inode->ops->revalidate && !(w->path.dentry->flags & DENTRY_UNCACHED), &d);
 	if (err)
 		return err;
 	if (!d || !d->inode) {

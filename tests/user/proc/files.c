@@ -221,3 +221,17 @@ TEST(dead_processes_are_forgotten)
 	CHECK(read_file("/proc/meminfo", b, sizeof(b)) > 0);
 	CHECK(atol(strstr(b, "Slab:") + 5) - before < 512);
 }
+
+/* Names that are made up on each look-up, or not kept: O_CREAT finds them as any other. */
+TEST(creating_what_is_there)
+{
+	static const char *const there[] = { "/proc/self/maps", "/proc/self/fd/1", "/proc/self/cmdline", "/proc/meminfo", "/proc/1/stat" };
+	for (unsigned i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		int fd = open(there[i], O_RDONLY | O_CREAT, 0600);
+		CHECK(fd >= 0);
+		close(fd);
+		CHECK_ERR(open(there[i], O_RDONLY | O_CREAT | O_EXCL, 0600), EEXIST);
+	}
+	CHECK_ERR(open("/proc/self/none", O_RDWR | O_CREAT, 0600), ENOENT);
+	CHECK_ERR(open("/proc/none", O_RDWR | O_CREAT, 0600), ENOENT);
+}
