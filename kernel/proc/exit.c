@@ -170,7 +170,7 @@ static void drop_reaped(struct process *p)
 /* The last thread is gone. */
 static void process_end(struct process *p)
 {
-	struct process *parent = p->parent, *c, *n;
+	struct process *c, *n;
 	LIST_HEAD(orphans);
 	bool reap;
 
@@ -184,7 +184,7 @@ static void process_end(struct process *p)
 	forker_gone_locked(current, living_thread(new_parent(p)), true);
 	reparent_children_locked(p, &orphans);
 	p->zombie = true;
-	orphan_check_locked(p, parent);
+	orphan_check_locked(p, p->parent);	/* it may have changed until the lock was taken */
 	reap = zombie_notify_locked(p);
 	if (reap)
 		reap_locked(p);

@@ -115,3 +115,38 @@ TEST(orphaned_stopped_group_gets_hup_and_cont)
 	CHECK_EQ(c, 'H');
 	wait_status(leader);
 }
+
+/* A line of session leaders, each the child of the one before and with a terminal of its own, is killed at once: each ends while its parent
+ * does. */
+TEST(a_line_of_sessions_dies_at_once)
+{
+	enum { LINE = 6 };
+	volatile pid_t *pids = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int round = 0; round < 200; round++) {
+		int ready[2];
+		char c;
+		CHECK(pipe(ready) == 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			for (int i = 0; i < LINE; i++) {
+				char name[32];
+				int n, off = 0, m = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+				setsid();
+				pids[i] = getpid();
+				if (ioctl(m, TIOCSPTLCK, &off) == 0 && ioctl(m, TIOCGPTN, &n) == 0) {
+					snprintf(name, sizeof(name), "/dev/pts/%d", n);
+					open(name, O_RDWR);
+				}
+				if (i < LINE - 1 && fork() != 0)
+					for (;;) pause();
+			}
+			write(ready[1], "x", 1);
+			for (;;) pause();
+		}
+		CHECK_EQ(read(ready[0], &c, 1), 1);
+		for (int i = 0; i < LINE; i++) CHECK_EQ(kill(pids[round & 1 ? i : LINE - 1 - i], SIGKILL), 0);
+		CHECK(KILLED(wait_status(pid), SIGKILL));
+		close(ready[0]);
+		close(ready[1]);
+	}
+}
