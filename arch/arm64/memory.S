@@ -8,16 +8,24 @@ memmove:
 	.globl	memcpy
 memcpy:
 	mov	x3, x0
-	cmp	x2, #32
+	subs	x2, x2, #64			/* from here on x2 is what is left less 64: the low bits are the same */
 	b.lo	2f
-1:	ldp	x4, x5, [x1], #16
+1:	ldp	x4, x5, [x1], #16		/* all loads first: memmove comes here when the ranges overlap */
 	ldp	x6, x7, [x1], #16
-	sub	x2, x2, #32
+	ldp	x8, x9, [x1], #16
+	ldp	x10, x11, [x1], #16
 	stp	x4, x5, [x3], #16
 	stp	x6, x7, [x3], #16
-	cmp	x2, #32
+	stp	x8, x9, [x3], #16
+	stp	x10, x11, [x3], #16
+	subs	x2, x2, #64
 	b.hs	1b
-2:	tbz	x2, #4, 3f
+2:	tbz	x2, #5, 8f
+	ldp	x4, x5, [x1], #16
+	ldp	x6, x7, [x1], #16
+	stp	x4, x5, [x3], #16
+	stp	x6, x7, [x3], #16
+8:	tbz	x2, #4, 3f
 	ldp	x4, x5, [x1], #16
 	stp	x4, x5, [x3], #16
 3:	tbz	x2, #3, 4f
@@ -53,18 +61,23 @@ backward:
 	.globl	memset
 memset:
 	mov	x3, x0
-	and	x1, x1, #0xff
+	ands	x1, x1, #0xff
+	b.eq	9f
 	orr	x1, x1, x1, lsl #8
 	orr	x1, x1, x1, lsl #16
 	orr	x1, x1, x1, lsl #32
-	cmp	x2, #32
+9:	subs	x2, x2, #64
 	b.lo	2f
 1:	stp	x1, x1, [x3], #16
 	stp	x1, x1, [x3], #16
-	sub	x2, x2, #32
-	cmp	x2, #32
+	stp	x1, x1, [x3], #16
+	stp	x1, x1, [x3], #16
+	subs	x2, x2, #64
 	b.hs	1b
-2:	tbz	x2, #4, 3f
+2:	tbz	x2, #5, 8f
+	stp	x1, x1, [x3], #16
+	stp	x1, x1, [x3], #16
+8:	tbz	x2, #4, 3f
 	stp	x1, x1, [x3], #16
 3:	tbz	x2, #3, 4f
 	str	x1, [x3], #8

@@ -671,10 +671,7 @@ void signal_flush_handlers(struct process *p)
 	for (u32 i = 0; i < NSIG; i++) {
 		struct ksigaction *a = &p->sighand->action[i];
 
-		if (a->handler != (u64)SIG_IGN)
-			a->handler = (u64)SIG_DFL;
-		a->flags = 0;
-		a->mask.bits = 0;
+		*a = (struct ksigaction){ .handler = a->handler == (u64)SIG_IGN ? (u64)SIG_IGN : (u64)SIG_DFL };
 	}
 	spin_unlock_irq(&p->sighand->lock);
 }
