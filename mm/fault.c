@@ -82,14 +82,18 @@ static struct page *anon_page(gfp_t gfp)
 	return p;
 }
 
+bool vma_may_have_blocks(const struct vma *vma)
+{
+	return !vma->ops && !vma->mm->thp_disabled && !(vma->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_SPECIAL)) &&
+	       ALIGN_UP(vma->start, PMD_SIZE) + PMD_SIZE <= vma->end && (vma->flags & VM_HUGE || vma->end - vma->start >= BLOCK_MIN_VMA) &&
+	       page_nr_total() >= BLOCK_MIN_MEMORY >> PAGE_SHIFT;
+}
+
 static bool block_wanted(const struct vma *vma, vaddr_t addr)
 {
 	vaddr_t base = ALIGN_DOWN(addr, PMD_SIZE);
 
-	if (base < vma->start || base + PMD_SIZE > vma->end || vma->mm->thp_disabled ||
-	    (vma->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_SPECIAL)) || page_nr_total() < BLOCK_MIN_MEMORY >> PAGE_SHIFT)
-		return false;
-	return vma->flags & VM_HUGE || (addr == base && vma->end - vma->start >= BLOCK_MIN_VMA);
+	return (addr == base || vma->flags & VM_HUGE) && base >= vma->start && base + PMD_SIZE <= vma->end && vma_may_have_blocks(vma);
 }
 
 /* The 2 MiB around addr, where no table stands, as one block.  false: not wanted, or not to be had; single pages will do. */

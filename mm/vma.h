@@ -124,6 +124,7 @@ static inline void mm_note_peak(struct mm *mm) { mm->hiwater_rss = mm_peak_rss(m
 
 struct vma *vma_find(struct mm *mm, vaddr_t addr);	/* first with end > addr, or NULL; mmap_lock held */
 
+bool vma_may_have_blocks(const struct vma *vma);	/* 2 MiB blocks, by its size and what was asked for; mmap_lock held */
 /* mm_map - map into mm (mmap_lock held for writing). addr 0: choose. flags: VM_*; map_flags: MAP_FIXED etc.
  * Returns the address or -errno. file may be NULL; takes its own reference. */
 s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff);

@@ -47,5 +47,6 @@ int proc_text_open(struct inode *inode, struct file *f);
 bool proc_may_inspect(struct task *t);
 int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
+int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t);
 struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */
 int proc_path_link(struct path *p, char *buf, size_t size);	/* readlink of a jump; drops *p */

@@ -70,61 +70,6 @@ static int comm_write(struct task *t, const char *buf, size_t len)
 	return 0;
 }
 
-static const char *vma_label(const struct mm *mm, struct vma *v)
-{
-	const char *name = v->ops && v->ops->name ? v->ops->name(v) : NULL;
-
-	if (name)
-		return name;
-	if (v->file)
-		return NULL;
-	if (v->start <= mm->brk && v->end >= mm->start_brk && mm->start_brk != mm->brk)
-		return "[heap]";
-	return v->flags & (VM_STACK | VM_GROWSDOWN) ? "[stack]" : NULL;
-}
-
-static void map_line(struct seq *s, struct mm *mm, struct vma *v, char *buf)
-{
-	struct inode *i = v->file ? v->file->inode : NULL;
-	const char *name = vma_label(mm, v);
-	size_t before = s->len;
-
-	if (!name && v->file)
-		name = path_string(&v->file->path, buf, PATH_MAX);
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end, v->flags & VM_READ ? 'r' : '-',
-		   v->flags & VM_WRITE ? 'w' : '-', v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p',
-		   i ? v->pgoff << PAGE_SHIFT : 0ul, i ? DEV_MAJOR(i->sb->dev) : 0u, i ? DEV_MINOR(i->sb->dev) : 0u, i ? i->ino : 0ul);
-	if (name) {
-		while (s->len - before < 73 && !s->overflow)
-			seq_putc(s, ' ');
-		seq_puts(s, name);
-	}
-	seq_putc(s, '\n');
-}
-
-static int maps_show(struct seq *s, struct task *t)
-{
-	struct mm *mm;
-	struct rb_node *n;
-	char *buf;
-
-	if (t->proc != current->proc && current_cred()->fsuid && current_cred()->fsuid != t->cred->uid)
-		return -EACCES;
-	mm = task_mm_get(t);
-	if (!mm)
-		return 0;
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
-	if (buf) {
-		rwsem_read_lock(&mm->mmap_lock);
-		for (n = rb_first(&mm->vmas); n; n = rb_next(n))
-			map_line(s, mm, rb_entry(n, struct vma, node), buf);
-		rwsem_read_unlock(&mm->mmap_lock);
-		kfree(buf);
-	}
-	mm_put(mm);
-	return buf ? 0 : -ENOMEM;
-}
-
 static int limits_show(struct seq *s, struct task *t)
 {
 	static const struct { const char *name, *unit; u32 which; } rows[] = {
@@ -309,7 +254,8 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },
 	{ .name = "environ", .mode = S_IFREG | 0400, .show = environ_show },
-	{ .name = "maps", .mode = S_IFREG | 0444, .show = maps_show },
+	{ .name = "maps", .mode = S_IFREG | 0444, .show = task_maps_show },
+	{ .name = "smaps", .mode = S_IFREG | 0444, .show = task_smaps_show },
 	{ .name = "limits", .mode = S_IFREG | 0444, .show = limits_show },
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show },
 	{ .name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show },
