@@ -1,5 +1,6 @@
 /* Out of memory. */
 #pragma once
+#include <kernel/lib/types.h>
 
 /* oom_kill - choose one process, kill it, wait until memory came free or current itself is the victim.  Context: thread, no locks. */
 void oom_kill(void);
