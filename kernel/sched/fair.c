@@ -97,6 +97,12 @@ void fair_charge(struct rq *rq, struct task *t, u64 ran_ns)
 		rq->min_vruntime = low;
 }
 
+void fair_yield(struct sched_entity *se)
+{
+	se->vruntime = se->deadline;
+	se->deadline += to_virtual(se->slice_ns, se->weight);
+}
+
 bool fair_preempts(const struct task *woken, const struct task *curr)
 {
 	if (curr->se.policy == SCHED_IDLE && woken->se.policy != SCHED_IDLE)

@@ -258,8 +258,8 @@ void sched_yield_current(void)
 	rq = this_rq();
 	spin_lock(&rq->lock);
 	update_curr(rq, clock_mono_ns());
-	if (!task_is_rt(current))
-		current->se.deadline += current->se.slice_ns;
+	if (!task_is_rt(current) && rq->nr_fair)
+		fair_yield(&current->se);
 	spin_unlock_irq(&rq->lock);
 	schedule();
 }

@@ -47,6 +47,7 @@ void fair_dequeue(struct rq *rq, struct task *t);
 struct task *fair_first(struct rq *rq);
 void fair_charge(struct rq *rq, struct task *t, u64 ran_ns);	/* curr ran that long */
 bool fair_preempts(const struct task *woken, const struct task *curr);
+void fair_yield(struct sched_entity *se);	/* give the rest of the turn away */
 u32 fair_weight(s32 nice, u32 policy);
 void rt_enqueue(struct rq *rq, struct task *t, bool head);
 void rt_dequeue(struct rq *rq, struct task *t);

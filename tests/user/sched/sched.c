@@ -96,6 +96,36 @@ TEST(fifo_goes_before_fair)
 	CHECK(*n > 0);
 }
 
+TEST(yielding_alone_is_not_held_against_one)
+{
+	cpu_set_t one;
+	struct timespec t;
+	CPU_ZERO(&one); CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	for (int i = 0; i < 100000; i++) sched_yield();
+	if (fork() == 0) for (;;) ;
+	do		/* go on beside a hog */
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	while (t.tv_sec == 0 && t.tv_nsec < 400000000);
+	CHECK(1);
+}
+
+TEST(a_yielder_lets_others_run_and_goes_on)
+{
+	cpu_set_t one;
+	CPU_ZERO(&one); CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	volatile long *n = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++)		/* turns by yielding, whatever the weights are */
+		if (fork() == 0) {
+			if (i) setpriority(PRIO_PROCESS, 0, 5);
+			for (;;) { ++n[i * 64]; sched_yield(); }
+		}
+	if (fork() == 0) for (;;) ++n[128];
+	while (n[0] < 100 || n[64] < 100 || n[128] < 10000) sleep_ms(5);
+	CHECK(1);
+}
+
 TEST(two_hogs_share)
 {
 	cpu_set_t one;
