@@ -241,6 +241,7 @@ int mm_fork(struct mm **out)
 	if (!mm)
 		return -ENOMEM;
 	rwsem_write_lock(&old->mmap_lock);
+	mm->membarrier = old->membarrier;
 	mm->start_code = old->start_code;
 	mm->end_code = old->end_code;
 	mm->start_data = old->start_data;

@@ -72,6 +72,7 @@ struct mm {
 	bool wx_allowed;		/* stack marked PF_X or the knob */
 	bool oom_victim;
 	bool thp_disabled;		/* prctl(PR_SET_THP_DISABLE); outlives fork and exec */
+	u32 membarrier;			/* [a] commands registered for, see kernel/proc/membarrier.c; fork copies it */
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
 	u64 auxv[44];			/* /proc/pid/auxv */
 	struct file *exe;

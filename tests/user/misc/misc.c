@@ -148,10 +148,21 @@ TEST(reboot_magic)
 TEST(membarrier)
 {
 	long q = syscall(SYS_membarrier, 0, 0, 0);
-	if (q == -1) SKIP("no membarrier");
-	CHECK(q & 1);
-	CHECK(syscall(SYS_membarrier, 1, 0, 0) == 0);
+	CHECK((q & 0x7f) == 0x7f);
+	CHECK(syscall(SYS_membarrier, 1, 0, 0) == 0 && syscall(SYS_membarrier, 2, 0, 0) == 0);
+	CHECK_ERR(syscall(SYS_membarrier, 8, 0, 0), EPERM);		/* private: not registered */
+	CHECK_ERR(syscall(SYS_membarrier, 32, 0, 0), EPERM);
+	CHECK(syscall(SYS_membarrier, 4, 0, 0) == 0 && syscall(SYS_membarrier, 16, 0, 0) == 0);
+	CHECK(syscall(SYS_membarrier, 8, 0, 0) == 0);
+	CHECK_ERR(syscall(SYS_membarrier, 32, 0, 0), EPERM);
+	CHECK(syscall(SYS_membarrier, 64, 0, 0) == 0 && syscall(SYS_membarrier, 32, 0, 0) == 0);
 	CHECK_ERR(syscall(SYS_membarrier, 0x10000, 0, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_membarrier, 3, 0, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_membarrier, 1, 1, 0), EINVAL);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) _exit(syscall(SYS_membarrier, 8, 0, 0) == 0 ? 5 : 1);	/* a fork is registered too */
+	CHECK(EXITED(wait_status(pid), 5));
 }
 
 TEST(sync_calls)
