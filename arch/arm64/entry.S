@@ -221,8 +221,9 @@ el1_entries_start:
 	.cfi_signal_frame
 	.cfi_def_cfa x29, FRAME - F_ORIG
 	.cfi_offset x29, F_ORIG - FRAME
-	.cfi_offset x30, F_ORIG + 8 - FRAME
-	.irp	n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+	.cfi_return_column 32			/* the pc, apart from x30 */
+	.cfi_offset 32, F_PC - FRAME
+	.irp	n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30
 	.cfi_offset x\n, \n * 8 - FRAME
 	.endr
 el1_sync:
