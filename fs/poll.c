@@ -140,6 +140,17 @@ static int poller_sleep(struct poller *p, u64 deadline)
 	return err;
 }
 
+/* What the call answers: how many are ready, else why it ended. */
+static int poller_end(struct poller *p, int ready, int err)
+{
+	poller_fini(p);
+	if (ready)
+		return ready;
+	if (p->err)
+		return p->err;
+	return err == -ERESTARTSYS ? -ERESTARTNOHAND : 0;
+}
+
 static u32 poll_one(int fd, u32 events, struct poll_table *pt)
 {
 	struct file *f;
@@ -180,12 +191,7 @@ static int do_poll(struct pollfd *fds, u32 nfds, u64 deadline)
 			break;
 		err = poller_sleep(&p, deadline);
 	}
-	poller_fini(&p);
-	if (ready)
-		return ready;
-	if (p.err)
-		return p.err;
-	return err == -ERESTARTSYS ? -ERESTARTNOHAND : 0;
+	return poller_end(&p, ready, err);
 }
 
 /* --- time --- */
@@ -328,12 +334,7 @@ static int do_select(struct fdsets *s, u64 deadline)
 			break;
 		err = poller_sleep(&p, deadline);
 	}
-	poller_fini(&p);
-	if (ready)
-		return ready;
-	if (p.err)
-		return p.err;
-	return err == -ERESTARTSYS ? -ERESTARTNOHAND : 0;
+	return poller_end(&p, ready, err);
 }
 
 /* The sets, copied in; words are whole, bits from n up are cleared. */

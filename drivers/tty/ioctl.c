@@ -47,6 +47,21 @@ static void apply_termios(struct tty *tty, struct termios2 *t)
 }
 
 /* set_termios - from user memory, in the layout of the call; size says which. */
+/* The settings t, once what was written has gone out (drain), and what was typed is forgotten (flush). */
+static long change_termios(struct tty *tty, struct file *file, struct termios2 *t, bool drain, bool flush)
+{
+	int err = drain ? wait_drained(tty, file) : 0;
+
+	if (err)
+		return err;
+	mutex_lock(&tty->termios_mutex);
+	if (flush)
+		tty_flush_input(tty);
+	apply_termios(tty, t);
+	mutex_unlock(&tty->termios_mutex);
+	return 0;
+}
+
 static long set_termios(struct tty *tty, struct file *file, u64 arg, size_t size, bool drain, bool flush)
 {
 	struct termios2 t;
@@ -57,17 +72,7 @@ static long set_termios(struct tty *tty, struct file *file, u64 arg, size_t size
 	t = tty->ld.t;
 	if (copy_from_user(&t, user_ptr(arg), size))
 		return -EFAULT;
-	if (drain) {
-		err = wait_drained(tty, file);
-		if (err)
-			return err;
-	}
-	mutex_lock(&tty->termios_mutex);
-	if (flush)
-		tty_flush_input(tty);
-	apply_termios(tty, &t);
-	mutex_unlock(&tty->termios_mutex);
-	return 0;
+	return change_termios(tty, file, &t, drain, flush);
 }
 
 static long set_termio(struct tty *tty, struct file *file, u64 arg, bool drain, bool flush)
@@ -86,14 +91,7 @@ static long set_termio(struct tty *tty, struct file *file, u64 arg, bool drain, 
 	t.c_lflag = (t.c_lflag & 0xffff0000u) | old.c_lflag;
 	t.c_line = old.c_line;
 	memcpy(t.c_cc, old.c_cc, NCC);
-	if (drain && (err = wait_drained(tty, file)))
-		return err;
-	mutex_lock(&tty->termios_mutex);
-	if (flush)
-		tty_flush_input(tty);
-	apply_termios(tty, &t);
-	mutex_unlock(&tty->termios_mutex);
-	return 0;
+	return change_termios(tty, file, &t, drain, flush);
 }
 
 static long get_termio(struct tty *tty, u64 arg)
