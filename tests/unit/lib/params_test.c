@@ -66,6 +66,10 @@ TEST(values)
 	EXPECT(!strcmp(seen, "not closed"));
 	parse("with-dash=1");
 	EXPECT(!strcmp(seen, "1"));
+	parse("with_dash=2");
+	EXPECT(!strcmp(seen, "2"));
+	parse("withxdash=1 with-_dash=1 with=1 xith-dash=1");
+	EXPECT(!seen[0]);
 	parse("knownx=1 know=1 kno-wn=1");
 	EXPECT(!seen[0]);
 	parse("TERM=vt100");	/* replaces what is there, as its own name only */
@@ -134,5 +138,6 @@ TEST(before_parsing)
 	EXPECT(value_is("a=1 quiet b=xyz a=22 -- a=3", "a", "22"));
 	EXPECT(value_is("a=1 quiet", "quiet", ""));
 	EXPECT(value_is("ab=1 ba=2", "a", NULL) && value_is("", "a", NULL) && value_is("x=a=1", "a", NULL));
+	EXPECT(value_is("-x a=1 x- a=2 --- a=3 -", "a", "3") && value_is("-- a=1", "a", NULL) && value_is("x- -x=1 a=4", "a", "4"));
 	EXPECT(value_is("a=", "a", "") && value_is("  a=7  ", "a", "7"));
 }

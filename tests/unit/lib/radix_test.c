@@ -185,6 +185,25 @@ TEST(random)
 	EXPECT(drain());
 }
 
+/* A lone entry at 0 hangs at the root without a node. */
+TEST(lone_entry)
+{
+	void *found;
+	u64 index;
+
+	radix_tree_init(&tree, node_alloc, node_free);
+	EXPECT_EQ(radix_tree_insert(&tree, 0, &values[0]), 0);
+	EXPECT(nodes == 0 && radix_tree_lookup(&tree, 0) == &values[0] && !radix_tree_lookup(&tree, 1));
+	EXPECT(radix_tree_gang_lookup(&tree, 0, &found, &index, 1) == 1 && found == &values[0] && index == 0);
+	EXPECT(radix_tree_gang_lookup(&tree, 1, &found, &index, 1) == 0);
+	EXPECT(radix_tree_gang_lookup_tag(&tree, 0, &found, &index, 1, 1) == 0);
+	EXPECT(radix_tree_tag_set(&tree, 0, 1) && !radix_tree_tag_set(&tree, 1, 1));
+	EXPECT(radix_tree_gang_lookup_tag(&tree, 0, &found, &index, 1, 1) == 1 && radix_tree_gang_lookup_tag(&tree, 0, &found, &index, 1, 0) == 0);
+	EXPECT(radix_tree_insert(&tree, 100, &values[1]) == 0 && nodes > 0);	/* the tag goes along into the node */
+	EXPECT(radix_tree_tag_get(&tree, 0, 1) && !radix_tree_tag_get(&tree, 100, 1));
+	EXPECT(radix_tree_delete(&tree, 0) == &values[0] && radix_tree_delete(&tree, 100) == &values[1] && radix_tree_empty(&tree) && nodes == 0);
+}
+
 /* A failed insert leaves the tree as it was, with no node lost. */
 TEST(no_memory)
 {

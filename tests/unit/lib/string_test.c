@@ -124,6 +124,7 @@ TEST(numbers)
 		{ "99999999999999999999999", 10, -ERANGE, 77 }, { "0xffffffffffffffff", 0, 0, ~0ul }, { "0x10000000000000000", 0, -ERANGE, 77 },
 		{ "", 10, -EINVAL, 77 }, { "x", 10, -EINVAL, 77 }, { "4x", 10, -EINVAL, 77 }, { "42\n\n", 10, -EINVAL, 77 },
 		{ " 42", 10, -EINVAL, 77 }, { "-42", 10, -EINVAL, 77 }, { "0x", 0, -EINVAL, 77 }, { "09", 0, -EINVAL, 77 }, { "\n", 10, -EINVAL, 77 },
+		{ "8", 8, -EINVAL, 77 }, { "7", 8, 0, 7 }, { "a", 10, -EINVAL, 77 }, { "g", 16, -EINVAL, 77 }, { "fF", 16, 0, 255 },
 	};
 	u64 v;
 	s64 w;
@@ -146,6 +147,7 @@ TEST(prefixes_and_digits)
 	const char *end;
 
 	EXPECT(str_has_prefix("abc", "ab") && str_has_prefix("abc", "") && !str_has_prefix("ab", "abc") && !str_has_prefix("", "a"));
+	EXPECT(K(strcasecmp)("AZaz", "azAZ") == 0 && K(strcasecmp)("@[`{", "`{@[") && K(strcasecmp)("Z", "y") > 0);
 	EXPECT(parse_number("123abc", &end, 10) == 123 && *end == 'a');
 	EXPECT(parse_number("0x1fg", &end, 0) == 0x1f && *end == 'g');
 	EXPECT(parse_number("", &end, 0) == 0 && !*end);

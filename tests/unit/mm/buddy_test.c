@@ -156,6 +156,48 @@ TEST(exhaustion_and_reserve)
 	EXPECT(all_back());
 }
 
+/* A block as single pages: each goes by itself, or all at once as the block they were. */
+TEST(split_blocks)
+{
+	for (u32 order = 0; order <= 9; order++) {
+		struct page *p = page_alloc(order, 0);
+		u64 before = page_nr_free();
+		u32 nr = 1u << order, kept = 0;
+
+		EXPECT(p || order > 7);		/* single pages that rest in the CPU's list may stand in the way */
+		if (!p)
+			continue;
+		page_split(p, order);
+		for (u32 i = 0; i < nr; i++)
+			EXPECT(p[i].refs == 1 && p[i].order == 0 && p[i].mapcount == 0 && !p[i].flags && !p[i].mapping);
+		for (u32 i = 0; i < nr; i++)
+			if (unit_below(3) == 0) {
+				page_get(&p[i]);
+				kept++;
+			}
+		pages_put(p, order);
+		EXPECT_EQ(page_nr_free(), before + nr - kept);
+		for (u32 i = 0; i < nr; i++)
+			if (p[i].refs)
+				page_put(&p[i]);
+		EXPECT_EQ(page_nr_free(), before + nr);
+	}
+	EXPECT(counts_agree());
+	for (u32 order = 4; order <= 9; order++) {	/* whole again: no need to merge */
+		struct page *p = page_alloc(order, 0);
+		u64 singles = page_nr_of_order(0);
+
+		if (!p)
+			continue;
+		page_split(p, order);
+		p[3].flags = PG_UPTODATE;
+		p[3].mapping = (void *)p;
+		pages_put(p, order);
+		EXPECT(page_nr_of_order(0) == singles && !p[3].flags && !p[3].mapping);
+	}
+	EXPECT(all_back());
+}
+
 /* Memory given late (the initrd's) joins its neighbours. */
 TEST(late_memory)
 {

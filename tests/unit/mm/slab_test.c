@@ -111,6 +111,38 @@ TEST(typed_cache)
 		slab_free(c, p[i]);
 }
 
+/* All pages that are gone are slabs', and are told of; trimmed, the idle ones come back. */
+TEST(pages_are_counted_and_trimmed)
+{
+	struct slab_cache *c = slab_cache_create("counted", 1000, 0, NULL);
+	u64 total, reclaimable, total2, reclaimable2, before;
+	u8 *p[300];
+
+	slab_trim();
+	slab_pages(&total, &reclaimable);
+	before = page_nr_free();
+	slab_set_reclaimable(c);
+	for (u32 i = 0; i < 300; i++)
+		p[i] = slab_alloc(c, 0);
+	slab_pages(&total2, &reclaimable2);
+	EXPECT(p[299] && reclaimable2 - reclaimable >= 300 * 1000 / PAGE_SIZE && reclaimable2 - reclaimable <= 120);
+	EXPECT_EQ(before - page_nr_free(), total2 - total);
+	for (u32 i = 0; i < 300; i += 2)
+		slab_free(c, p[i]);
+	slab_trim();				/* every slab still has objects in use */
+	for (u32 i = 1; i < 300; i += 2) {
+		memset(p[i], 1, 1000);
+		slab_free(c, p[i]);
+	}
+	slab_trim();
+	slab_pages(&total2, &reclaimable2);
+	EXPECT_EQ(reclaimable2, reclaimable);
+	EXPECT(total2 <= total + 2 && before - page_nr_free() == total2 - total);	/* a magazine may have been made */
+	p[0] = slab_alloc(c, 0);
+	EXPECT(p[0]);
+	slab_free(c, p[0]);
+}
+
 TEST(refusals)
 {
 	EXPECT(!kmalloc((PAGE_SIZE << 10) + 1, 0));

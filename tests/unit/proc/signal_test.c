@@ -25,6 +25,34 @@ static struct posix_timer *taken_timer;
 void posix_timer_taken(struct posix_timer *t, siginfo_t *info) { taken_timer = t; (void)info; }
 u64 rlimit(unsigned r) { return limits.lim[r].cur; }
 
+/* --- what delivery leads to */
+static struct { int sig; u64 old; u32 frames; } frame;
+static bool frame_fails;
+void wake_up_all(struct wait_queue *wq) { (void)wq; }
+int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction *act, const siginfo_t *info, struct sigset old)
+{
+	(void)tf; (void)act; (void)info;
+	frame.sig = sig;
+	frame.old = old.bits;
+	frame.frames++;
+	return frame_fails && sig != SIGSEGV ? -EFAULT : 0;
+}
+static int exit_code;
+void process_exit(int code) { exit_code = code; panic("exit"); }
+void thread_exit(int code) { process_exit(code); }
+static bool orphaned;
+bool pgrp_is_orphaned(s32 pgid) { (void)pgid; return orphaned; }
+struct spinlock proc_lock;
+static u32 stops;
+void set_current_state(u32 state) { stops += state == TASK_STOPPED; }
+void schedule(void)		/* stopped: somebody sends SIGCONT */
+{
+	siginfo_t cont;
+
+	memset(&cont, 0, sizeof(cont));
+	signal_send_process(&proc, SIGCONT, &cont);
+}
+
 static void reset(void)
 {
 	static bool started;
@@ -256,6 +284,124 @@ TEST(timers_keep_their_entry)
 	EXPECT(signal_send_timer(&proc, 0, q));
 	sigqueue_destroy(&proc, q);			/* the timer goes while its signal waits: delivery frees it */
 	EXPECT(root_user.sigpending == 1 && take(~0ul, SIGALRM, 0) && root_user.sigpending == 0);
+}
+
+/* What an interrupted call answers: by the error it returned, and by whether a handler runs, and how. */
+TEST(restarts)
+{
+	enum { AGAIN, BLOCK, EINTR_, KEPT };
+	static const struct { long ret; u8 none, plain, restart; } t[] = {
+		{ -ERESTARTNOINTR, AGAIN, AGAIN, AGAIN }, { -ERESTARTSYS, AGAIN, EINTR_, AGAIN }, { -ERESTARTNOHAND, AGAIN, EINTR_, EINTR_ },
+		{ -ERESTART_RESTARTBLOCK, BLOCK, EINTR_, EINTR_ }, { -EINTR, KEPT, KEPT, KEPT }, { 5, KEPT, KEPT, KEPT },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		for (u32 how = 0; how < 3; how++) {
+			struct trap_frame tf = { .pc = 0x1004, .orig_x0 = 77, .syscallno = 63 };
+			u8 want = how == 0 ? t[i].none : how == 1 ? t[i].plain : t[i].restart;
+
+			reset();
+			catch(SIGUSR1);
+			hand.action[SIGUSR1 - 1].flags = how == 2 ? SA_RESTART : 0;
+			if (how)
+				signal_send_process(&proc, SIGUSR1, NULL);
+			tf.x[0] = (u64)t[i].ret;
+			tf.x[8] = 63;
+			signal_deliver(&tf);
+			EXPECT_EQ(tf.syscallno, -1);
+			EXPECT_EQ(tf.pc, want == AGAIN || want == BLOCK ? 0x1000 : 0x1004);
+			EXPECT_EQ(tf.x[0], want == AGAIN ? 77 : want == EINTR_ ? -EINTR : t[i].ret);
+			EXPECT_EQ(tf.x[8], want == BLOCK ? 128 : 63);
+			tf.x[0] = (u64)-ERESTARTSYS;		/* not a second time, and not outside a call */
+			signal_deliver(&tf);
+			EXPECT(tf.x[0] == (u64)-ERESTARTSYS);
+		}
+}
+
+TEST(masks_of_handlers)
+{
+	struct trap_frame tf = { .syscallno = -1 };
+
+	reset();
+	catch(SIGUSR1);
+	catch(SIGUSR2);
+	hand.action[SIGUSR1 - 1].mask.bits = sig_bit(SIGTERM) | sig_bit(SIGKILL);
+	threads[0].blocked.bits = sig_bit(SIGHUP);
+	signal_send_process(&proc, SIGUSR1, NULL);
+	signal_deliver(&tf);
+	EXPECT(frame.sig == SIGUSR1 && frame.old == sig_bit(SIGHUP));
+	EXPECT_EQ(threads[0].blocked.bits, sig_bit(SIGHUP) | sig_bit(SIGTERM) | sig_bit(SIGUSR1));
+	threads[0].restore_sigmask = true;			/* sigsuspend: the handler returns to the mask before it */
+	threads[0].saved_sigmask.bits = sig_bit(SIGQUIT);
+	threads[0].blocked.bits = 0;
+	hand.action[SIGUSR2 - 1].flags = SA_NODEFER | SA_RESETHAND;
+	signal_send_process(&proc, SIGUSR2, NULL);
+	signal_deliver(&tf);
+	EXPECT(frame.old == sig_bit(SIGQUIT) && !threads[0].restore_sigmask && threads[0].blocked.bits == 0);
+	EXPECT(hand.action[SIGUSR2 - 1].handler == (u64)SIG_DFL);
+	threads[0].restore_sigmask = true;			/* nothing came: the mask is put back */
+	signal_deliver(&tf);
+	EXPECT(threads[0].blocked.bits == sig_bit(SIGQUIT) && !threads[0].restore_sigmask);
+	frame.frames = 0;
+	frame_fails = true;
+	catch(SIGSEGV);
+	signal_send_process(&proc, SIGUSR1, NULL);
+	signal_deliver(&tf);
+	frame_fails = false;
+	EXPECT(threads[0].pending.set.bits == sig_bit(SIGSEGV));	/* no room for the frame */
+}
+
+TEST(default_actions)
+{
+	struct trap_frame tf = { .syscallno = -1 };
+
+	reset();
+	frame.frames = 0;
+	threads[0].blocked.bits = sig_bit(SIGCHLD) | sig_bit(SIGQUIT);
+	signal_send_process(&proc, SIGCHLD, NULL);
+	signal_send_process(&proc, SIGQUIT, NULL);
+	threads[0].blocked.bits = sig_bit(SIGQUIT);
+	signal_deliver(&tf);
+	EXPECT(!frame.frames && proc.shared_pending.set.bits == sig_bit(SIGQUIT));
+	threads[0].blocked.bits = 0;
+	EXPECT_PANIC(signal_deliver(&tf));
+	EXPECT_EQ(exit_code, SIGQUIT);
+	reset();
+	signal_send_task(&threads[1], SIGKILL, NULL);
+	EXPECT_PANIC(signal_deliver(&tf));
+	EXPECT_EQ(exit_code, SIGKILL);
+	reset();
+	proc.is_init = true;
+	threads[0].blocked.bits = sig_bit(SIGTERM);
+	hand.action[SIGTERM - 1].handler = 0x1000;
+	signal_send_process(&proc, SIGTERM, NULL);
+	hand.action[SIGTERM - 1].handler = (u64)SIG_DFL;
+	threads[0].blocked.bits = 0;
+	signal_deliver(&tf);						/* init goes on */
+	EXPECT(nothing());
+}
+
+TEST(stopping)
+{
+	struct trap_frame tf = { .syscallno = -1 };
+
+	reset();
+	stops = 0;
+	orphaned = true;
+	signal_send_process(&proc, SIGTTIN, NULL);
+	signal_deliver(&tf);
+	EXPECT_EQ(stops, 0);						/* nobody could continue it */
+	orphaned = false;
+	list_del(&threads[1].thread_link);
+	list_del(&threads[2].thread_link);
+	signal_send_process(&proc, SIGTTIN, NULL);
+	signal_deliver(&tf);
+	EXPECT(stops == 1 && proc.stop_sig == SIGTTIN && proc.wait_events == WAIT_EV_CONTINUED && !(proc.group_flags & PROC_STOPPED));
+	orphaned = true;
+	signal_send_process(&proc, SIGSTOP, NULL);			/* cannot be refused */
+	signal_deliver(&tf);
+	EXPECT(stops == 2 && proc.stop_sig == SIGSTOP);
+	orphaned = false;
 }
 
 TEST(nothing_leaks)
