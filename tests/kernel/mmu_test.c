@@ -15,13 +15,19 @@
 #define BASE	0x40000000ul
 #define AT(page) ((void __user *)(BASE + (page) * PAGE_SIZE))
 
-static void borrow(struct mm *mm)
+static void borrow(struct mm *mm)	/* NULL: give back */
 {
-	irqflags_t flags = arch_irq_save();
+	irqflags_t flags;
+	struct mm *old;
 
+	preempt_disable();
+	flags = arch_irq_save();
+	old = current->mm;
 	current->mm = mm;
-	arch_mm_switch(mm);
+	mm_switch(old, mm);
+	mm_switch_done();
 	arch_irq_restore(flags);
+	preempt_enable();
 }
 
 /* An address space with pages 0 and 1 writable, 2 read-only, 3 without access, 4 empty; current's. */
@@ -47,7 +53,7 @@ static struct mm *mm_for_test(void)
 
 static void mm_done(struct mm *mm)
 {
-	current->mm = NULL;
+	borrow(NULL);
 	mm_put(mm);
 }
 
@@ -406,7 +412,7 @@ KTEST(pagetable, asids_roll_over)
 		wrong += reads(0) != 1000 + i % OLD_ONES;
 		mm_put(mm);
 	}
-	current->mm = NULL;
+	borrow(NULL);
 	for (u32 i = 0; i < OLD_ONES; i++) {
 		if (old[i]) {
 			pt_unmap_range(old[i], BASE, BASE + PAGE_SIZE, count_gone, NULL);
