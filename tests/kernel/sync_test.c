@@ -292,8 +292,9 @@ KTEST(rwsem, downgrade_lets_readers_in)
 		ok = runner_start(&r[i], read_section, NULL) && runner_sleeps(&r[i]) && ok;
 	kept_out = readers == 0 && rwsem_held_write(&sem);
 	rwsem_downgrade(&sem);
-	for (u32 i = 0; i < 2; i++)
-		ok = runner_sleeps(&r[i]) && ok;
+	for (u32 i = 0; i < 1000 && atomic_load(&readers) < 2; i++)
+		sleep_ns(NSEC_PER_MSEC);
+	ok = ok && atomic_load(&readers) == 2;		/* while we still hold it as a reader */
 	ok = ok && runner_start(&r[2], write_section, NULL) && runner_sleeps(&r[2]) && nr_order == 0;
 	complete(&may_leave);
 	rwsem_read_unlock(&sem);

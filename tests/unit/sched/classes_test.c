@@ -130,9 +130,13 @@ TEST(shares_follow_weights)
 
 			take((u32)(t - tasks));
 			do {
-				u64 ns = 1 + unit_below(SLICE_NS);
+				u64 ns = 1 + unit_below(SLICE_NS), low;
 
 				fair_charge(&rq, t, ns);
+				low = t->se.vruntime;
+				if (fair_first(&rq) && (s64)(fair_first(&rq)->se.vruntime - low) < 0)
+					low = fair_first(&rq)->se.vruntime;
+				EXPECT_EQ(rq.min_vruntime, (s64)(low - last_min) > 0 ? low : last_min);
 				ran[t - tasks] += ns;
 				total += ns;
 				EXPECT((s64)(rq.min_vruntime - last_min) >= 0);
