@@ -22,7 +22,7 @@ static struct fs_struct fs0;
 static struct path home;
 
 /* --- where the bodies go ------------------------------------------------------------------------------------------------------------- */
-static struct content { struct inode *inode; u32 len; u8 data[100000]; } contents[4];
+static struct content { struct inode *inode; u32 len; u8 data[100000]; } contents[8];
 static u32 nr_contents;
 static bool disk_full;
 
@@ -248,6 +248,36 @@ TEST(several_in_a_row)
 	enter();
 	EXPECT_EQ(unpack(bent, at + packed_len), 0);
 	EXPECT(small_is_there() && holds("last", "last", 4));
+	leave();
+}
+
+TEST(odd_entries)
+{
+	static char name[4200];
+
+	small_archive();
+	archive_len -= 124;
+	add("single", 0100644, 1, 4, 0, "single", 6);	/* the number of a file of two names, but with one of its own */
+	add("x", 040755, 2, 20, 0, NULL, 0);
+	add("x", 0100644, 1, 21, 0, "file", 4);		/* an empty directory makes room */
+	add("d", 0100644, 1, 22, 0, "file", 4);		/* one that is not empty does not */
+	memset(name, 'n', 4095);
+	add(name, 0100644, 1, 23, 0, NULL, 0);		/* as long as a path may be, too long for a name: passed over */
+	add("weird", 0150644, 1, 24, 0, NULL, 0);	/* of no type */
+	add("end", 0100644, 1, 25, 0, "end", 3);
+	trailer();
+	enter();
+	EXPECT_EQ(unpack(archive, archive_len), 0);
+	EXPECT(is("single", 0100644, 1, 1000004) && holds("single", "single", 6) && holds("x", "file", 4) && is("d", 040751, 2, 1000001));
+	EXPECT(!inode_at("weird") && is("end", 0100644, 1, 1000025));
+	leave();
+	small_archive();
+	archive_len -= 124;
+	name[4095] = 'n';
+	add(name, 0100644, 1, 23, 0, NULL, 0);		/* longer than any path: the archive is damaged */
+	trailer();
+	enter();
+	EXPECT_EQ(unpack(archive, archive_len), -EINVAL);
 	leave();
 }
 

@@ -175,6 +175,18 @@ static void removal(void)
 
 static void renames(void)
 {
+	struct path was = fs0.cwd, dead;
+
+	ONCE(vfs_mkdir("replaced", 0755), 0);		/* nothing is made in a directory that a rename took the place of */
+	ONCE(vfs_mkdir("instead", 0755), 0);
+	ONCE(path_lookup(AT_FDCWD, "replaced", 0, &dead), 0);
+	ONCE(sys_renameat2(AT_FDCWD, "instead", AT_FDCWD, "replaced", 0), 0);
+	fs0.cwd = dead;
+	ONCE(touch("late"), -ENOENT);
+	ONCE(vfs_mkdir("late", 0755), -ENOENT);
+	fs0.cwd = was;
+	path_put(&dead);
+	ONCE(sys_unlinkat(AT_FDCWD, "replaced", AT_REMOVEDIR), 0);
 	ONCE(vfs_mkdir("d1", 0755), 0);
 	ONCE(vfs_mkdir("d2", 0755), 0);
 	ONCE(touch("d1/f"), 0);
