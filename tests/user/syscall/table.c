@@ -93,7 +93,6 @@ static void on_tick(int sig) { (void)sig; }
 static bool differs(const char *name)
 {
 	static const char *const why[][2] = {
-		{ "getitimer", "ITIMER_VIRTUAL and ITIMER_PROF are not there" }, { "setitimer", "the same" },
 		{ "ioctl", "FIBMAP is not there" }, { "mincore", "the last page below 2^48 is no program's" },
 	};
 	for (unsigned i = 0; i < COUNT(why); i++)
