@@ -238,17 +238,23 @@ int inode_setattr(struct inode *i, struct iattr *a)
 	return err;
 }
 
-int inode_truncate(struct inode *i, u64 size)
+int inode_may_grow(const struct inode *i, u64 size)
 {
-	struct iattr a = { .valid = ATTR_SIZE, .size = size };
-	int err;
-
 	if (i->sb->max_bytes && size > i->sb->max_bytes)
 		return -EFBIG;
 	if (size > i_size_read(i) && size > rlimit(RLIMIT_FSIZE)) {
 		signal_send_task(current, SIGXFSZ, NULL);
 		return -EFBIG;
 	}
+	return 0;
+}
+
+int inode_truncate(struct inode *i, u64 size)
+{
+	struct iattr a = { .valid = ATTR_SIZE, .size = size };
+	int err = inode_may_grow(i, size);
+	if (err)
+		return err;
 	rwsem_write_lock(&i->lock);
 	inode_kill_suid(i);
 	err = setattr_locked(i, &a);

@@ -35,6 +35,8 @@ void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *no
 int inode_setattr_generic(struct inode *i, const struct iattr *a);
 /* inode_setattr - take the lock, call the filesystem, move ctime.  Permissions were checked by the caller. */
 int inode_setattr(struct inode *i, struct iattr *a);
+/* inode_may_grow - may i become that many bytes long: 0 or -EFBIG (with SIGXFSZ beyond RLIMIT_FSIZE). */
+int inode_may_grow(const struct inode *i, u64 size);
 int inode_truncate(struct inode *i, u64 size);		/* checks ETXTBSY, RLIMIT_FSIZE; takes the lock */
 void inode_getattr_generic(const struct inode *i, struct kstat *st);
 int inode_getattr(struct inode *i, struct kstat *st);

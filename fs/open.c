@@ -621,6 +621,8 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 	else if ((u64)off + (u64)len > f->inode->sb->max_bytes)
 		err = -EFBIG;
 	else
+		err = mode & FALLOC_FL_PUNCH_HOLE ? 0 : inode_may_grow(f->inode, (u64)off + (u64)len);
+	if (!err)
 		err = f->ops->fallocate ? f->ops->fallocate(f, mode, (u64)off, (u64)len) : -EOPNOTSUPP;
 	fdref_put(f, ref);
 	return err;

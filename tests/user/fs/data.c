@@ -174,10 +174,26 @@ TEST(file_size_limit)
 	CHECK_EQ(write(fd, b, 2000), 1000);
 	CHECK_ERR(write(fd, b, 1), EFBIG);
 	CHECK_ERR(ftruncate(fd, 2000), EFBIG);
+	CHECK_ERR(fallocate(fd, 0, 0, 2000), EFBIG);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2000), EFBIG);
+	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 2000) == 0);
 	signal(SIGXFSZ, SIG_DFL);
 	pid_t pid = fork();
 	if (pid == 0) { write(fd, b, 1); _exit(0); }
 	CHECK(KILLED(wait_status(pid), SIGXFSZ));
+}
+
+TEST(reading_ahead)
+{
+	int p[2], fd;
+
+	scratch();
+	fd = open("f", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && pipe(p) == 0);
+	CHECK(readahead(fd, 0, 4096) == 0);
+	CHECK_ERR(readahead(open("f", O_WRONLY), 0, 4096), EBADF);
+	CHECK_ERR(readahead(p[0], 0, 4096), EINVAL);
+	CHECK_ERR(readahead(-1, 0, 4096), EBADF);
 }
 
 TEST(full_and_zero_devices)
