@@ -21,10 +21,13 @@ static u64 sigreturn_offset;
 static void vdso_update(void)
 {
 	struct seqcount *seq = (struct seqcount *)&data->seq;
+	struct clock_real r = clock_real_params();
 
 	seq_write_begin(seq);
 	clock_params(&data->start, &data->mult);
-	data->real_offset_ns = clock_real_offset_ns();
+	data->real_offset_ns = r.offset_ns;
+	data->real_base_ns = r.base_ns;
+	data->real_rate = r.rate;
 	seq_write_end(seq);
 }
 

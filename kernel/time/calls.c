@@ -35,8 +35,11 @@ static int get_ns(const void __user *p, u64 *ns)
 static int clock_now(int clock, u64 *ns)
 {
 	switch (clock) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_TAI:
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
 		*ns = clock_real_ns();
+		return 0;
+	case CLOCK_TAI:
+		*ns = clock_real_ns() + (u64)clock_tai_ns();
 		return 0;
 	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
 		*ns = clock_mono_ns();
@@ -76,6 +79,7 @@ long sys_clock_settime(int clock, void __user *tp)
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_real_ns(ns);
+	ntp_clear();
 	return 0;
 }
 
@@ -104,6 +108,7 @@ long sys_settimeofday(void __user *tv, void __user *tz)
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
 	clock_set_real_ns((u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * 1000);
+	ntp_clear();
 	return 0;
 }
 
@@ -187,6 +192,6 @@ long sys_clock_nanosleep(int clock, int flags, void __user *req, void __user *re
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_until(clock_mono_ns() + ns, rem, true);
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
-		return sleep_until_real(ns);
+		return sleep_until_real(clock == CLOCK_TAI ? ns - min(ns, (u64)clock_tai_ns()) : ns);
 	return sleep_until(ns, NULL, false);
 }

@@ -1,5 +1,5 @@
-/* Clocks.  Monotonic time is the architected virtual counter, scaled by a multiplication; real time is that plus an offset under a
- * sequence counter.  Nothing here waits, so it serves every context. */
+/* Clocks.  Monotonic time is the architected virtual counter, scaled by a multiplication; real time is that plus an offset that may
+ * grow or shrink at a rate (adjtimex), under a sequence counter; the monotonic clock is never steered.  Nothing here waits, so it serves every context. */
 #include <arch/cpu.h>
 #include <kernel/sync/seqcount.h>
 #include <kernel/sync/spinlock.h>
@@ -8,7 +8,7 @@
 
 static u64 freq_hz = 62500000, mult, start;	/* ns = (counter - start) * mult >> 32 */
 static struct seqcount real_seq;
-static s64 real_offset_ns;			/* [real_lock, real_seq] */
+static struct clock_real real;			/* [real_lock, real_seq] */
 static DEFINE_SPINLOCK(real_lock, LC_RCU);
 static LIST_HEAD(watches);			/* [watch_lock] */
 static DEFINE_SPINLOCK(watch_lock, LC_CLOCK_WATCH);
@@ -63,34 +63,66 @@ void clock_params(u64 *start_counter, u64 *mult32)
 	*mult32 = mult;
 }
 
-s64 clock_real_offset_ns(void)
+struct clock_real clock_real_params(void)
 {
-	s64 off;
+	struct clock_real r;
 	u32 seq;
 
 	do {
 		seq = seq_read_begin(&real_seq);
-		off = READ_ONCE(real_offset_ns);
+		r = real;
 	} while (seq_read_retry(&real_seq, seq));
-	return off;
+	return r;
+}
+
+static s64 offset_at(const struct clock_real *r, u64 mono_ns)
+{
+	return r->offset_ns + (s64)((__int128)(s64)(mono_ns - r->base_ns) * r->rate >> 32);
+}
+
+s64 clock_real_offset_ns(void)
+{
+	struct clock_real r = clock_real_params();
+
+	return offset_at(&r, clock_mono_ns());
 }
 
 u64 clock_real_ns(void)
 {
-	return clock_mono_ns() + (u64)clock_real_offset_ns();
+	struct clock_real r = clock_real_params();
+	u64 mono = clock_mono_ns();
+
+	return mono + (u64)offset_at(&r, mono);
+}
+
+/* real_lock held */
+static void change_locked(s64 offset_ns, u64 base_ns, s64 rate)
+{
+	seq_write_begin(&real_seq);
+	real = (struct clock_real){ offset_ns, base_ns, rate };
+	seq_write_end(&real_seq);
+	if (clock_changed_hook)
+		clock_changed_hook();
+}
+
+void clock_set_rate(s64 rate)
+{
+	irqflags_t flags = spin_lock_irqsave(&real_lock);
+	u64 mono = clock_mono_ns();
+
+	if (rate != real.rate)
+		change_locked(offset_at(&real, mono), mono, rate);
+	spin_unlock_irqrestore(&real_lock, flags);
 }
 
 void clock_set_real_ns(u64 ns)
 {
 	struct clock_watch *w;
 	irqflags_t flags = spin_lock_irqsave(&real_lock);
+	u64 mono = clock_mono_ns();
 
-	seq_write_begin(&real_seq);
-	real_offset_ns = (s64)(ns - clock_mono_ns());
-	seq_write_end(&real_seq);
+	change_locked((s64)(ns - mono), mono, real.rate);
 	spin_unlock_irqrestore(&real_lock, flags);
-	if (clock_changed_hook)
-		clock_changed_hook();
 	flags = spin_lock_irqsave(&watch_lock);
 	list_for_each_entry(w, &watches, link)
 		w->changed(w);

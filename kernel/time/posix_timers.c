@@ -408,6 +408,8 @@ static void settime(struct posix_timer *pt, bool absolute, u64 first, u64 period
 		clock_watch_add(&pt->watch);
 	else
 		clock_watch_remove(&pt->watch);
+	if (absolute && pt->clock == CLOCK_TAI)	/* it is kept on the real clock */
+		first -= min(first, (u64)clock_tai_ns());
 	spin_lock_irq(&pt->table->lock);
 	*left = left_locked(pt, cpu_ns);
 	*old_period = pt->period_ns;

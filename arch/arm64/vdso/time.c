@@ -30,7 +30,7 @@ static u64 now(bool real)
 		__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(counter) : : "memory");
 		ns = (u64)(((__uint128_t)(counter - d->start) * d->mult) >> 32);
 		if (real)
-			ns += (u64)d->real_offset_ns;
+			ns += (u64)d->real_offset_ns + (u64)((__int128)(s64)(ns - d->real_base_ns) * d->real_rate >> 32);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while ((seq & 1) || __atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq);
 	return ns;

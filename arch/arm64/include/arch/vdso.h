@@ -13,5 +13,7 @@ struct vdso_data {
 	u32 seq;
 	u32 pad;
 	u64 start, mult;	/* mono ns = (counter - start) * mult >> 32 */
-	s64 real_offset_ns;
+	s64 real_offset_ns;	/* real ns = mono + real_offset_ns + ((mono - real_base_ns) * real_rate >> 32) */
+	u64 real_base_ns;
+	s64 real_rate;
 };
