@@ -180,17 +180,19 @@ KTEST(uaccess, nofault_does_not_sleep)
 {
 	struct mm *mm = mm_for_test();
 	u64 v = 7;
-	int untouched, after;
+	int untouched, in_section, after;
 
 	EXPECT(mm);
-	preempt_disable();
 	uaccess_nofault_begin();
 	untouched = get_user(v, (u64 __user *)AT(0));	/* nothing is there yet, and nothing may be put there */
 	uaccess_nofault_end();
+	preempt_disable();				/* nor where one may not sleep, whoever asks */
+	in_section = get_user(v, (u64 __user *)AT(0));
 	preempt_enable();
 	after = get_user(v, (u64 __user *)AT(0));
 	mm_done(mm);
 	EXPECT_EQ(untouched, -EFAULT);
+	EXPECT_EQ(in_section, -EFAULT);
 	EXPECT(!after && v == 0);
 }
 
@@ -533,13 +535,14 @@ KTEST(kernelmap, rights)
 
 KTEST(kernelmap, guards)
 {
-	u8 *p = vmalloc(3 * PAGE_SIZE), *stack = kstack_alloc();
+	u8 *p = vmalloc(3 * PAGE_SIZE), *next = vmalloc(PAGE_SIZE), *stack = kstack_alloc();	/* next comes right behind p */
 	bool ok;
 
-	EXPECT(p && stack);
+	EXPECT(p && next && stack);
 	ok = probe_write(p) && probe_write(p + 3 * PAGE_SIZE - 1) && !probe_read(p + 3 * PAGE_SIZE);
 	ok = ok && probe_write(stack) && probe_write(stack + KERNEL_STACK_SIZE - 1) && !probe_read(stack - 1) && !probe_read(stack + KERNEL_STACK_SIZE);
 	ok = ok && !probe_read((u8 *)current->stack - 1) && probe_write(current->stack);
+	vfree(next);
 	vfree(p);
 	ok = ok && !probe_read(p) && !probe_read(p + 2 * PAGE_SIZE);		/* gone at once, TLB too */
 	kstack_free(stack);

@@ -183,6 +183,14 @@ KTEST_REPORTS(kasan, read_behind_an_object, "KASAN: slab out of bounds: read of 
 	printk(LOG_DEBUG "%u\n", *hidden((volatile u32 *)((char *)kmalloc(96, GFP_ZERO) + 94)));
 }
 
+KTEST_REPORTS(kasan, to_the_byte, "KASAN: out of bounds: write of 1 bytes")
+{
+	volatile char *p = slab_alloc(slab_cache_create("odd", 20, 0, NULL), 0);
+
+	p[hidden(19)] = 1;
+	p[hidden(20)] = 1;
+}
+
 KTEST_REPORTS(kasan, use_after_free, "KASAN: use after free: read of 8 bytes")
 {
 	volatile u64 *p = kmalloc(64, 0);
