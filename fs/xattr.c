@@ -131,7 +131,8 @@ void xattr_names_add(struct xattr_names *names, const char *name)
 static long names_get(const struct path *p, char __user *list, size_t size)
 {
 	struct inode *i = p->dentry->inode;
-	struct xattr_names names = { .size = min(size, (size_t)XATTR_LIST_MAX), .trusted = capable(CAP_SYS_ADMIN) };
+	size_t room = min(size, (size_t)XATTR_LIST_MAX);
+	struct xattr_names names = { .size = room, .trusted = capable(CAP_SYS_ADMIN) };
 	long ret;
 
 	if (!i->ops->listxattr)
