@@ -1,0 +1,30 @@
+/* What tmpfs.c (names and data) and super.c (instances and their options) share. */
+#pragma once
+#include <fs/tmpfs/tmpfs.h>
+#include <fs/xattr.h>
+#include <kernel/lib/rbtree.h>
+
+struct tmpfs_inode {
+	struct inode vfs;
+	struct rb_root entries;		/* [vfs.lock] of a directory */
+	u32 nr_entries;			/* [vfs.lock] */
+	struct xattrs xattrs;		/* [vfs.lock] */
+};
+
+struct tmpfs_super {
+	u64 max_pages, pages;		/* [a] 0: no limit */
+	u64 max_inodes, inodes;		/* [a] */
+	u32 mode, uid, gid;		/* of the root */
+	bool size_given, inodes_given;
+	bool fixed;			/* [I] only the kernel makes and removes names */
+};
+
+static inline struct tmpfs_inode *tmpfs_i(const struct inode *i) { return container_of(i, struct tmpfs_inode, vfs); }
+static inline struct tmpfs_super *tmpfs_sb(const struct super *sb) { return sb->private; }
+
+/* Operations of a superblock on its inodes; fs/vfs.h says what they may assume. */
+struct inode *tmpfs_alloc_inode(struct super *sb);
+void tmpfs_free_inode(struct inode *inode);
+void tmpfs_evict(struct inode *inode);
+/* tmpfs_inodes_init - make the cache of inodes, once.  Context: boot. */
+void tmpfs_inodes_init(void);
