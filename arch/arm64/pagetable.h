@@ -1,6 +1,8 @@
-/* Page-table entry bits, private to arch/arm64 (mmu.c, tlb.c, kmap.c). Arm ARM D5.3. */
+/* Page-table entry bits, private to arch/arm64 (mmu.c, tables.c, tlb.c, kmap.c). Arm ARM D5.3. */
 #pragma once
 #include <arch/mmu.h>
+#include <kernel/sync/spinlock.h>
+#include <mm/page.h>
 
 #define PTE_VALID	BIT(0)
 #define PTE_TABLE	BIT(1)		/* levels 0-2: next table; level 3: page */
@@ -48,6 +50,20 @@ static inline pte_t pte_make(paddr_t pa, u32 prot)
 	}
 	return e;
 }
+
+/* The lock of the entries in table, LC_PAGE_TABLE. */
+static inline struct spinlock *table_lock(pte_t *table)
+{
+	return (struct spinlock *)&virt_to_page(table)->pt_lock_word;
+}
+
+/* tables.c */
+/* table_alloc - an empty table, or NULL.  Context: any that may allocate; no spin lock that allocations take. */
+pte_t *table_alloc(void);
+/* table_free - one that no entry points to any more and that is all zeroes.  Context: any. */
+void table_free(pte_t *table);
+/* table_link - table is in use now, by the entry `parent` (NULL: the root); it stands on the list of mm's for the end. */
+void table_link(struct mm *mm, pte_t *table, pte_t *parent);
 
 /* tlb.c */
 void tlb_flush_page(struct mm *mm, vaddr_t va);
