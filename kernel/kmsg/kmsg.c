@@ -21,8 +21,8 @@ struct reader { struct mutex lock; struct log_cursor cur; char text[TEXT_MAX], l
 
 static struct log_cursor clear_point;	/* syslog's CLEAR; [clear_lock] */
 static struct log_cursor read_point;	/* syslog's READ; [clear_lock] */
-static DEFINE_MUTEX(clear_lock, LC_FILE_POS);
-static DEFINE_MUTEX(read_lock, LC_FILE_POS);
+static DEFINE_MUTEX(clear_lock, LC_KMSG);
+static DEFINE_MUTEX(read_lock, LC_KMSG);
 
 static int kmsg_open(struct inode *inode, struct file *file)
 {
@@ -34,7 +34,7 @@ static int kmsg_open(struct inode *inode, struct file *file)
 	r = kzalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
-	mutex_init(&r->lock, LC_FILE_POS);
+	mutex_init(&r->lock, LC_KMSG);
 	log_first(&r->cur);
 	file->private = r;
 	return 0;

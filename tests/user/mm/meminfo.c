@@ -53,7 +53,7 @@ TEST(anonymous_memory)
 	NEAR(meminfo_kb("AnonPages"), before);
 	memset(p, 1, SIZE);
 	NEAR(meminfo_kb("AnonPages"), before + KB);
-	CHECK(meminfo_kb("MemFree") < free - KB + SLACK);
+	CHECK(meminfo_kb("MemFree") < free - KB / 2);	/* pages of per-CPU lists are not counted as free */
 	CHECK(munmap(p, SIZE) == 0);
 	NEAR(meminfo_kb("AnonPages"), before);
 }

@@ -29,7 +29,7 @@ static void walk(const char *dir, int depth)
 	while ((de = readdir(d))) {
 		char path[512];
 		struct stat st;
-		if (de->d_name[0] == '.' || (depth == 0 && atoi(de->d_name) > 1) || !strcmp(de->d_name, "kmsg")) continue;
+		if (de->d_name[0] == '.' || (depth == 0 && atoi(de->d_name) > 1)) continue;
 		snprintf(path, sizeof(path), "%.250s/%.250s", dir, de->d_name);
 		if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode)) continue;
 		if (S_ISDIR(st.st_mode)) {
