@@ -48,12 +48,15 @@ static long settled_free(void)
 
 TEST(anonymous_memory)
 {
+	char *first = anon(SIZE);
+
+	memset(first, 1, SIZE);		/* takes what stood in the lists of this CPU, which Linux does not count as free; kept meanwhile */
 	long before = meminfo_kb("AnonPages"), free = settled_free();
 	char *p = anon(SIZE);
 	NEAR(meminfo_kb("AnonPages"), before);
 	memset(p, 1, SIZE);
 	NEAR(meminfo_kb("AnonPages"), before + KB);
-	CHECK(meminfo_kb("MemFree") < free - KB / 2);	/* pages of per-CPU lists are not counted as free */
+	CHECK(meminfo_kb("MemFree") < free - KB + SLACK);
 	CHECK(munmap(p, SIZE) == 0);
 	NEAR(meminfo_kb("AnonPages"), before);
 }

@@ -78,6 +78,8 @@ TEST(faults_and_processes)
 	CHECK(logged(pid, ": sched_exit: ", "status 700"));
 	snprintf(want, sizeof(want), "next %d ", pid);
 	CHECK(logged(0, ": sched_switch: ", want));	/* from whom is not ours to say: a kernel thread may run between */
+	CHECK(logged(getpid(), ": sched_switch: ", "next "));	/* it waits */
+	CHECK(logged(pid, ": sched_switch: ", "next "));	/* its last */
 }
 
 TEST(log_is_forgotten)
