@@ -73,7 +73,7 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 	struct usage kids;
 	u64 ignored, caught;
 	u32 tty_nr;
-	s32 tpgid, prio = t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR ? -1 - (s32)t->se.rt_priority : 20 + t->se.nice;
+	s32 tpgid, prio = t->se.eff_prio ? -1 - (s32)t->se.eff_prio : 20 + t->se.nice;
 
 	children_usage(p, &kids);
 	tty_stat_info(p, &tty_nr, &tpgid);

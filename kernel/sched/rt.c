@@ -5,7 +5,7 @@
 
 void rt_enqueue(struct rq *rq, struct task *t, bool head)
 {
-	u32 prio = t->se.rt_priority;
+	u32 prio = t->se.eff_prio;
 
 	if (head)
 		list_add(&t->se.rt_link, &rq->rt[prio]);
@@ -16,7 +16,7 @@ void rt_enqueue(struct rq *rq, struct task *t, bool head)
 
 void rt_dequeue(struct rq *rq, struct task *t)
 {
-	u32 prio = t->se.rt_priority;
+	u32 prio = t->se.eff_prio;
 
 	list_del(&t->se.rt_link);
 	if (list_empty(&rq->rt[prio]))

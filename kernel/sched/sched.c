@@ -39,7 +39,7 @@ void set_current_state(u32 state)
 	smp_mb();	/* the state before the condition; pairs with task_wake */
 }
 
-static void resched_curr(struct rq *rq)
+void resched_curr(struct rq *rq)
 {
 	atomic_fetch_or(&rq->curr->head.flags, TIF_NEED_RESCHED);
 	if (rq->cpu != smp_cpu_id() && sched_send_ipi)
@@ -61,7 +61,7 @@ void update_curr(struct rq *rq, u64 now)
 		fair_charge(rq, t, ran);
 }
 
-static void enqueue_waiting(struct rq *rq, struct task *t, bool head)
+void enqueue_waiting(struct rq *rq, struct task *t, bool head)
 {
 	if (task_is_rt(t))
 		rt_enqueue(rq, t, head);
@@ -69,7 +69,7 @@ static void enqueue_waiting(struct rq *rq, struct task *t, bool head)
 		fair_enqueue(rq, t);
 }
 
-static void dequeue_waiting(struct rq *rq, struct task *t)
+void dequeue_waiting(struct rq *rq, struct task *t)
 {
 	if (task_is_rt(t))
 		rt_dequeue(rq, t);
@@ -82,7 +82,7 @@ static u64 slice_left(struct rq *rq)
 {
 	struct task *t = rq->curr;
 
-	if (t == rq->idle || t->se.policy == SCHED_FIFO || rq->nr_running < 2)
+	if (t == rq->idle || rq->nr_running < 2 || (task_is_rt(t) && t->se.policy != SCHED_RR))
 		return TIME_NEVER;
 	if (t->se.policy == SCHED_RR)
 		return RR_SLICE_NS;
@@ -306,7 +306,7 @@ static bool should_preempt(struct rq *rq, struct task *t)
 	if (curr == rq->idle)
 		return true;
 	if (task_is_rt(t))
-		return !task_is_rt(curr) || t->se.rt_priority > curr->se.rt_priority;
+		return !task_is_rt(curr) || t->se.eff_prio > curr->se.eff_prio;
 	return !task_is_rt(curr) && fair_preempts(t, curr);
 }
 
@@ -358,12 +358,13 @@ void sched_fork(struct task *t)
 	};
 	if (p->reset_on_fork) {
 		t->se.nice = p->nice < 0 ? 0 : p->nice;
-		if (task_is_rt(t)) {
+		if (t->se.rt_priority) {
 			t->se.policy = SCHED_NORMAL;
 			t->se.rt_priority = 0;
 		}
 		t->se.weight = fair_weight(t->se.nice, t->se.policy);
 	}
+	t->se.eff_prio = t->se.rt_priority;	/* what was lent to the parent is not inherited */
 	t->head.preempt_count = 1;	/* finish_switch drops it */
 	t->state = TASK_UNINTERRUPTIBLE;
 }
@@ -394,6 +395,7 @@ bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
 		dequeue_waiting(rq, t);
 	t->se.policy = policy;
 	t->se.rt_priority = rt_priority;
+	t->se.eff_prio = max(rt_priority, t->se.boost);
 	t->se.nice = nice;
 	t->se.weight = fair_weight(nice, policy);
 	t->se.slice_ns = SLICE_NS;

@@ -24,6 +24,10 @@ extern struct list_head kernel_threads;	/* [LC_PROC_TABLE, RCU] task.all_link; t
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name);
 /* kthread_exit - the end of a kernel thread, which must not return.  Context: thread, holding nothing. */
 void __noreturn kthread_exit(void);
+/* sched_set_boost - let t run at real-time priority prio (1 .. 99) if its own is lower, because one of that priority waits for it; 0 ends
+ * it.  sched_prio - what t runs at now, 0: the fair class; a racy look.  Context: any, no run queue's lock held. */
+void sched_set_boost(struct task *t, u32 prio);
+static inline u32 sched_prio(const struct task *t) { return READ_ONCE(t->se.eff_prio); }
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
 int sched_set_affinity(struct task *t, cpumask_t mask);
 void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */

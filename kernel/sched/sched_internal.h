@@ -33,12 +33,16 @@ struct rq {
 };
 DECLARE_PER_CPU(struct rq, runqueue);
 
-static inline bool task_is_rt(const struct task *t) { return t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR; }
+static inline bool task_is_rt(const struct task *t) { return t->se.eff_prio; }	/* by policy or by a boost */
 static inline struct rq *this_rq(void) { return this_cpu_ptr(&runqueue); }
 
 /* sched.c */
 void update_curr(struct rq *rq, u64 now);		/* charge curr up to now; rq->lock held */
 struct rq *task_rq_lock(struct task *t, irqflags_t *flags);	/* the queue t is on, locked, interrupts off */
+
+void resched_curr(struct rq *rq);			/* rq->lock held, as for the next two */
+void enqueue_waiting(struct rq *rq, struct task *t, bool head);
+void dequeue_waiting(struct rq *rq, struct task *t);
 
 /* fair.c and rt.c: all with rq->lock held */
 void fair_place(struct rq *rq, struct sched_entity *se);	/* a sleeper or newcomer: where its virtual time starts */

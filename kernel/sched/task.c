@@ -85,7 +85,7 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	t->se.policy = 0;
 	t->se.nice = 0;
 	t->se.weight = WEIGHT_NICE0;
-	t->se.rt_priority = 0;
+	t->se.rt_priority = t->se.eff_prio = 0;
 	t->se.affinity = ~0ull;
 	t->pflags = PF_KTHREAD;
 	t->proc = init_task.proc;

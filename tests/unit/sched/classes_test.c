@@ -171,7 +171,7 @@ TEST(rt_lists)
 	reset(0);
 	memset(model_len, 0, sizeof(model_len));
 	for (u32 step = 0; step < 50000; step++) {
-		u32 i = (u32)unit_below(NR), prio = tasks[i].se.rt_priority, top = RT_PRIOS;
+		u32 i = (u32)unit_below(NR), prio = tasks[i].se.eff_prio, top = RT_PRIOS;
 		struct task *first;
 
 		if (queued[i]) {
@@ -181,7 +181,7 @@ TEST(rt_lists)
 			static const u32 edges[] = { 1, 2, 62, 63, 64, 65, 99, RT_KERNEL_PRIO };
 			bool head = unit_below(3) == 0;
 
-			prio = tasks[i].se.rt_priority = edges[unit_below(ARRAY_SIZE(edges))];
+			prio = tasks[i].se.eff_prio = edges[unit_below(ARRAY_SIZE(edges))];
 			rt_enqueue(&rq, &tasks[i], head);
 			if (head)
 				memmove(&model[prio][1], &model[prio][0], (NR - 1) * sizeof(u32));
