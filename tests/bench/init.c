@@ -1,5 +1,5 @@
-/* init of the benchmark guest: mounts, then /bench/calls, then power off.  `benchmode=boot` stops at
- * once: the host times how long it takes to get here.  */
+/* init of the benchmark guest: mounts, then /bench/calls (or `benchprog=`) with `benchcalls=` as its
+ * argument, then power off.  `benchmode=boot` stops at once: the host times how long it takes to get here.  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 int main(void)
 {
 	uint64_t now, freq;
-	char *mode, *calls = getenv("benchcalls");
+	char *mode, *calls = getenv("benchcalls"), *prog = getenv("benchprog"), path[64];
 	__asm__ volatile("mrs %0, cntvct_el0\n mrs %1, cntfrq_el0" : "=r"(now), "=r"(freq));
 	mkdir("/dev", 0755); mkdir("/proc", 0555); mkdir("/tmp", 01777);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, "");
@@ -29,7 +29,8 @@ int main(void)
 	if (!mode || strcmp(mode, "boot")) {
 		pid_t p = fork();
 		if (p == 0) {
-			execl("/bench/calls", "calls", calls, (char *)NULL);
+			snprintf(path, sizeof(path), "/bench/%s", prog ? prog : "calls");
+			execl(path, path, calls, (char *)NULL);
 			_exit(127);
 		}
 		waitpid(p, NULL, 0);
