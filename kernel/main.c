@@ -1,11 +1,12 @@
 /* The boot, told from the first line of C to the first program.
  *
- * One CPU, interrupts off, until sched_init and the interrupt controller are there; this thread becomes CPU 0's idle task at the
- * end.  boot_stage() marks where the time went. */
+ * One CPU, interrupts off, until sched_init and the interrupt controller are there; then the others are started and come up by
+ * themselves (arch/arm64/smp.c).  This thread becomes CPU 0's idle task at the end.  boot_stage() marks where the time went. */
 #include <arch/cpu.h>
 #include <arch/hwcap.h>
 #include <arch/irqflags.h>
 #include <arch/mmu.h>
+#include <arch/smp.h>
 #include <arch/kmap.h>
 #include <drivers/base/fdt.h>
 #include <fs/vfs.h>
@@ -16,6 +17,7 @@
 #include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/params.h>
+#include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
@@ -25,12 +27,14 @@ extern char _text[], _end[];
 
 static void memory_init(void)
 {
+	smp_scan();
 	fdt_scan_memory();
 	bootmem_reserve(image_to_phys(_text), (u64)(_end - _text), "kernel");
 	boot_stage("memory map");
 	kernel_map_init();
 	if (boot_fdt)
 		fdt_set_mapping(phys_to_virt(boot_fdt_pa));
+	percpu_init();
 	boot_stage("kernel map");
 	mm_init();
 	kernel_map_use_buddy();
@@ -40,12 +44,15 @@ static void memory_init(void)
 static void sched_and_time_init(void)
 {
 	sched_init();
+	cpu_identify();
 	drivers_probe(DRIVER_IRQCHIP);
 	drivers_probe(DRIVER_CLOCK);
 	arch_irq_enable();
 	rcu_init();
 	workqueue_init();
 	boot_stage("scheduler");
+	smp_start();
+	boot_stage("other CPUs");
 }
 
 /* The first thread that may sleep: everything that needs files and devices, then the first program. */
@@ -70,6 +77,7 @@ static void init_thread(void *arg)
 	}
 	boot_stage("initramfs");
 	initcalls_run(__initcall_late_start, __initcall_late_end);
+	smp_wait();
 	boot_stage("late");
 	ktest_run();
 	run_init();

@@ -1,6 +1,6 @@
-/* Per-CPU data: setting up a CPU's copy. */
+/* Per-CPU data: setting up each CPU's copy. */
 #pragma once
-#include <kernel/lib/types.h>
 
-/* percpu_init_cpu - give CPU cpu (> 0) its copy of the template.  0 or -ENOMEM.  Context: thread, before that CPU starts. */
-int percpu_init_cpu(u32 cpu);
+/* percpu_init - give every CPU but the first its copy of the template.  Panics when memory lacks.  Context: boot, the linear map is up,
+ * and nothing per-CPU has been changed yet. */
+void percpu_init(void);

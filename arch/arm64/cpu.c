@@ -13,6 +13,10 @@ static const struct { u64 cap; const char *name; } names[] = {
 	{ HWCAP_SHA2, "sha2" }, { HWCAP_CRC32, "crc32" }, { HWCAP_ATOMICS, "atomics" },
 };
 
+static DEFINE_PER_CPU(u64, cpu_midr);
+
+void cpu_identify(void) { this_cpu(cpu_midr) = read_sysreg(midr_el1); }
+
 static u32 field(u64 reg, u32 shift) { return reg >> shift & 15; }
 
 void cpu_features_init(void)
@@ -39,10 +43,12 @@ void cpu_features_init(void)
 
 static int cpuinfo_show(struct seq *s, void *arg)
 {
-	u64 midr = read_sysreg(midr_el1);
-
 	(void)arg;
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		u64 midr = per_cpu(cpu_midr, cpu);
+
+		if (!(atomic_load(&cpu_online_mask) & BIT(cpu)))
+			continue;
 		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\nFeatures\t:", cpu, clock_freq_hz() * 2 / 1000000,
 			   clock_freq_hz() * 2 / 10000 % 100);
 		for (u32 i = 0; i < ARRAY_SIZE(names); i++)

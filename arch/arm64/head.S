@@ -3,6 +3,7 @@
  *   1. drop to EL1                     2. identity map of the gigabytes that hold image and device tree, MMU on
  *   3. zero .bss, choose the random base (boot_kaslr_offset, C)      4. relocate the image for that base
  *   5. map the image there by 2 MiB blocks in TTBR1, jump            6. kernel_main(fdt)
+ * The other CPUs enter later, at secondary_entry, on the final tables.
  *
  * The maps made here are coarse; mmu.c replaces them by the final ones (text read-only, data not executable).
  * Specification: Linux Documentation/arm64/booting; Arm ARM D5 (translation), D7 (registers). */
@@ -22,46 +23,7 @@ _start:
 
 boot_entry:
 	mov	x19, x0				/* device tree */
-	mrs	x0, CurrentEL
-	cmp	x0, #(2 << 2)
-	b.ne	at_el1
-
-	/* EL2: let EL1 have everything it needs, and go there. */
-	ldr	x0, =SCTLR_EL1_OFF
-	msr	sctlr_el1, x0
-	mov	x0, #(1 << 31)			/* HCR_EL2.RW: EL1 is AArch64 */
-	msr	hcr_el2, x0
-	mrs	x0, cnthctl_el2
-	orr	x0, x0, #3			/* EL1 may use the physical counter and timer */
-	msr	cnthctl_el2, x0
-	msr	cntvoff_el2, xzr
-	mov	x0, #0x33ff			/* no traps of FP */
-	msr	cptr_el2, x0
-	msr	hstr_el2, xzr
-	msr	vttbr_el2, xzr
-	mrs	x0, midr_el1
-	msr	vpidr_el2, x0
-	mrs	x0, mpidr_el1
-	msr	vmpidr_el2, x0
-	mrs	x0, id_aa64pfr0_el1
-	ubfx	x0, x0, #24, #4			/* GIC system registers? */
-	cbz	x0, 1f
-	mrs	x0, S3_4_C12_C9_5		/* ICC_SRE_EL2 */
-	mov	x1, #9				/* SRE, Enable */
-	orr	x0, x0, x1
-	msr	S3_4_C12_C9_5, x0
-	isb
-	msr	S3_4_C12_C11_0, xzr		/* ICH_HCR_EL2 */
-1:	mov	x0, #0x3c5			/* EL1h, all masked */
-	msr	spsr_el2, x0
-	adr	x0, at_el1
-	msr	elr_el2, x0
-	eret
-
-at_el1:
-	ldr	x0, =SCTLR_EL1_OFF
-	msr	sctlr_el1, x0
-	isb
+	bl	drop_to_el1
 	/* Zero .bss (the early tables are in it).  Caches are off: drop stale lines of it afterwards. */
 	adrp	x0, __bss_start
 	adrp	x1, __bss_end
@@ -189,6 +151,91 @@ upper_half:
 	bl	kernel_main
 	b	.
 	.cfi_endproc
+
+/* secondary_entry(x0 = CPU number): where PSCI starts the others, MMU off.  The identity map of the first is still in its tables. */
+	.globl	secondary_entry
+secondary_entry:
+	mov	x19, x0
+	bl	drop_to_el1
+	adrp	x0, kernel_pgd
+	bl	mmu_enable
+	adr_l	x0, secondary_up
+	ldr	x0, [x0]
+	br	x0
+
+	.cfi_startproc
+	.cfi_undefined x30
+secondary_upper_half:
+	adr_l	x0, early_empty			/* the identity map goes */
+	adr_l	x1, _text
+	sub	x0, x0, x1
+	adr_l	x1, kernel_phys
+	ldr	x1, [x1]
+	add	x0, x0, x1
+	msr	ttbr0_el1, x0
+	isb
+	tlbi	vmalle1
+	dsb	nsh
+	isb
+	adr_l	x0, percpu_offsets
+	ldr	x0, [x0, x19, lsl #3]
+	msr	tpidr_el1, x0
+	adr_l	x0, secondary_tasks
+	ldr	x18, [x0, x19, lsl #3]		/* current: this CPU's idle task */
+	ldr	x0, [x18, #16]			/* head.kernel_sp */
+	mov	sp, x0
+	adr_l	x0, vectors
+	msr	vbar_el1, x0
+	isb
+	mov	x29, xzr
+	mov	x30, xzr
+	bl	secondary_main
+	b	.
+	.cfi_endproc
+
+	.section .data.secondary, "aw"
+	.balign 8
+secondary_up:	.quad secondary_upper_half	/* relocated */
+	.section .head.text, "ax"
+
+/* drop_to_el1: returns at EL1, MMU off.  Entered at EL2, it lets EL1 have everything it needs first. */
+drop_to_el1:
+	mrs	x0, CurrentEL
+	cmp	x0, #(2 << 2)
+	b.ne	2f
+	ldr	x0, =SCTLR_EL1_OFF
+	msr	sctlr_el1, x0
+	mov	x0, #(1 << 31)			/* HCR_EL2.RW: EL1 is AArch64 */
+	msr	hcr_el2, x0
+	mrs	x0, cnthctl_el2
+	orr	x0, x0, #3			/* EL1 may use the physical counter and timer */
+	msr	cnthctl_el2, x0
+	msr	cntvoff_el2, xzr
+	mov	x0, #0x33ff			/* no traps of FP */
+	msr	cptr_el2, x0
+	msr	hstr_el2, xzr
+	msr	vttbr_el2, xzr
+	mrs	x0, midr_el1
+	msr	vpidr_el2, x0
+	mrs	x0, mpidr_el1
+	msr	vmpidr_el2, x0
+	mrs	x0, id_aa64pfr0_el1
+	ubfx	x0, x0, #24, #4			/* GIC system registers? */
+	cbz	x0, 1f
+	mrs	x0, S3_4_C12_C9_5		/* ICC_SRE_EL2 */
+	mov	x1, #9				/* SRE, Enable */
+	orr	x0, x0, x1
+	msr	S3_4_C12_C9_5, x0
+	isb
+	msr	S3_4_C12_C11_0, xzr		/* ICH_HCR_EL2 */
+1:	mov	x0, #0x3c5			/* EL1h, all masked */
+	msr	spsr_el2, x0
+	msr	elr_el2, x30
+	eret
+2:	ldr	x0, =SCTLR_EL1_OFF
+	msr	sctlr_el1, x0
+	isb
+	ret
 
 /* idmap_gigabyte(x0 = address): x20, x21 the tables */
 idmap_gigabyte:

@@ -22,7 +22,7 @@ void cpu_replace_kernel_tables(paddr_t pgd);
 #define POOL_PAGES 40
 static pte_t pool[POOL_PAGES][PTRS_PER_TABLE] __aligned(4096);
 static u32 pool_used;
-static pte_t kernel_pgd[PTRS_PER_TABLE] __aligned(4096);
+pte_t kernel_pgd[PTRS_PER_TABLE] __aligned(4096);
 static pte_t *fix_table;
 static bool buddy_ready;		/* tables come from page_alloc */
 static DEFINE_SPINLOCK(kernel_pt_lock, LC_KERNEL_PT);

@@ -260,6 +260,22 @@ void fdt_scan_memory(void)
 		bootmem_reserve(boot_chosen.initrd_start, boot_chosen.initrd_end - boot_chosen.initrd_start, "initrd");
 }
 
+int fdt_cpu(u32 index)
+{
+	int parent = fdt_path("/cpus"), len;
+
+	for (u32 i = 0; i < nr_nodes && parent > 0; i++) {
+		const char *type;
+
+		if (nodes[i].parent < 0 || nodes[nodes[i].parent].offset != parent)
+			continue;
+		type = fdt_prop(nodes[i].offset, "device_type", &len);
+		if (type && len == 4 && !memcmp(type, "cpu", 4) && !nodes[i].disabled && !index--)
+			return nodes[i].offset;
+	}
+	return -1;
+}
+
 /* translate - a child address on bus's child side to the parent's side, by "ranges".  False: not mapped. */
 static bool translate(const struct fdt_node *bus, u64 *addr)
 {

@@ -35,6 +35,8 @@ int fdt_prop_u32(int node, const char *name, u32 index, u32 *out);
 int fdt_compatible(const char *compat, u32 *iter);
 /* fdt_path - the node at an absolute path or an alias ("serial0"), an option after ':' ignored; -1. */
 int fdt_path(const char *path);
+/* fdt_cpu - the index-th usable node below /cpus; -1.  Its "reg" is what MPIDR_EL1 says there: fdt_prop_u32, as no bus maps it. */
+int fdt_cpu(u32 index);
 /* fdt_node_parent - the node's parent, -1 for the root. */
 int fdt_node_parent(int node);
 static inline u32 fdt_be32(const void *p) { u32 v; __builtin_memcpy(&v, p, 4); return __builtin_bswap32(v); }

@@ -9,6 +9,7 @@ enum { GICD_CTLR = 0x000, GICD_TYPER = 0x004, GICD_ISENABLER = 0x100, GICD_ICENA
 enum { GICC_CTLR = 0x000, GICC_PMR = 0x004, GICC_IAR = 0x00c, GICC_EOIR = 0x010 };
 
 static volatile void *dist, *cpu_if;
+static u8 target[NR_CPUS];		/* a CPU's bit in the distributor's target fields; its own start writes it */
 
 static void gicv2_mask(u32 irq)
 {
@@ -32,31 +33,41 @@ static void gicv2_set_type(u32 irq, bool edge)
 
 static u32 gicv2_acknowledge(void)
 {
-	u32 irq = mmio_read32(cpu_if, GICC_IAR) & 0x3ff;
+	u32 token = mmio_read32(cpu_if, GICC_IAR);	/* with the CPU that sent it, which the end must name again (4.4.5) */
 
-	return irq >= 1020 ? IRQ_NONE : irq;
+	return (token & IRQ_TOKEN_MASK) >= 1020 ? IRQ_NONE : token;
 }
 
-static void gicv2_end(u32 irq)
+static void gicv2_end(u32 token)
 {
-	mmio_write32(cpu_if, GICC_EOIR, irq);
+	mmio_write32(cpu_if, GICC_EOIR, token);
 }
 
 static void gicv2_send_ipi(u32 cpu, u32 ipi)
 {
 	asm volatile("dsb ishst" : : : "memory");	/* what the receiver will look at, before it is told */
-	mmio_write32(dist, GICD_SGIR, 1u << (16 + cpu) | ipi);
+	mmio_write32(dist, GICD_SGIR, (u32)target[cpu] << 16 | ipi);
 }
 
 static void gicv2_set_affinity(u32 irq, u32 cpu)
 {
 	u32 off = GICD_ITARGETSR + irq / 4 * 4, shift = irq % 4 * 8, v = mmio_read32(dist, off);
 
-	mmio_write32(dist, off, (v & ~(0xffu << shift)) | 1u << (cpu + shift));
+	mmio_write32(dist, off, (v & ~(0xffu << shift)) | (u32)target[cpu] << shift);
+}
+
+/* The target field of a private line reads as the reading CPU's bit (4.3.12); as 0 where there is only one. */
+static void learn_target(void)
+{
+	u32 cpu = smp_cpu_id();
+	u8 bit = (u8)mmio_read32(dist, GICD_ITARGETSR);
+
+	target[cpu] = bit ? bit : (u8)BIT(cpu & 7);
 }
 
 static void gicv2_cpu_init(void)
 {
+	learn_target();
 	mmio_write32(dist, GICD_ICENABLER, 0xffff0000);
 	mmio_write32(dist, GICD_ISENABLER, 0x0000ffff);
 	for (u32 i = 0; i < 32; i += 4)

@@ -1,17 +1,21 @@
 /* GICv3: distributor and redistributors in memory, the CPU interface in system registers.  ARM IHI 0069. */
 #include <arch/cpu.h>
+#include <arch/smp.h>
 #include <drivers/base/fdt.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 
 enum { GICD_CTLR = 0x000, GICD_TYPER = 0x004, GICD_IGROUPR = 0x080, GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180,
        GICD_IPRIORITYR = 0x400, GICD_ICFGR = 0xc00, GICD_IROUTER = 0x6000 };
-enum { GICR_WAKER = 0x014, GICR_SGI = 0x10000 };
+enum { GICR_TYPER = 0x008, GICR_WAKER = 0x014, GICR_SGI = 0x10000 };
+enum { GICR_TYPER_VLPIS = 1 << 1, GICR_TYPER_LAST = 1 << 4 };
 enum { GICD_CTLR_RWP = 1u << 31, GICD_CTLR_ARE_NS = 1 << 4, GICD_CTLR_GRP1_NS = 1 << 1 };
 
 
-static volatile void *dist, *redist;
-static u64 cpu_affinity[NR_CPUS];
+#define FRAME_SIZE 0x20000u		/* a redistributor's two pages of 64 KiB */
+
+static volatile void *dist;
+static volatile void *redist[NR_CPUS];	/* by CPU; NULL: the device tree has none for it */
 
 static void wait_rwp(void)
 {
@@ -22,7 +26,7 @@ static void wait_rwp(void)
 /* Private lines (below 32) live in the redistributor's SGI frame. */
 static volatile void *bank(u32 irq)
 {
-	return irq < 32 ? (volatile void *)((u64)redist + GICR_SGI) : dist;
+	return irq < 32 ? (volatile void *)((u64)redist[smp_cpu_id()] + GICR_SGI) : dist;
 }
 
 static void gicv3_mask(u32 irq)
@@ -64,25 +68,26 @@ static void gicv3_end(u32 irq)
 
 static void gicv3_send_ipi(u32 cpu, u32 ipi)
 {
-	u64 aff = cpu_affinity[cpu];
+	u64 aff = smp_mpidr(cpu);	/* ICC_SGI1R_EL1: Aff3 at 48, range of sixteen at 44, Aff2 at 32, Aff1 at 16, a bit for Aff0 */
 
 	asm volatile("dsb ishst" : : : "memory");
-	write_sysreg((u64)ipi << 24 | (aff & 0xff00) << 8 | (aff & 0xff0000) << 16 | 1ul << (aff & 0xf), S3_0_C12_C11_5);
+	write_sysreg((aff >> 32 & 0xff) << 48 | (aff >> 4 & 0xf) << 44 | (aff >> 16 & 0xff) << 32 | (u64)ipi << 24 | (aff >> 8 & 0xff) << 16 |
+		     1ul << (aff & 0xf), S3_0_C12_C11_5);
 	isb();
 }
 
 static void gicv3_set_affinity(u32 irq, u32 cpu)
 {
-	mmio_write32(dist, GICD_IROUTER + irq * 8, (u32)(cpu_affinity[cpu] & 0xffffff));
-	mmio_write32(dist, GICD_IROUTER + irq * 8 + 4, (u32)(cpu_affinity[cpu] >> 32));
+	mmio_write32(dist, GICD_IROUTER + irq * 8, (u32)(smp_mpidr(cpu) & 0xffffff));
+	mmio_write32(dist, GICD_IROUTER + irq * 8 + 4, (u32)(smp_mpidr(cpu) >> 32));
 }
 
 static void gicv3_cpu_init(void)
 {
-	volatile void *sgi = (volatile void *)((u64)redist + GICR_SGI);
+	volatile void *rd = redist[smp_cpu_id()], *sgi = (volatile void *)((u64)rd + GICR_SGI);
 
-	mmio_write32(redist, GICR_WAKER, mmio_read32(redist, GICR_WAKER) & ~2u);
-	while (mmio_read32(redist, GICR_WAKER) & 4)
+	mmio_write32(rd, GICR_WAKER, mmio_read32(rd, GICR_WAKER) & ~2u);
+	while (mmio_read32(rd, GICR_WAKER) & 4)
 		cpu_relax();
 	mmio_write32(sgi, GICD_IGROUPR, ~0u);
 	mmio_write32(sgi, GICD_ICENABLER, 0xffff0000);
@@ -103,24 +108,62 @@ static const struct irqchip gicv3 = {
 	.end = gicv3_end, .send_ipi = gicv3_send_ipi, .cpu_init = gicv3_cpu_init, .set_affinity = gicv3_set_affinity,
 };
 
+/* Whose it is stands in GICR_TYPER: affinity 3 to 0 in the upper half (12.11.29). */
+static void claim(volatile void *rd, u32 *missing)
+{
+	u32 aff = mmio_read32(rd, GICR_TYPER + 4);
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		u64 mpidr = smp_mpidr(cpu);
+
+		if (!redist[cpu] && aff == (u32)((mpidr >> 32) << 24 | (mpidr & 0xffffff))) {
+			redist[cpu] = rd;
+			--*missing;
+		}
+	}
+}
+
+/* Redistributors stand one behind the other in one or more regions; map them until each CPU has its own.  VLPIS doubles the frame. */
+static int find_redistributors(int node)
+{
+	u32 missing = nr_cpus, regions = 1;
+	u64 addr, size;
+
+	fdt_prop_u32(node, "#redistributor-regions", 0, &regions);
+	for (u32 r = 0; r < regions && missing && !fdt_reg(node, 1 + (int)r, &addr, &size); r++)
+		for (u64 off = 0; missing && off + FRAME_SIZE <= size;) {
+			volatile void *rd = ioremap(addr + off, FRAME_SIZE);
+			u32 type;
+
+			if (!rd)
+				return -ENOMEM;
+			type = mmio_read32(rd, GICR_TYPER);
+			claim(rd, &missing);
+			off += type & GICR_TYPER_VLPIS ? 2 * FRAME_SIZE : FRAME_SIZE;
+			if (type & GICR_TYPER_LAST)
+				break;
+		}
+	return redist[0] ? 0 : -ENOENT;
+}
+
 static int gicv3_probe(int node)
 {
 	u64 addr, size;
 	u32 lines;
+	int err;
 
 	if (fdt_reg(node, 0, &addr, &size))
 		return -ENOENT;
 	dist = ioremap(addr, size);
-	if (fdt_reg(node, 1, &addr, &size))
-		return -ENOENT;
-	redist = ioremap(addr, min(size, 0x20000ul));	/* this CPU's two frames */
-	if (!dist || !redist)
+	if (!dist)
 		return -ENOMEM;
+	err = find_redistributors(node);
+	if (err)
+		return err;
 	lines = ((mmio_read32(dist, GICD_TYPER) & 0x1f) + 1) * 32;
 	lines = min(lines, 1020u);
 	mmio_write32(dist, GICD_CTLR, 0);
 	wait_rwp();
-	cpu_affinity[0] = read_sysreg(mpidr_el1) & 0xff00fffffful;
 	for (u32 i = 32; i < lines; i += 32) {
 		mmio_write32(dist, GICD_ICENABLER + i / 8, ~0u);
 		mmio_write32(dist, GICD_IGROUPR + i / 8, ~0u);

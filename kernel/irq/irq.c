@@ -53,6 +53,21 @@ int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *na
 	return err;
 }
 
+void irq_cpu_init(void)
+{
+	chip->cpu_init();
+	spin_lock(&irq_lock);
+	for (u32 irq = 0; irq < 32; irq++)
+		if (descs[irq].fn)
+			chip->unmask(irq);
+	spin_unlock(&irq_lock);
+}
+
+void irq_send_ipi(u32 cpu, u32 ipi)
+{
+	chip->send_ipi(cpu, ipi);
+}
+
 void irq_free(u32 irq)
 {
 	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
@@ -69,11 +84,12 @@ const struct trap_frame *irq_interrupted(void) { return this_cpu(interrupted); }
 void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
-	u32 irq;
+	u32 token;
 
 	h->preempt_count += PREEMPT_IRQ;
 	this_cpu(interrupted) = tf;
-	while ((irq = chip->acknowledge()) != IRQ_NONE) {
+	while ((token = chip->acknowledge()) != IRQ_NONE) {
+		u32 irq = token & IRQ_TOKEN_MASK;
 		struct irq_desc *d = &descs[irq];
 		irq_handler_fn fn = irq < nr_irqs ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
 
@@ -83,7 +99,7 @@ void irq_dispatch(const struct trap_frame *tf)
 		} else {
 			printk_ratelimited(LOG_WARN "irq: %u has no handler\n", irq);
 		}
-		chip->end(irq);
+		chip->end(token);
 	}
 	this_cpu(interrupted) = NULL;
 	h->preempt_count -= PREEMPT_IRQ;

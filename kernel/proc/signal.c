@@ -50,16 +50,19 @@ static inline u64 ready(const struct task *t)
 
 void recalc_sigpending_locked(struct task *t)
 {
-	if (ready(t) || (t->jobctl & JOBCTL_STOP))
+	if (ready(t) || (t->jobctl & JOBCTL_STOP)) {
 		atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
-	else if (t == current)
+		sched_kick(t);
+	} else if (t == current) {
 		atomic_fetch_and(&t->head.flags, ~TIF_SIGPENDING);
+	}
 }
 
 void signal_wake_locked(struct task *t, bool fatal)
 {
 	atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
-	task_wake(t, TASK_INTERRUPTIBLE | (fatal ? TASK_WAKEKILL | TASK_STOPPED : 0));
+	if (!task_wake(t, TASK_INTERRUPTIBLE | (fatal ? TASK_WAKEKILL | TASK_STOPPED : 0)))
+		sched_kick(t);
 }
 
 /* --- queue entries, counted by user */

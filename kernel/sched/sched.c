@@ -327,6 +327,30 @@ static void activate(struct rq *rq, struct task *t)
 		arm_slice(rq, now);
 }
 
+/* The CPU for a task that was asleep: where it was if that idles, else another idle one. */
+static u32 choose_cpu(struct task *t)
+{
+	u32 here = t->se.cpu;
+	cpumask_t allowed = t->se.affinity & atomic_load(&cpu_online_mask);
+
+	if ((allowed & BIT(here)) && sched_cpu_is_idle(here))
+		return here;
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		if ((allowed & BIT(cpu)) && sched_cpu_is_idle(cpu))
+			return cpu;
+	return (allowed & BIT(here)) || !allowed ? here : (u32)__builtin_ctzl(allowed);
+}
+
+/* t is RUNNING and on no queue, so nobody else activates it: it may go to another queue between two locks. */
+static struct rq *move_to(struct rq *rq, struct task *t, u32 cpu)
+{
+	atomic_store(&t->se.cpu, cpu);
+	spin_unlock(&rq->lock);
+	rq = per_cpu_ptr(&runqueue, cpu);
+	spin_lock(&rq->lock);
+	return rq;
+}
+
 bool task_wake(struct task *t, u32 mask)
 {
 	struct rq *rq;
@@ -340,8 +364,13 @@ bool task_wake(struct task *t, u32 mask)
 	if (t->state & mask) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		TRACE_TEXT(sched_wake, t->comm, (u64)t->tid, t->se.cpu);
-		if (!t->se.on_rq)
+		if (!t->se.on_rq) {
+			u32 cpu = choose_cpu(t);
+
+			if (cpu != rq->cpu)
+				rq = move_to(rq, t, cpu);
 			activate(rq, t);
+		}
 		woke = true;
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -436,6 +465,20 @@ void sched_resched_cpu(u32 cpu)
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
 
 	resched_curr(rq);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+/* Under the lock t either runs, and is told, or has yet to be switched to, and sees the flag after that. */
+void sched_kick(struct task *t)
+{
+	irqflags_t flags;
+	struct rq *rq;
+
+	if (t == current)
+		return;
+	rq = task_rq_lock(t, &flags);
+	if (rq->curr == t && rq->cpu != smp_cpu_id())
+		sched_send_ipi(rq->cpu);
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 

@@ -30,7 +30,10 @@ void sched_set_boost(struct task *t, u32 prio);
 static inline u32 sched_prio(const struct task *t) { return READ_ONCE(t->se.eff_prio); }
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
 int sched_set_affinity(struct task *t, cpumask_t mask);
-void sched_init(void);			/* CPU 0's run queue and idle; before the first lock contention */
+/* sched_init - this CPU's run queue; current becomes its idle task.  Context: the CPU's start, irqs off. */
+void sched_init(void);
+/* sched_idle_create - the idle task of a CPU that is about to start; NULL if no memory. */
+struct task *sched_idle_create(u32 cpu);
 void __noreturn cpu_idle_loop(void);
 void set_current_state(u32 state);	/* with the barrier that pairs with task_wake */
 /* sched_charge_current - bring current's run time up to date.  Context: any, no run queue's lock held. */
@@ -46,6 +49,9 @@ void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);	/* si
 /* task_times - CPU time of t so far, in EL0 and in the kernel; neither ever goes back.  Context: any, no run queue's lock held. */
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 bool sched_cpu_is_idle(u32 cpu);		/* a racy look */
+/* sched_kick - a flag was set in t's head: if t runs on another CPU, it passes through the way out to EL0 soon.  Context: any, no run
+ * queue's lock held. */
+void sched_kick(struct task *t);
 void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any context */
 extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
 struct task *sched_idle_task(u32 cpu), *sched_curr_task(u32 cpu);	/* who runs there: a racy look, under RCU */

@@ -3,6 +3,7 @@
  * Lifetime.  A task starts with one reference, the run queue's, which finish_switch drops when it has died; whoever else keeps a
  * pointer takes one of his own.  The structure is freed a grace period after the last, since lists are walked under RCU. */
 #include <kernel/debug.h>
+#include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched_internal.h>
@@ -56,6 +57,44 @@ void task_put(struct task *t)
 	}
 }
 
+/* What every task of the kernel's own has in common. */
+static struct task *kernel_task(const char *name)
+{
+	struct task *t = task_alloc();
+
+	if (!t)
+		return NULL;
+	sched_fork(t);
+	t->se.policy = 0;
+	t->se.nice = 0;
+	t->se.weight = WEIGHT_NICE0;
+	t->se.rt_priority = t->se.eff_prio = 0;
+	t->se.affinity = ~0ull;
+	t->pflags = PF_KTHREAD;
+	t->proc = init_task.proc;
+	refcount_inc(&t->proc->refs);
+	t->cred = init_task.cred;
+	cred_get(t->cred);
+	t->fs = init_task.fs;
+	strlcpy(t->comm, name, sizeof(t->comm));
+	return t;
+}
+
+struct task *sched_idle_create(u32 cpu)
+{
+	char name[TASK_COMM_LEN];
+	struct task *t;
+
+	ksnprintf(name, sizeof(name), "idle/%u", cpu);
+	t = kernel_task(name);
+	if (!t)
+		return NULL;
+	*(struct task **)t->head.kernel_sp = t;
+	t->head.preempt_count = 0;
+	t->state = TASK_RUNNING;
+	return t;
+}
+
 LIST_HEAD(kernel_threads);
 
 static void kthread_link(struct task *t)
@@ -77,23 +116,10 @@ void __noreturn kthread_exit(void)
 
 struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 {
-	struct task *t = task_alloc();
+	struct task *t = kernel_task(name);
 
 	if (!t)
 		return NULL;
-	sched_fork(t);
-	t->se.policy = 0;
-	t->se.nice = 0;
-	t->se.weight = WEIGHT_NICE0;
-	t->se.rt_priority = t->se.eff_prio = 0;
-	t->se.affinity = ~0ull;
-	t->pflags = PF_KTHREAD;
-	t->proc = init_task.proc;
-	refcount_inc(&t->proc->refs);
-	t->cred = init_task.cred;
-	cred_get(t->cred);
-	t->fs = init_task.fs;
-	strlcpy(t->comm, name, sizeof(t->comm));
 	arch_thread_init_kernel(t, fn, arg);
 	kthread_link(t);
 	sched_wake_new(t);
@@ -143,6 +169,7 @@ bool task_work_add(struct task *t, struct task_work *work, void (*func)(struct t
 		work->next = head;
 	} while (!atomic_cas(&t->works, head, work));
 	atomic_fetch_or(&t->head.flags, TIF_NOTIFY);
+	sched_kick(t);
 	return true;
 }
 

@@ -93,10 +93,11 @@ static struct rcu_head *rcu_take(u32 cpu, struct rcu_head *list)
 void synchronize_rcu(void)
 {
 	u64 seen[NR_CPUS];
-	cpumask_t online = atomic_load(&cpu_online_mask);
+	cpumask_t online;
 
 	might_sleep();
 	smp_mb();	/* the caller's unpublishing before the counts; pairs with rcu_note_switch's release */
+	online = atomic_load(&cpu_online_mask);		/* who is not in it yet reads nothing older: arch/arm64/smp.c */
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
 		seen[cpu] = (online & BIT(cpu)) ? atomic_load_acquire(&per_cpu(rcu_cpu, cpu).switches) : 0;
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {

@@ -11,6 +11,7 @@
 #define atomic_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define atomic_add(p, v)		((void)__atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
 #define atomic_sub(p, v)		((void)__atomic_fetch_sub((p), (v), __ATOMIC_RELAXED))
+#define atomic_sub_release(p, v)	((void)__atomic_fetch_sub((p), (v), __ATOMIC_RELEASE))
 #define atomic_inc(p)			atomic_add((p), 1)
 #define atomic_dec(p)			atomic_sub((p), 1)
 /* the new value, relaxed / fully ordered */

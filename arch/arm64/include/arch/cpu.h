@@ -57,3 +57,11 @@ static inline void cpu_wait_for_interrupt(void) { asm volatile("dsb sy\n\twfi" :
 typedef u64 cpumask_t;
 extern u32 nr_cpus;			/* CPUs present in the device tree, at most NR_CPUS */
 extern cpumask_t cpu_online_mask;	/* [a] */
+static inline u32 cpumask_count(cpumask_t m)
+{
+	u32 n = 0;
+
+	for (; m; m &= m - 1)
+		n++;
+	return n;
+}
