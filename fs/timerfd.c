@@ -3,7 +3,7 @@
  * A periodic timer is armed for one expiry at a time: when it has fired it stands still until somebody reads or looks (gettime), and the
  * periods that passed meanwhile are added then.  So one that nobody reads costs one interrupt, however short its period is.
  *
- * An absolute time of the real clock is kept as such and armed anew when that clock is set; with TFD_TIMER_CANCEL_ON_SET the reader is
+ * An absolute time of the real clock is kept as such, so it comes when that clock says so, however it is set; with TFD_TIMER_CANCEL_ON_SET the reader is
  * told so instead (ECANCELED). */
 #include <linux/capability.h>
 #include <linux/eventpoll.h>
@@ -23,9 +23,9 @@ struct timerfd {
 	struct spinlock lock;		/* [l] LC_POSIX_TIMER, interrupts off */
 	struct wait_queue wq;
 	struct timer timer;
-	struct clock_watch watch;	/* while real or cancel_on_set */
+	struct clock_watch watch;	/* while cancel_on_set */
 	int clock;			/* [I] */
-	bool real;			/* [l] expires_ns is of the real clock */
+	enum timer_clock base;		/* [l] what expires_ns is of */
 	bool fired;			/* [l] and not yet read: a periodic one stands still */
 	bool cancel_on_set, cancelled;	/* [l] */
 	u64 expires_ns, period_ns;	/* [l] 0: disarmed, one-shot */
@@ -34,14 +34,12 @@ struct timerfd {
 
 static u64 now_locked(const struct timerfd *t)
 {
-	return t->real ? clock_real_ns() : clock_mono_ns();
+	return clock_timer_ns(t->base);
 }
 
 static void arm_locked(struct timerfd *t)
 {
-	u64 now = now_locked(t);
-
-	timer_arm(&t->timer, clock_mono_ns() + (t->expires_ns > now ? t->expires_ns - now : 0));
+	timer_arm_clock(&t->timer, t->base, t->expires_ns);
 }
 
 static void expire(struct timer *timer)
@@ -75,7 +73,7 @@ static void catch_up_locked(struct timerfd *t)
 	}
 	passed = now > t->expires_ns ? (now - t->expires_ns) / t->period_ns : 0;
 	t->ticks += passed;
-	t->expires_ns += (passed + 1) * t->period_ns;
+	t->expires_ns = time_add(t->expires_ns + passed * t->period_ns, t->period_ns);
 	arm_locked(t);
 }
 
@@ -89,8 +87,6 @@ static void clock_changed(struct clock_watch *w)
 		t->ticks++;
 		wake_up_all_key(&t->wq, (void *)(u64)EPOLLIN);
 	}
-	if (t->real && t->expires_ns && !t->fired)
-		arm_locked(t);
 	spin_unlock_irqrestore(&t->lock, flags);
 }
 
@@ -223,7 +219,7 @@ static int setup(struct timerfd *t, u32 flags, u64 first, u64 period, u64 *left,
 	bool absolute = flags & TFD_TIMER_ABSTIME, real_clock = t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
 	bool cancel = absolute && real_clock && (flags & TFD_TIMER_CANCEL_ON_SET), cancelled;
 
-	if ((first && absolute && real_clock) || cancel)
+	if (cancel)
 		clock_watch_add(&t->watch);
 	else
 		clock_watch_remove(&t->watch);
@@ -233,8 +229,8 @@ static int setup(struct timerfd *t, u32 flags, u64 first, u64 period, u64 *left,
 	t->cancel_on_set = cancel;
 	t->cancelled = t->fired = false;
 	t->ticks = 0;
-	t->real = absolute && real_clock;
-	t->expires_ns = first && !absolute ? clock_mono_ns() + first : first;
+	t->base = absolute && real_clock ? TIMER_REAL : TIMER_MONO;
+	t->expires_ns = first && !absolute ? time_add(clock_mono_ns(), first) : first;
 	t->period_ns = period;
 	if (first)
 		arm_locked(t);

@@ -262,6 +262,7 @@ void secondary_main(void)
 	if (!atomic_cas(&cpus[cpu].state, CPU_ASKED, CPU_RUNS))
 		for (;;)
 			cpu_wait_for_interrupt();
+	clockevent_cpu_init();
 	irq_cpu_init();
 	sched_init();
 	cpu_identify();

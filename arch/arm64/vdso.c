@@ -18,16 +18,20 @@ static u32 nr_pages;			/* code pages */
 static struct vdso_data *data;
 static u64 sigreturn_offset;
 
+/* Writers exclude each other by the clock's lock.  A program's reader pairs with the barriers in seq_write_begin and _end. */
 static void vdso_update(void)
 {
 	struct seqcount *seq = (struct seqcount *)&data->seq;
-	struct clock_real r = clock_real_params();
+	struct clock_params p = clock_params();
 
 	seq_write_begin(seq);
-	clock_params(&data->start, &data->mult);
-	data->real_offset_ns = r.offset_ns;
-	data->real_base_ns = r.base_ns;
-	data->real_rate = r.rate;
+	data->start = p.start;
+	data->raw_mult = p.raw_mult;
+	data->base = p.base;
+	data->base_ns = p.base_ns;
+	data->mult = p.mult;
+	data->real_ns = p.real_ns;
+	data->tai_ns = p.tai_ns;
 	seq_write_end(seq);
 }
 

@@ -79,7 +79,7 @@ static int pl031_probe(int node)
 	base = ioremap(addr, size);
 	if (!base)
 		return -ENOMEM;
-	clock_set_real_ns(mmio_read32(base, RTCDR) * NSEC_PER_SEC);
+	(void)clock_set_real_ns(mmio_read32(base, RTCDR) * NSEC_PER_SEC);
 	return 0;
 }
 

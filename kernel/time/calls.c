@@ -28,21 +28,24 @@ static int get_ns(const void __user *p, u64 *ns)
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (u64)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	*ns = min((u64)ts.tv_sec, 1ul << 33) * NSEC_PER_SEC + (u64)ts.tv_nsec;
+	*ns = timespec_ns(&ts);
 	return 0;
 }
 
 static int clock_now(int clock, u64 *ns)
 {
 	switch (clock) {
-	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
-		*ns = clock_real_ns();
+	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_REALTIME_ALARM:
+		*ns = clock_timer_ns(TIMER_REAL);
 		return 0;
 	case CLOCK_TAI:
-		*ns = clock_real_ns() + (u64)clock_tai_ns();
+		*ns = clock_timer_ns(TIMER_TAI);
 		return 0;
-	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
-		*ns = clock_mono_ns();
+	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME: case CLOCK_BOOTTIME_ALARM:
+		*ns = clock_timer_ns(TIMER_MONO);
+		return 0;
+	case CLOCK_MONOTONIC_RAW:
+		*ns = clock_raw_ns();
 		return 0;
 	default:
 		return cpu_clock_read(clock, ns);
@@ -67,100 +70,130 @@ long sys_clock_getres(int clock, void __user *res)
 	return res ? put_ns(res, clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? 4000000 : 1) : 0;
 }
 
+/* Whoever sets the clock by hand also ends what adjtimex was slewing. */
+static long set_clock(u64 ns)
+{
+	int err;
+
+	if (!capable(CAP_SYS_TIME))
+		return ns >= CLOCK_REAL_MAX_NS ? -EINVAL : -EPERM;
+	err = clock_set_real_ns(ns);
+	if (!err)
+		ntp_clear();
+	return err;
+}
+
 long sys_clock_settime(int clock, void __user *tp)
 {
 	u64 ns;
-	int err = get_ns(tp, &ns);
+	int err;
 
+	if (clock >= 0 && clock != CLOCK_REALTIME)
+		return -EINVAL;
+	err = get_ns(tp, &ns);
 	if (err)
 		return err;
-	if (clock != CLOCK_REALTIME)
-		return clock < 0 && !cpu_clock_read(clock, &ns) ? -EPERM : -EINVAL;
-	if (!capable(CAP_SYS_TIME))
-		return -EPERM;
-	clock_set_real_ns(ns);
-	ntp_clear();
-	return 0;
+	if (clock < 0)
+		return cpu_clock_read(clock, &ns) ? -EINVAL : -EPERM;
+	return set_clock(ns);
 }
+
+/* What settimeofday was told about the zone; the kernel does nothing with it, but for the first time (see there). */
+static struct timezone zone;			/* racily read and written, as on Linux */
+static bool zone_told;				/* [a] */
 
 long sys_gettimeofday(void __user *tv, void __user *tz)
 {
-	u64 ns = clock_real_ns();
+	u64 ns = clock_timer_ns(TIMER_REAL);
 	struct timeval t = { .tv_sec = (s64)(ns / NSEC_PER_SEC), .tv_usec = (s64)(ns % NSEC_PER_SEC / 1000) };
-	struct timezone z = { 0, 0 };
+	struct timezone z = { READ_ONCE(zone.tz_minuteswest), READ_ONCE(zone.tz_dsttime) };
 
 	if (tv && copy_to_user(tv, &t, sizeof(t)))
 		return -EFAULT;
 	return tz && copy_to_user(tz, &z, sizeof(z)) ? -EFAULT : 0;
 }
 
+/* The first call that tells a zone and no time means that the hardware clock keeps local time: the real clock is moved to UTC. */
+static int set_zone(const struct timezone *z, bool alone)
+{
+	WRITE_ONCE(zone.tz_minuteswest, z->tz_minuteswest);
+	WRITE_ONCE(zone.tz_dsttime, z->tz_dsttime);
+	if (atomic_xchg(&zone_told, true) || !alone || !z->tz_minuteswest)
+		return 0;
+	return clock_add_real_ns(z->tz_minuteswest * 60 * (s64)NSEC_PER_SEC);
+}
+
 long sys_settimeofday(void __user *tv, void __user *tz)
 {
-	struct timeval t;
+	struct timeval t = { 0 };
+	struct timezone z = { 0 };
+	u64 ns = 0;
+	int err;
 
-	(void)tz;
-	if (!tv)
-		return 0;
-	if (copy_from_user(&t, tv, sizeof(t)))
+	if (tv) {
+		if (copy_from_user(&t, tv, sizeof(t)))
+			return -EFAULT;
+		if (t.tv_sec < 0 || (u64)t.tv_usec > 1000000)
+			return -EINVAL;
+		ns = min((u64)t.tv_sec, TIME_MAX_NS / NSEC_PER_SEC - 1) * NSEC_PER_SEC + (u64)t.tv_usec * 1000;
+	}
+	if (tz && copy_from_user(&z, tz, sizeof(z)))
 		return -EFAULT;
-	if (t.tv_sec < 0 || (u64)t.tv_usec >= 1000000)
+	if (tv && (t.tv_usec == 1000000 || ns >= CLOCK_REAL_MAX_NS))
 		return -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	clock_set_real_ns((u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * 1000);
-	ntp_clear();
-	return 0;
+	if (tz) {
+		if (z.tz_minuteswest > 15 * 60 || z.tz_minuteswest < -15 * 60)
+			return -EINVAL;
+		err = set_zone(&z, !tv);
+		if (err)
+			return err;
+	}
+	return tv ? set_clock(ns) : 0;
 }
 
-/* Sleep until a monotonic deadline; a signal leaves what is left in *rem (relative sleeps) and a restart block. */
+/* --- sleeping */
+
 static long sleep_restart(struct restart_block *rb);
+struct sleeper { struct timer timer; struct task *task; };
 
-/* Sleep until the real clock says so, wherever it is set to meanwhile. */
-struct real_sleep { struct clock_watch watch; struct task *task; };
-
-static void real_sleep_changed(struct clock_watch *w)
+static void sleep_over(struct timer *t)
 {
-	task_wake_normal(container_of(w, struct real_sleep, watch)->task);
+	task_wake_normal(container_of(t, struct sleeper, timer)->task);
 }
 
-static u64 real_to_mono(u64 real_ns)
+/* Until that clock says deadline, wherever it is set to meanwhile, or a signal comes.  true: it does. */
+static bool sleep_on(enum timer_clock clock, u64 deadline)
 {
-	return (s64)real_ns > clock_real_offset_ns() ? real_ns - (u64)clock_real_offset_ns() : 0;
-}
+	struct sleeper s = { .task = current };
+	bool over;
 
-static long sleep_until_real(u64 real_ns)
-{
-	struct real_sleep s = { .task = current };
-
-	clock_watch_init(&s.watch, real_sleep_changed);
-	clock_watch_add(&s.watch);
+	timer_init(&s.timer, sleep_over);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (clock_real_ns() >= real_ns || signal_pending())
+		over = clock_timer_ns(clock) >= deadline;
+		if (over || signal_pending())
 			break;
-		schedule_until(real_to_mono(real_ns));
+		if (!s.timer.armed)	/* it fired, for nothing: the clock was set back since; or it is the first time */
+			timer_arm_clock(&s.timer, clock, deadline);
+		schedule();
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	clock_watch_remove(&s.watch);
-	return clock_real_ns() >= real_ns ? 0 : -ERESTARTNOHAND;
+	timer_cancel_sync(&s.timer);
+	return over;
 }
 
-static long sleep_until(u64 deadline, void __user *rem, bool relative)
+/* Sleep until a monotonic deadline; a signal leaves what is left in *rem and a restart block. */
+static long sleep_relative(u64 deadline, void __user *rem)
 {
 	u64 now;
 
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		now = clock_mono_ns();
-		if (now >= deadline || signal_pending())
-			break;
-		schedule_until(deadline);
-	}
-	WRITE_ONCE(current->state, TASK_RUNNING);
+	if (sleep_on(TIMER_MONO, deadline))
+		return 0;
+	now = clock_timer_ns(TIMER_MONO);
 	if (now >= deadline)
 		return 0;
-	if (!relative)
-		return -ERESTARTNOHAND;
 	if (rem && put_ns(rem, deadline - now))
 		return -EFAULT;
 	current->restart = (struct restart_block){ sleep_restart, { deadline, (u64)rem } };
@@ -169,7 +202,7 @@ static long sleep_until(u64 deadline, void __user *rem, bool relative)
 
 static long sleep_restart(struct restart_block *rb)
 {
-	return sleep_until(rb->args[0], user_ptr(rb->args[1]), true);
+	return sleep_relative(rb->args[0], user_ptr(rb->args[1]));
 }
 
 long sys_nanosleep(void __user *req, void __user *rem)
@@ -177,21 +210,39 @@ long sys_nanosleep(void __user *req, void __user *rem)
 	u64 ns;
 	int err = get_ns(req, &ns);
 
-	return err ? err : sleep_until(clock_mono_ns() + ns, rem, true);
+	return err ? err : sleep_relative(time_add(clock_mono_ns(), ns), rem);
+}
+
+/* The clocks one can sleep on.  -EINVAL: none such; -EOPNOTSUPP: that one not. */
+static int sleep_clock(int clock, enum timer_clock *tc)
+{
+	switch (clock) {
+	case CLOCK_REALTIME: case CLOCK_REALTIME_ALARM:
+		*tc = TIMER_REAL;
+		break;
+	case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_BOOTTIME_ALARM:
+		*tc = TIMER_MONO;
+		break;
+	case CLOCK_TAI:
+		*tc = TIMER_TAI;
+		break;
+	case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_REALTIME_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+	return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? capable(CAP_WAKE_ALARM) ? 0 : -EPERM : 0;
 }
 
 long sys_clock_nanosleep(int clock, int flags, void __user *req, void __user *rem)
 {
+	enum timer_clock tc;
 	u64 ns;
-	int err = get_ns(req, &ns);
+	int err = sleep_clock(clock, &tc), bad = err ? 0 : get_ns(req, &ns);
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI)
-		return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : clock == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
-	if (err)
-		return err;
+	if (err || bad)
+		return err ? err : bad;
 	if (!(flags & TIMER_ABSTIME))
-		return sleep_until(clock_mono_ns() + ns, rem, true);
-	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
-		return sleep_until_real(clock == CLOCK_TAI ? ns - min(ns, (u64)clock_tai_ns()) : ns);
-	return sleep_until(ns, NULL, false);
+		return sleep_relative(time_add(clock_mono_ns(), ns), rem);
+	return sleep_on(tc, ns) ? 0 : -ERESTARTNOHAND;
 }

@@ -82,8 +82,8 @@ static bool timeval_ok(const struct __kernel_old_timeval *v)
 
 static u64 timeval_ns(const struct __kernel_old_timeval *v)
 {
-	if ((u64)v->tv_sec > TIME_NEVER / NSEC_PER_SEC / 4)
-		return TIME_NEVER / 4;
+	if ((u64)v->tv_sec >= TIME_MAX_NS / NSEC_PER_SEC)
+		return TIME_MAX_NS;
 	return (u64)v->tv_sec * NSEC_PER_SEC + (u64)v->tv_usec * NSEC_PER_USEC;
 }
 
@@ -170,7 +170,7 @@ long sys_setitimer(int which, void __user *value, void __user *old)
 	now = itimer_clock(which);
 	spin_lock_irq(&tab->lock);
 	look_locked(tab, which, now, &left, &period);
-	set_locked(tab, which, first ? now + first : 0, first ? timeval_ns(&v.it_interval) : 0);
+	set_locked(tab, which, first ? time_add(now, first) : 0, first ? timeval_ns(&v.it_interval) : 0);
 	spin_unlock_irq(&tab->lock);
 	if (which != ITIMER_REAL && first)
 		cpu_watch_kick(current->proc);

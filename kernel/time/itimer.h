@@ -2,6 +2,7 @@
 #pragma once
 #include <asm/siginfo.h>
 #include <kernel/lib/types.h>
+#include <kernel/time/time.h>
 
 struct process;
 struct posix_timer;
@@ -16,6 +17,9 @@ void posix_timers_exit(struct process *p, bool keep_itimer);
 void posix_timer_taken(struct posix_timer *pt, siginfo_t *info);
 void itimer_real_taken(struct posix_timers *tab);
 
+/* timespec_ns - a normal struct timespec in ns, cut to the end of time. */
+#define timespec_ns(ts) \
+	((u64)(ts)->tv_sec >= TIME_MAX_NS / NSEC_PER_SEC ? TIME_MAX_NS : (u64)(ts)->tv_sec * NSEC_PER_SEC + (u64)(ts)->tv_nsec)
 /* itimerspec_get / _put - a struct itimerspec of the caller's, in ns.  0, -EFAULT, -EINVAL (not normal, or negative). */
 int itimerspec_get(const void __user *from, u64 *first, u64 *period);
 int itimerspec_put(void __user *to, u64 left, u64 period);

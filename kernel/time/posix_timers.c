@@ -10,7 +10,7 @@
  * Order: sighand lock before [P] before the CPU's timers; the interrupt handler sends with [P] dropped.  timer_delete takes the timer
  * out of the table, cancels it, waits for its handler, and leaves the entry to the queue if it is in one.  Calls hold a reference.
  *
- * Clocks: an absolute time of CLOCK_REALTIME is kept as such and re-armed when the clock is set (clock_watch); everything else is
+ * Clocks: an absolute time of CLOCK_REALTIME or CLOCK_TAI is kept as such (timer.c follows when the clock is set); everything else is
  * monotonic, or CPU time.  An absolute time in the past fires at once.
  *
  * A timer on a CPU clock is looked at by the check of CPU time (cputimer.c), which marks it `due` and lets its timer interrupt do the
@@ -40,18 +40,15 @@ static u64 cpu_time_of(const struct posix_timer *pt)
 
 static u64 now_locked(const struct posix_timer *pt, u64 cpu_ns)
 {
-	return pt->cpu ? cpu_ns : pt->real ? clock_real_ns() : clock_mono_ns();
+	return pt->cpu ? cpu_ns : clock_timer_ns(pt->base);
 }
 
 /* The comparator for pt->expires_ns, no sooner than after min_ns. */
 static void arm_locked(struct posix_timer *pt, u64 min_ns)
 {
-	u64 now, mono = clock_mono_ns();
-
 	if (pt->cpu || !pt->q)		/* cputimer.c looks itself; a timer that tells nobody need not run */
 		return;
-	now = pt->real ? clock_real_ns() : mono;
-	timer_arm(&pt->timer, mono + max(pt->expires_ns > now ? pt->expires_ns - now : 0, min_ns));
+	timer_arm_clock(&pt->timer, pt->base, min_ns ? max(pt->expires_ns, clock_timer_ns(pt->base) + min_ns) : pt->expires_ns);
 }
 
 /* The next expiry; what was missed on the way there is overrun.  On CPU clocks the check counts it. */
@@ -61,7 +58,7 @@ static void forward_locked(struct posix_timer *pt)
 	u64 missed = now > pt->expires_ns ? periods_passed(now, pt->expires_ns, pt->period_ns) : 0;
 
 	pt->overrun += missed;
-	pt->expires_ns += (missed + 1) * pt->period_ns;
+	pt->expires_ns = time_add(pt->expires_ns + missed * pt->period_ns, pt->period_ns);
 }
 
 /* It is due: signal, with [P] dropped meanwhile. */
@@ -134,16 +131,6 @@ void posix_timer_taken(struct posix_timer *pt, siginfo_t *info)
 	}
 	if (info)
 		info->si_overrun = (int)pt->overrun_last;
-	spin_unlock_irqrestore(&pt->table->lock, flags);
-}
-
-static void clock_changed(struct clock_watch *w)
-{
-	struct posix_timer *pt = container_of(w, struct posix_timer, watch);
-	irqflags_t flags = spin_lock_irqsave(&pt->table->lock);
-
-	if (pt->real && pt->expires_ns && !pt->waiting)
-		arm_locked(pt, 0);
 	spin_unlock_irqrestore(&pt->table->lock, flags);
 }
 
@@ -223,7 +210,6 @@ static bool timer_destroy(struct posix_timers *tab, struct posix_timer *pt)
 	spin_unlock_irqrestore(&tab->lock, flags);
 	if (!mine)
 		return false;
-	clock_watch_remove(&pt->watch);
 	timer_cancel_sync(&pt->timer);
 	if (pt->q)
 		sigqueue_destroy(tab->proc, pt->q);
@@ -237,7 +223,7 @@ static int timespec_get(const struct __kernel_timespec *ts, u64 *ns)
 {
 	if (ts->tv_sec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	*ns = min((u64)ts->tv_sec, 1ul << 33) * NSEC_PER_SEC + (u64)ts->tv_nsec;
+	*ns = timespec_ns(ts);
 	return 0;
 }
 
@@ -351,7 +337,6 @@ long sys_timer_create(int clock, void __user *event, void __user *id)
 	pt->cpu = cpu;
 	refcount_set(&pt->refs, 1);
 	timer_init(&pt->timer, expire);
-	clock_watch_init(&pt->watch, clock_changed);
 	err = slot_take(tab, pt);
 	if (err) {
 		kfree(pt);
@@ -401,22 +386,15 @@ long sys_timer_getoverrun(int id)
 
 static void settime(struct posix_timer *pt, bool absolute, u64 first, u64 period, u64 *left, u64 *old_period)
 {
-	bool real = absolute && (pt->clock == CLOCK_REALTIME || pt->clock == CLOCK_TAI);
 	u64 cpu_ns = cpu_time_of(pt);
 
-	if (real)
-		clock_watch_add(&pt->watch);
-	else
-		clock_watch_remove(&pt->watch);
-	if (absolute && pt->clock == CLOCK_TAI)	/* it is kept on the real clock */
-		first -= min(first, (u64)clock_tai_ns());
 	spin_lock_irq(&pt->table->lock);
 	*left = left_locked(pt, cpu_ns);
 	*old_period = pt->period_ns;
-	pt->real = real;
+	pt->base = !absolute ? TIMER_MONO : pt->clock == CLOCK_REALTIME ? TIMER_REAL : pt->clock == CLOCK_TAI ? TIMER_TAI : TIMER_MONO;
 	pt->waiting = pt->due = false;
 	pt->overrun = pt->overrun_last = 0;
-	pt->expires_ns = first && !absolute ? now_locked(pt, cpu_ns) + first : first;
+	pt->expires_ns = first && !absolute ? time_add(now_locked(pt, cpu_ns), first) : first;
 	pt->period_ns = first ? period : 0;
 	if (first)
 		arm_locked(pt, 0);

@@ -12,14 +12,13 @@
 
 struct posix_timer {
 	struct timer timer;		/* unless it counts CPU time */
-	struct clock_watch watch;	/* while real */
 	struct posix_timers *table;	/* [I] */
 	struct refcount refs;		/* the table's slot, and calls that use it */
 	struct sigqueue *q;		/* [I] NULL: SIGEV_NONE */
 	s32 id, clock, tid;		/* [I] tid 0: the process */
 	bool cpu;			/* [I] clock counts CPU time */
 	bool ready;			/* [P] creation is complete */
-	bool real;			/* [P] expires_ns is of the real clock, and moves when that is set */
+	enum timer_clock base;		/* [P] what expires_ns is of, unless CPU time */
 	bool due;			/* [P] on a CPU clock: to fire */
 	bool waiting;			/* [P] it fired, and its period goes on when the signal is taken */
 	u64 expires_ns, period_ns;	/* [P] 0: disarmed, one-shot */

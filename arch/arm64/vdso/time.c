@@ -19,7 +19,11 @@ static long call2(long nr, long a, long b)
 	return x0;
 }
 
-static u64 now(bool real)
+enum line { RAW, MONO, REAL, TAI };
+
+/* The sequence number before the data, the data before its second look; the counter not before the first (isb: it is also not read before
+ * what told this thread of another's time).  kernel/time/clock.c says why the difference is signed. */
+static inline __attribute__((always_inline)) u64 now(enum line line)
 {
 	const volatile struct vdso_data *d = &vdso_data_page;
 	u64 counter, ns;
@@ -28,9 +32,14 @@ static u64 now(bool real)
 	do {
 		seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE);
 		__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(counter) : : "memory");
-		ns = (u64)(((__uint128_t)(counter - d->start) * d->mult) >> 32);
-		if (real)
-			ns += (u64)d->real_offset_ns + (u64)((__int128)(s64)(ns - d->real_base_ns) * d->real_rate >> 32);
+		if (line == RAW)
+			ns = (u64)(((__uint128_t)(counter - d->start) * d->raw_mult) >> 32);
+		else
+			ns = d->base_ns + (u64)((__int128)(s64)(counter - d->base) * (s64)d->mult >> 32);
+		if (line >= REAL)
+			ns += (u64)d->real_ns;
+		if (line == TAI)
+			ns += (u64)d->tai_ns;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while ((seq & 1) || __atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq);
 	return ns;
@@ -42,10 +51,16 @@ int __kernel_clock_gettime(int clock, struct __kernel_timespec *ts)
 
 	switch (clock) {
 	case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE:
-		ns = now(true);
+		ns = now(REAL);
 		break;
-	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_COARSE: case CLOCK_MONOTONIC_RAW: case CLOCK_BOOTTIME:
-		ns = now(false);
+	case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
+		ns = now(MONO);
+		break;
+	case CLOCK_MONOTONIC_RAW:
+		ns = now(RAW);
+		break;
+	case CLOCK_TAI:
+		ns = now(TAI);
 		break;
 	default:
 		return (int)call2(113, clock, (long)ts);
@@ -57,7 +72,14 @@ int __kernel_clock_gettime(int clock, struct __kernel_timespec *ts)
 
 int __kernel_clock_getres(int clock, struct __kernel_timespec *ts)
 {
-	return (int)call2(114, clock, (long)ts);
+	switch (clock) {
+	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_MONOTONIC_RAW: case CLOCK_TAI:
+		if (ts)
+			*ts = (struct __kernel_timespec){ 0, 1 };
+		return 0;
+	default:
+		return (int)call2(114, clock, (long)ts);
+	}
 }
 
 int __kernel_gettimeofday(struct timeval *tv, void *tz)
@@ -66,7 +88,7 @@ int __kernel_gettimeofday(struct timeval *tv, void *tz)
 
 	if (tz || !tv)
 		return (int)call2(169, (long)tv, (long)tz);
-	ns = now(true);
+	ns = now(REAL);
 	tv->tv_sec = (long)(ns / 1000000000);
 	tv->tv_usec = (long)(ns % 1000000000 / 1000);
 	return 0;

@@ -10,7 +10,16 @@ static u64 now = 1000;
 static u64 comparator = TIME_NEVER;		/* what it waits for */
 static u32 nr_set;
 
+static s64 real_offset;			/* what the real clock is ahead */
+
 u64 clock_mono_ns(void) { return now; }
+void clock_read(u64 *mono_ns, s64 offset_ns[NR_TIMER_CLOCKS])
+{
+	*mono_ns = now;
+	offset_ns[TIMER_MONO] = 0;
+	offset_ns[TIMER_REAL] = offset_ns[TIMER_TAI] = real_offset;
+}
+void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg) { (void)cpus; fn(arg); }
 u64 clock_ns_to_counter(u64 ns) { return ns; }
 void schedule_until(u64 deadline_ns) { now = max(now, deadline_ns); }
 void set_current_state(u32 state) { (void)state; }
@@ -109,6 +118,55 @@ TEST(cancel)
 	EXPECT(fired[0] == 2);
 	advance(now + 1);
 	EXPECT(fired[0] == 3 && consistent());
+}
+
+/* A deadline of the real clock comes when that clock says so, wherever it is set to. */
+TEST(the_real_clock_is_set)
+{
+	real_offset = 1000000;
+	memset(fired, 0, sizeof(fired));
+	due[0] = now + 500 + 1000000;
+	timer_arm_clock(&timers[0], TIMER_REAL, due[0]);
+	EXPECT_EQ(comparator, now + 500);
+	arm(1, now + 800);
+	EXPECT_EQ(comparator, now + 500);
+	real_offset -= 1000;				/* back: later, and the other one first */
+	timers_clock_changed();
+	EXPECT_EQ(comparator, now + 800);
+	real_offset += 1300;				/* forth */
+	timers_clock_changed();
+	EXPECT_EQ(comparator, now + 200);
+	real_offset -= 2 * 1000000;			/* before the epoch of the monotonic clock */
+	timers_clock_changed();
+	EXPECT_EQ(comparator, now + 800);
+	real_offset += 9000000;				/* long past: at once */
+	timers_clock_changed();
+	EXPECT(comparator <= now);
+	due[0] = 1;					/* the model knows one clock */
+	timers[0].expires_ns = 1;
+	advance(now);
+	EXPECT(fired[0] == 1 && !fired[1]);
+	advance(now + 800);
+	EXPECT(fired[1] == 1 && comparator == TIME_NEVER);
+	real_offset = 0;
+}
+
+/* More timers than one interrupt runs: it leaves the rest to another a little later. */
+#define CROWD 600
+static struct timer crowd[CROWD];
+static u32 crowd_fired;
+static void crowd_handler(struct timer *t) { (void)t; crowd_fired++; }
+
+TEST(a_crowd_is_not_one_interrupt)
+{
+	for (u32 i = 0; i < CROWD; i++) {
+		timer_init(&crowd[i], crowd_handler);
+		timer_arm(&crowd[i], now + 10);
+	}
+	advance(now + 10);
+	EXPECT(crowd_fired > 0 && crowd_fired < CROWD && comparator > now);
+	advance(now + 1000000);
+	EXPECT(crowd_fired == CROWD && comparator == TIME_NEVER);
 }
 
 /* Setting the comparator costs: a later timer does not. */

@@ -12,8 +12,7 @@ u64 vdso_sigreturn(const struct mm *mm);
 struct vdso_data {
 	u32 seq;
 	u32 pad;
-	u64 start, mult;	/* mono ns = (counter - start) * mult >> 32 */
-	s64 real_offset_ns;	/* real ns = mono + real_offset_ns + ((mono - real_base_ns) * real_rate >> 32) */
-	u64 real_base_ns;
-	s64 real_rate;
+	u64 start, raw_mult;	/* raw ns = (counter - start) * raw_mult >> 32 */
+	u64 base, base_ns, mult;	/* mono ns = base_ns + ((s64)(counter - base) * mult >> 32) */
+	s64 real_ns, tai_ns;	/* real ns = mono + real_ns, TAI ns = real + tai_ns */
 };
