@@ -1,4 +1,4 @@
-# Sarsen.  `make help` lists the targets.  Variables of the build: DEBUG=1 (into build/debug), V=1 (whole commands), THIRD= (third-party
+# Sarsen.  `make help` lists the targets.  Variables of the build: DEBUG=1 (into build/debug), RACE=1 (build/race), V=1 (whole commands), THIRD= (third-party
 # results, default build/third), CROSS=; of `make run`: SMP= MEM= DISK= NET= APPEND= GDB=1.
 #
 # make              build/Image and build/sarsen.elf (DEBUG=1: the same in build/debug/), compile_commands.json
@@ -8,7 +8,8 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-B := build$(if $(DEBUG),/debug)
+B := build$(if $(DEBUG),/debug)$(if $(RACE),/race)
+$(if $(and $(DEBUG),$(RACE)),$(error DEBUG=1 and RACE=1 are two builds: both sanitizers would call before each access))
 THIRD ?= build/third
 CROSS ?= aarch64-linux-gnu-
 CC := $(CROSS)gcc
@@ -29,7 +30,7 @@ GEN_OBJS := $(B)/obj/gen/syscall_table.o
 FDT_OBJS := $(patsubst %,$(B)/obj/libfdt/%.o,fdt fdt_ro fdt_wip fdt_strerror fdt_addresses)
 ZLIB_OBJS := $(patsubst %,$(B)/obj/zlib/%.o,inflate inftrees inffast adler32 crc32 zutil)
 VDSO_SO := $(B)/vdso/vdso.so
-# In-kernel tests: inside the debug build; of the release build in an image of their own, build/ktest/Image, with the same objects.
+# In-kernel tests: inside the debug and race builds; of the release build in an image of their own, build/ktest/Image, with the same objects.
 KTEST_OBJS := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/kernel/*.c)))
 ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
 
@@ -49,6 +50,13 @@ SAN_FLAGS = $(KASAN_FLAGS) $(UBSAN_FLAGS) -fstack-protector-strong -mstack-prote
 # Code that runs before the shadow is mapped, or is the sanitizer itself.
 NO_SAN := arch/arm64/% kernel/lib/string kernel/debug/% kernel/kasan kernel/ubsan kernel/percpu mm/slab
 san_for = $(if $(filter $(NO_SAN),$(1)),-fno-stack-protector,$(SAN_FLAGS))
+else ifdef RACE
+# The data-race detector (kernel/debug/race.c): on top of the release build, whose ASSERTs are on; lock checks and poison are the debug build's.
+CFLAGS += -DCONFIG_RACE=1 -fno-stack-protector -fno-optimize-sibling-calls
+RACE_FLAGS := -fsanitize=thread --param tsan-distinguish-volatile=1 --param tsan-instrument-func-entry-exit=0 -Wno-tsan
+# Code that runs before there is a stack to speak of or changes it, the detector, and what the detector calls.
+NO_RACE := arch/arm64/kaslr arch/arm64/context kernel/debug/race% kernel/symbols kernel/percpu
+san_for = $(if $(filter $(NO_RACE),$(1)),,$(RACE_FLAGS))
 else
 CFLAGS += -fno-stack-protector
 san_for =
@@ -142,7 +150,7 @@ endif
 
 # --- the kernel: linked twice, so that the symbol table inside it knows the final addresses -----------------------------------------
 LDS := $(ARCH_DIR)/kernel.lds
-IMAGE_OBJS := $(ALL_OBJS) $(if $(DEBUG),$(KTEST_OBJS))
+IMAGE_OBJS := $(ALL_OBJS) $(if $(DEBUG)$(RACE),$(KTEST_OBJS))
 # The objects stand in a file, so that the command fits on a line.  $(filter) leaves of the prerequisites what is linked.
 note_objects = $(shell mkdir -p $(@D)/link)$(file >$(@D)/link/objects,$(filter-out $(B)/obj/ksyms%.o,$(filter %.o,$^)))
 LINK = $(LD) $(LDFLAGS) -T $(LDS) @$(@D)/link/objects
@@ -177,7 +185,7 @@ $(B)/Image $(B)/ktest/Image: %/Image: %/sarsen.elf
 -include tests/tests.mk
 
 clean:
-	rm -rf build/debug build/obj build/link build/ktest build/unit build/gen build/Image build/sarsen.elf build/vdso build/uapi build/test build/phases build/user-tests \
+	rm -rf build/debug build/race build/obj build/link build/ktest build/unit build/gen build/Image build/sarsen.elf build/vdso build/uapi build/test build/phases build/user-tests \
 		build/initramfs.cpio.gz compile_commands.json
 
 -include $(ALL_OBJS:.o=.d) $(KTEST_OBJS:.o=.d)

@@ -1,6 +1,7 @@
 /* The in-kernel test frame.  A suite runs all of its own twice.  The first time warms caches up, and only its failures are told; around
  * the second the free pages are compared. */
 #include <drivers/power/power.h>
+#include <kernel/debug/race.h>
 #include <kernel/initcall.h>
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
@@ -120,5 +121,6 @@ void ktest_run(void)
 		run_report();
 	else
 		run_suites();
+	race_flush();
 	power_off();
 }

@@ -4,6 +4,7 @@
 #include <arch/uaccess.h>
 #include <drivers/power/power.h>
 #include <fs/super.h>
+#include <kernel/debug/race.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
@@ -28,6 +29,7 @@ long sys_reboot(int magic1, int magic2, unsigned cmd, void __user *arg)
 		return -EPERM;
 	if (!magic_ok((u32)magic1, (u32)magic2))
 		return -EINVAL;
+	race_flush();
 	switch (cmd) {
 	case LINUX_REBOOT_CMD_CAD_ON:
 	case LINUX_REBOOT_CMD_CAD_OFF:

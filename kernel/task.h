@@ -4,6 +4,7 @@
  * [T] proc_lock (LC_PROC_TABLE), [S] proc->sighand->lock, [Q] the run queue's lock, [R] read under RCU. */
 #pragma once
 #include <arch/context.h>
+#include <kernel/debug/race.h>
 #include <kernel/lib/list.h>
 #include <kernel/lib/rbtree.h>
 #include <kernel/lib/refcount.h>
@@ -91,6 +92,9 @@ struct task {
 	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
 	void *futex_state;		/* [own] kernel/proc/futex.c */
 	struct rcu_head rcu;
+#ifdef CONFIG_RACE
+	struct race_task race;		/* [own] */
+#endif
 #ifdef CONFIG_DEBUG
 	struct held_lock { const void *lock; u64 key, ip; u16 class; } held[24];	/* [own] lockcheck */
 	u32 nr_held;

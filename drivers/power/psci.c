@@ -3,6 +3,7 @@
 #include <arch/irqflags.h>
 #include <drivers/base/fdt.h>
 #include <drivers/power/power.h>
+#include <kernel/debug/race.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 
@@ -28,7 +29,7 @@ void power_init(void)
 		conduit = CONDUIT_SMC;
 }
 
-static __noinline s64 call_firmware(u64 fn, u64 a0, u64 a1, u64 a2)
+static __noinline __no_race s64 call_firmware(u64 fn, u64 a0, u64 a1, u64 a2)
 {
 	register u64 x0 asm("x0") = fn;
 	register u64 x1 asm("x1") = a0;

@@ -17,6 +17,13 @@ void *kasan_memset(void *to, int c, size_t len);
 #define memcpy kasan_memcpy
 #define memmove kasan_memmove
 #define memset kasan_memset
+#elif defined(__SANITIZE_THREAD__) && !defined(CONFIG_UNIT)
+void *race_memcpy(void *to, const void *from, size_t len);	/* the same for kernel/debug/race.c */
+void *race_memmove(void *to, const void *from, size_t len);
+void *race_memset(void *to, int c, size_t len);
+#define memcpy race_memcpy
+#define memmove race_memmove
+#define memset race_memset
 #endif
 int memcmp(const void *a, const void *b, size_t len);
 void *memchr(const void *p, int c, size_t len);

@@ -2,6 +2,7 @@
 #pragma once
 #include <arch/atomic.h>
 #include <arch/cpu.h>
+#include <kernel/debug/race.h>
 
 struct seqcount { u32 seq; };
 
@@ -24,9 +25,11 @@ static inline void seq_write_begin(struct seqcount *s)
 {
 	atomic_store(&s->seq, s->seq + 1);
 	smp_wmb();	/* odd before the data; pairs with seq_read_begin */
+	race_marked_begin();	/* readers look again: what is written now counts as marked */
 }
 
 static inline void seq_write_end(struct seqcount *s)
 {
+	race_marked_end();
 	atomic_store_release(&s->seq, s->seq + 1);
 }

@@ -5,6 +5,7 @@
  * after mmap_lock; uaccess_nofault_begin()/end() make them return at once instead. */
 #pragma once
 #include <kernel/debug/kasan.h>
+#include <kernel/debug/race.h>
 #include <kernel/errno.h>
 #include <kernel/lib/types.h>
 
@@ -92,13 +93,17 @@ static inline int __must_check clear_user(void __user *to, size_t len)
 
 static inline int copy_from_user(void *to, const void __user *from, size_t len)
 {
-	size_t left = copy_from_user_partial(to, from, len);
+	size_t left;
+
+	race_check(to, len, true);	/* not in the partial ones: the page cache's contents are the programs' to race for */
+	left = copy_from_user_partial(to, from, len);
 
 	return likely(!left) ? 0 : copy_from_user_failed(to, len, left);
 }
 
 static inline int copy_to_user(void __user *to, const void *from, size_t len)
 {
+	race_check(from, len, false);
 	return likely(!copy_to_user_partial(to, from, len)) ? 0 : -EFAULT;
 }
 
