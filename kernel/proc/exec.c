@@ -757,6 +757,8 @@ static long do_execveat(int dfd, const char __user *upath, const u64 __user *arg
 		err = name_program(x, dfd);
 	if (!err)
 		err = exec_binary(x, dfd, x->path, x->name, flags);
+	if (!err)
+		sched_exec();
 	TRACE_TEXT(sched_exec, x->path, (u64)err);
 	exec_free(x);
 	return err;

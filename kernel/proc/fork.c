@@ -357,7 +357,7 @@ static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
 	}
 	task_get(t);
 	TRACE_TEXT(sched_fork, t->comm, (u64)tid, spec->flags);
-	sched_wake_new(t);
+	sched_wake_new(t, spec->flags & CLONE_VFORK);
 	if ((spec->flags & CLONE_VFORK) && wait_for_completion_killable(&vfork)) {
 		/* We are being killed: the child must not touch our stack when it is done. */
 		spin_lock_irq(&proc_lock);

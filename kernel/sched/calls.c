@@ -227,7 +227,7 @@ long sys_sched_rr_get_interval(int pid, void __user *interval)
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	ns = t->se.policy == SCHED_RR ? RR_SLICE_NS : t->se.policy == SCHED_FIFO ? 0 : SLICE_NS;
+	ns = t->se.policy == SCHED_RR ? (u64)sched_rr_ns : t->se.policy == SCHED_FIFO ? 0 : SLICE_NS;
 	task_put(t);
 	ts.tv_nsec = (s64)ns;
 	return copy_to_user(interval, &ts, sizeof(ts));

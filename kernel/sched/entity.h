@@ -15,8 +15,16 @@ struct sched_entity {
 	u32 rt_priority;		/* 1 .. 99, 0: not a real-time policy */
 	u32 boost;			/* real-time priority lent by who waits for it, 0: none (pi.c) */
 	u32 eff_prio;			/* real-time priority it runs at, the higher of both; 0: the fair class */
-	bool on_rq, reset_on_fork;
+	bool on_rq;			/* on a queue, or on its way from one to another */
+	bool in_flight;			/* on its way: on no queue, and nobody's but the mover's */
+	bool move_watched;		/* somebody waits until it has left its CPU: finish_switch tells him */
+	bool reset_on_fork;
 	bool turn_over;			/* RR: its slice has ended, it goes to the tail of its list */
-	u32 cpu;			/* run queue it is or was on */
+	bool in_iowait, in_memstall;	/* [own] it waits for a device, if it sleeps; it waits or works for memory: psi.c */
+	bool sync_placed;		/* put beside its waker, who is expected to sleep soon */
+	u8 wake_sleeps;			/* [own] 0 .. 4: how often it slept soon after it had woken somebody */
+	u32 cpu;			/* run queue it is or was on: changed under the old one's lock, read with acquire */
 	cpumask_t affinity;
+	u64 woke_ns;			/* [own] when it last woke somebody, 0: not since it slept */
+	u64 queued_ns, run_delay_ns, nr_turns;	/* when it began to wait; all its waiting for a CPU; how often it got one */
 };

@@ -67,6 +67,7 @@ void fair_enqueue(struct rq *rq, struct task *t)
 	if (leftmost)
 		rq->leftmost = &t->se.node;
 	rq->nr_fair++;
+	rq->waiting_weight += t->se.weight;
 }
 
 void fair_dequeue(struct rq *rq, struct task *t)
@@ -75,11 +76,19 @@ void fair_dequeue(struct rq *rq, struct task *t)
 		rq->leftmost = rb_next(&t->se.node);
 	rb_erase(&t->se.node, &rq->fair);
 	rq->nr_fair--;
+	rq->waiting_weight -= t->se.weight;
 }
 
 struct task *fair_first(struct rq *rq)
 {
 	return rq->leftmost ? node_task(rq->leftmost) : NULL;
+}
+
+struct task *fair_next(struct task *t)
+{
+	struct rb_node *n = rb_next(&t->se.node);
+
+	return n ? node_task(n) : NULL;
 }
 
 void fair_charge(struct rq *rq, struct task *t, u64 ran_ns)

@@ -8,7 +8,7 @@ void sched_set_boost(struct task *t, u32 prio)
 {
 	irqflags_t flags;
 	struct rq *rq = task_rq_lock(t, &flags);
-	bool waits = t->se.on_rq && rq->curr != t, was_rt = task_is_rt(t);
+	bool waits = task_waits(rq, t), was_rt = task_is_rt(t);
 	u32 old = t->se.eff_prio, eff = max(t->se.rt_priority, prio);
 
 	t->se.boost = prio;

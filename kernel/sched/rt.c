@@ -25,9 +25,12 @@ void rt_dequeue(struct rq *rq, struct task *t)
 
 int rt_top_prio(const struct rq *rq)
 {
-	if (rq->rt_bitmap[1])
-		return 127 - __builtin_clzl(rq->rt_bitmap[1]);
-	return rq->rt_bitmap[0] ? 63 - __builtin_clzl(rq->rt_bitmap[0]) : -1;
+	u64 high = READ_ONCE(rq->rt_bitmap[1]), low;
+
+	if (high)
+		return 127 - __builtin_clzl(high);
+	low = READ_ONCE(rq->rt_bitmap[0]);
+	return low ? 63 - __builtin_clzl(low) : -1;
 }
 
 struct task *rt_first(struct rq *rq)

@@ -1,14 +1,29 @@
 /* The scheduler.
  *
  * Theory.  One run queue a CPU, each under its own lock.  A runnable task is either the queue's curr or waits in it (fair tree, or
- * a real-time list); on_rq says it is one of the two.  Real-time tasks come before fair ones, the idle task when nobody else is
- * there.  There is no tick: the slice timer is armed only while somebody waits, and it is not moved at each switch; when it
- * fires early it sees that the running slice is younger, and arms itself again.
+ * a real-time list), or it is in flight from one queue to another; on_rq says it is one of the three.  Real-time tasks come before fair
+ * ones, the idle task when nobody else is there.  There is no tick: the slice timer is armed only while somebody waits, always by the
+ * queue's own CPU, and it is not moved at each switch; when it fires early it sees that the running slice is younger, and arms itself
+ * again.
  *
  * Sleeping and waking.  A task changes its own state (set_current_state, with a full barrier), checks its condition, and calls
  * schedule(), which takes it off the queue under the queue's lock if the state still says so.  task_wake() sets the state back under
- * the same lock and puts it on the queue if it had left.  So either the waker finds it still on the queue, or it has switched out
- * entirely: the lock is held across the switch and released by whoever runs next (finish_switch).
+ * the same lock and puts it on a queue if it had left.  So either the waker finds it still on the queue, or it has switched out
+ * entirely: the lock is held across the switch and released by whoever runs next (finish_switch).  That is all the handshake there is
+ * between a waker and a CPU that is just putting the task away; nobody spins on on_cpu.
+ *
+ * From queue to queue.  se.cpu names the queue a task is or was on; it changes only under that queue's lock, by who has the task to
+ * himself: a waker (state RUNNING, on_rq false), a thief who holds both locks, or the mover of one in flight.  The two locks are taken one
+ * after the other, so none is held while another is waited for; a thief, who holds his own, only tries the other.  se.cpu is stored with
+ * release and read with acquire (task_rq_lock): who takes the new queue's lock because he read the new number sees what was written under
+ * the old lock.  A task's registers are in memory before the lock it switched out under is released, and who puts it on a queue held that
+ * lock after that; so the CPU that takes it from the queue, under that queue's lock, sees them.
+ *
+ * Virtual time is the queue's own, so a fair task takes along how far it is from min_vruntime.
+ *
+ * Kicks.  What one CPU wants of another is always the same: look again.  rq->kick is noted under the lock and sent after it is dropped
+ * (rq_unlock, finish_switch): the other passes through schedule(), and fetches there what is better than what it has (rt_pull,
+ * steal_task).  So nobody ever pushes a task onto another's queue with two locks held.
  *
  * Preemption.  need_resched is a flag of the running task; the kernel looks at it on the way out of an interrupt, when
  * preempt_count falls to zero, and on the way to EL0.
@@ -39,11 +54,23 @@ void set_current_state(u32 state)
 	smp_mb();	/* the state before the condition; pairs with task_wake */
 }
 
+/* The flag, then the interrupt (which the controller orders after it); who finds the flag set knows that the interrupt is on its way. */
 void resched_curr(struct rq *rq)
 {
-	atomic_fetch_or(&rq->curr->head.flags, TIF_NEED_RESCHED);
-	if (rq->cpu != smp_cpu_id() && sched_send_ipi)
+	u32 old = atomic_fetch_or(&rq->curr->head.flags, TIF_NEED_RESCHED);
+
+	if (rq->cpu != smp_cpu_id() && !(old & TIF_NEED_RESCHED) && sched_send_ipi)
 		sched_send_ipi(rq->cpu);
+}
+
+void rq_unlock(struct rq *rq)
+{
+	u32 kick = rq->kick;
+
+	rq->kick = NO_CPU;
+	spin_unlock(&rq->lock);
+	if (unlikely(kick != NO_CPU))
+		sched_resched_cpu(kick);
 }
 
 void update_curr(struct rq *rq, u64 now)
@@ -57,7 +84,9 @@ void update_curr(struct rq *rq, u64 now)
 	t->se.sum_exec += ran;
 	if (unlikely(t->proc->cpu_watch))
 		atomic_add(&t->proc->watch_ran_ns, ran);
-	if (t != rq->idle && !task_is_rt(t))
+	if (unlikely(task_is_rt(t)))
+		rq->rt_time += t->se.eff_prio < RT_KERNEL_PRIO ? ran : 0;
+	else if (t != rq->idle)
 		fair_charge(rq, t, ran);
 }
 
@@ -82,10 +111,10 @@ static u64 slice_left(struct rq *rq)
 {
 	struct task *t = rq->curr;
 
-	if (t == rq->idle || rq->nr_running < 2 || (task_is_rt(t) && t->se.policy != SCHED_RR))
+	if (t == rq->idle || rq->nr_running < 2)
 		return TIME_NEVER;
-	if (t->se.policy == SCHED_RR)
-		return RR_SLICE_NS;
+	if (task_is_rt(t))
+		return t->se.policy == SCHED_RR ? (u64)READ_ONCE(sched_rr_ns) : TIME_NEVER;
 	return SLICE_NS;
 }
 
@@ -111,35 +140,87 @@ static void slice_fired(struct timer *timer)
 	if (left != TIME_NEVER) {
 		/* A fair turn is over when the virtual deadline moved; a real-time one each time its timer fires. */
 		if (task_is_rt(t) || deadline != t->se.deadline || rt_top_prio(rq) >= 0)
-			atomic_fetch_or(&t->head.flags, TIF_NEED_RESCHED);
+			resched_curr(rq);
 		t->se.turn_over = task_is_rt(t);
 		timer_arm(&rq->slice, now + left);
 	}
 	spin_unlock(&rq->lock);
+	if (left != TIME_NEVER && sched_many())
+		balance_busy(rq, now);
 }
 
-static struct task *pick_next(struct rq *rq)
+/* Somebody waits now who did not: there must be a slice timer.  Only its own CPU arms it; another is made to pass by schedule(). */
+static void want_slice(struct rq *rq, struct task *t, u64 now)
+{
+	if (rq->cpu != smp_cpu_id()) {
+		if (!rq->slice.armed && slice_left(rq) != TIME_NEVER)
+			resched_curr(rq);
+	} else if (unlikely(t->se.sync_placed) && (!rq->slice.armed || rq->slice.expires_ns > now + SYNC_WAIT_NS)) {
+		timer_arm(&rq->slice, now + SYNC_WAIT_NS);
+	} else {
+		arm_slice(rq, now);
+	}
+}
+
+static inline void count_up(struct rq *rq, u64 now)
+{
+	if (rq->nr_running++ == 1)
+		rq->stall.wait_since = now;
+}
+
+static inline void count_down(struct rq *rq, u64 now)
+{
+	if (--rq->nr_running == 1)
+		rq->stall.wait_ns += now - rq->stall.wait_since;
+}
+
+static struct task *pick_next(struct rq *rq, u64 now)
 {
 	struct task *t = rt_first(rq);
 
+	if (unlikely(rq->rt_throttled) && t && t->se.eff_prio < RT_KERNEL_PRIO && rq->nr_fair)
+		t = NULL;
 	if (!t)
 		t = fair_first(rq);
 	if (!t)
 		return rq->idle;
 	dequeue_waiting(rq, t);
+	t->se.run_delay_ns += now - t->se.queued_ns;
+	t->se.nr_turns++;
+	return t;
+}
+
+/* What rq runs next: of its own, or another's if that goes before, or it has none. */
+static struct task *choose(struct rq *rq, u64 now)
+{
+	struct task *t;
+
+	if (unlikely(atomic_load(&rt_overload) & ~BIT(rq->cpu)))
+		rt_pull(rq);
+	t = pick_next(rq, now);
+	if (t == rq->idle && sched_many() && steal_task(rq, now))
+		t = pick_next(rq, now);
+	if (unlikely(rq->rt_bitmap[0] | rq->rt_bitmap[1] | rq->rt_overloaded))
+		rt_waiting_changed(rq);
 	return t;
 }
 
 static void finish_switch(struct task *prev)
 {
 	struct rq *rq = this_rq();
-	u32 prev_state = READ_ONCE(prev->state);
+	u32 prev_state = READ_ONCE(prev->state), kick = rq->kick;
+	bool moves = prev->se.in_flight | prev->se.move_watched;
 
 	lock_check_acquire(&rq->lock, LC_RQ, 0, true);
+	rq->kick = NO_CPU;
 	atomic_store_release(&prev->on_cpu, 0u);
 	spin_debug_release(&rq->lock);
 	atomic_store_release(&rq->lock.locked, 0u);
 	mm_switch_done();
+	if (unlikely(kick != NO_CPU))
+		sched_resched_cpu(kick);
+	if (unlikely(moves))
+		finish_move(rq, prev);		/* still a grace period away from being freed */
 	if (unlikely(prev_state == TASK_DEAD)) {
 		ASSERT(!prev->se.on_rq);
 		kstack_free(prev->stack);
@@ -150,26 +231,79 @@ static void finish_switch(struct task *prev)
 	arch_irq_enable();
 }
 
+/* prev leaves the CPU at ticks, next gets it: who has used the time in between. */
+static void account_switch(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
+{
+	prev->head.kernel_ticks += ticks - prev->head.entered;
+	next->head.entered = ticks;
+	if (prev != rq->idle) {
+		u64 kernel = prev->head.kernel_ticks - rq->curr_ticks0;
+
+		rq->system_ticks += kernel;
+		if (unlikely(prev->se.nice > 0))
+			rq->nice_ticks += ticks - rq->curr_start - kernel;
+	}
+	rq->curr_ticks0 = next->head.kernel_ticks;
+	rq->curr_start = ticks;
+	if (next == rq->idle) {
+		rq->idle_since = prev->se.exec_start;
+	} else if (prev == rq->idle) {
+		u64 idle = next->se.exec_start - rq->idle_since;
+
+		rq->idle_ns += idle;
+		rq->avg_idle_ns += ((s64)min(idle, NSEC_PER_MSEC) - (s64)rq->avg_idle_ns) / 8;
+	}
+}
+
 static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
 {
 	rcu_note_switch();
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
-	rq->curr = next;
-	prev->head.kernel_ticks += ticks - prev->head.entered;
-	next->head.entered = ticks;
-	if (prev != rq->idle)
-		rq->system_ticks += prev->head.kernel_ticks - rq->curr_ticks0;
-	rq->curr_ticks0 = next->head.kernel_ticks;
-	if (next == rq->idle)
-		rq->idle_since = prev->se.exec_start;
-	else if (prev == rq->idle)
-		rq->idle_ns += next->se.exec_start - rq->idle_since;
+	account_switch(rq, prev, next, ticks);
+	if (unlikely(rq->nr_iowait | rq->nr_memstall))
+		stall_changed(rq, next->se.exec_start);
 	atomic_store(&next->on_cpu, 1u);
 	if (next->mm != prev->mm)
 		mm_switch(prev->mm, next->mm);
 	lock_check_release(&rq->lock, LC_RQ);
 	finish_switch(arch_switch(prev, next));
+}
+
+/* prev goes to sleep. */
+static void put_to_sleep(struct rq *rq, struct task *prev, u64 now)
+{
+	load_update(now);
+	prev->se.on_rq = false;
+	count_down(rq, now);
+	prev->nvcsw++;
+	if (unlikely(prev->state & TASK_UNINTERRUPTIBLE)) {
+		rq->nr_uninterruptible += !(prev->pflags & PF_KTHREAD);
+		rq->nr_iowait += prev->se.in_iowait;
+	}
+	/* Does it wake somebody and then sleep?  See select_cpu. */
+	if (prev->se.woke_ns) {
+		bool soon = now - prev->se.woke_ns < SYNC_WAIT_NS / 2;
+
+		prev->se.wake_sleeps = (u8)(soon ? min(prev->se.wake_sleeps + 1, 4) : prev->se.wake_sleeps / 2);
+		prev->se.woke_ns = 0;
+	}
+}
+
+/* prev goes on, now or later. */
+static void put_back(struct rq *rq, struct task *prev, bool preempted, u64 now)
+{
+	if (!preempted)
+		WRITE_ONCE(prev->state, TASK_RUNNING);
+	prev->nivcsw += preempted;
+	prev->se.queued_ns = now;
+	if (unlikely(!(prev->se.affinity & BIT(rq->cpu)))) {
+		prev->se.in_flight = true;	/* finish_switch takes it elsewhere */
+		count_down(rq, now);
+	} else {
+		enqueue_waiting(rq, prev, preempted && !prev->se.turn_over);
+	}
+	prev->se.turn_over = false;
 }
 
 /* One pass: choose, and switch if the choice is another.  preempted: curr stays runnable whatever its state says. */
@@ -186,29 +320,25 @@ static void schedule_once(bool preempted)
 	now = clock_counter_to_ns(ticks);
 	atomic_fetch_and(&prev->head.flags, ~TIF_NEED_RESCHED);
 	update_curr(rq, now);
-	if (!preempted && prev->state != TASK_RUNNING && !((prev->state & TASK_INTERRUPTIBLE) && signal_pending())) {
-		load_update(now);
-		prev->se.on_rq = false;
-		rq->nr_running--;
-		prev->nvcsw++;
-	} else if (prev != rq->idle) {
-		if (!preempted)
-			WRITE_ONCE(prev->state, TASK_RUNNING);
-		enqueue_waiting(rq, prev, preempted && !prev->se.turn_over);
-		prev->se.turn_over = false;
-		prev->nivcsw += preempted;
-	}
-	next = pick_next(rq);
+	if (!preempted && prev->state != TASK_RUNNING && !((prev->state & TASK_INTERRUPTIBLE) && signal_pending()))
+		put_to_sleep(rq, prev, now);
+	else if (prev != rq->idle)
+		put_back(rq, prev, preempted, now);
+	next = choose(rq, now);
 	next->se.exec_start = now;
 	if (unlikely(next->proc->cpu_watch))
 		cpu_watch_arm(&rq->watch, next->proc, now);
-	if (next == prev) {
-		arm_slice(rq, now);
-		spin_unlock_irq(&rq->lock);
-		return;
-	}
+	if (unlikely(task_is_rt(next)) && !rq->rt_timer.armed)
+		rt_period_begin(rq, now);
 	rq->curr = next;
 	arm_slice(rq, now);
+	if (next == prev) {
+		preempt_disable();
+		rq_unlock(rq);
+		arch_irq_enable();
+		preempt_enable_no_resched();	/* the caller looks at the flag */
+		return;
+	}
 	switch_to(rq, prev, next, ticks);
 }
 
@@ -289,7 +419,7 @@ void schedule_until(u64 deadline_ns)
 struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 {
 	for (;;) {
-		struct rq *rq = per_cpu_ptr(&runqueue, atomic_load(&t->se.cpu));
+		struct rq *rq = cpu_rq(atomic_load_acquire(&t->se.cpu));
 
 		*flags = spin_lock_irqsave(&rq->lock);
 		if (likely(rq->cpu == t->se.cpu))
@@ -302,79 +432,125 @@ struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 static bool should_preempt(struct rq *rq, struct task *t)
 {
 	struct task *curr = rq->curr;
+	bool throttled = unlikely(rq->rt_throttled);
 
 	if (curr == rq->idle)
 		return true;
 	if (task_is_rt(t))
-		return !task_is_rt(curr) || t->se.eff_prio > curr->se.eff_prio;
-	return !task_is_rt(curr) && fair_preempts(t, curr);
+		return t->se.eff_prio > curr->se.eff_prio && (!throttled || t->se.eff_prio == RT_KERNEL_PRIO);
+	if (task_is_rt(curr))
+		return throttled && curr->se.eff_prio < RT_KERNEL_PRIO;
+	return fair_preempts(t, curr);
 }
 
-static void activate(struct rq *rq, struct task *t)
+void rq_enqueue(struct rq *rq, struct task *t, u64 now)
+{
+	if (!task_is_rt(t))
+		fair_place(rq, &t->se);
+	t->se.queued_ns = now;
+	enqueue_waiting(rq, t, false);
+	t->se.on_rq = true;
+	t->se.in_flight = false;
+	count_up(rq, now);
+}
+
+void rq_add(struct rq *rq, struct task *t, u64 now)
+{
+	update_curr(rq, now);
+	rq_enqueue(rq, t, now);
+	if (should_preempt(rq, t)) {
+		resched_curr(rq);
+	} else {
+		if (unlikely(task_is_rt(t)))
+			rt_waiting_changed(rq);
+		want_slice(rq, t, now);
+	}
+}
+
+void rq_remove(struct rq *rq, struct task *t, u64 now)
+{
+	dequeue_waiting(rq, t);
+	count_down(rq, now);
+}
+
+/* Its mask may have changed between the two locks, and an idle CPU may have found work; then it is chosen again, that once. */
+struct rq *move_to(struct rq *rq, struct task *t, u32 cpu, u32 flags, u64 now)
+{
+	bool again = cpu_is_free(cpu);
+
+	while (cpu != rq->cpu) {
+		u64 min = rq->min_vruntime;
+
+		if (unlikely(t->se.in_memstall))
+			memstall_leave(rq, t, now);
+		atomic_store_release(&t->se.cpu, cpu);
+		spin_unlock(&rq->lock);
+		rq = cpu_rq(cpu);
+		spin_lock(&rq->lock);
+		t->se.vruntime += rq->min_vruntime - min;
+		if (unlikely(t->se.in_memstall))
+			memstall_join(rq, t, now);
+		if ((task_cpus(t) & BIT(cpu)) && !(again && rq->nr_running))
+			break;
+		again = false;
+		cpu = select_cpu(t, flags);
+	}
+	return rq;
+}
+
+/* t, RUNNING since a moment ago, was asleep: put it on a queue.  Returns that, locked. */
+static struct rq *activate(struct rq *rq, struct task *t, u32 was, u32 flags)
 {
 	u64 now = clock_mono_ns();
 
 	load_update(now);
-	update_curr(rq, now);
-	if (!task_is_rt(t))
-		fair_place(rq, &t->se);
-	enqueue_waiting(rq, t, false);
-	t->se.on_rq = true;
-	rq->nr_running++;
-	if (should_preempt(rq, t))
-		resched_curr(rq);
-	else
-		arm_slice(rq, now);
-}
+	if (unlikely(was & TASK_UNINTERRUPTIBLE) && !(flags & WAKE_FORK)) {
+		rq->nr_uninterruptible -= !(t->pflags & PF_KTHREAD);
+		if (t->se.in_iowait) {
+			rq->nr_iowait--;
+			stall_changed(rq, now);
+		}
+	}
+	if (sched_many()) {
+		u32 cpu = select_cpu(t, flags);
 
-/* The CPU for a task that was asleep: where it was if that idles, else another idle one. */
-static u32 choose_cpu(struct task *t)
-{
-	u32 here = t->se.cpu;
-	cpumask_t allowed = t->se.affinity & atomic_load(&cpu_online_mask);
-
-	if ((allowed & BIT(here)) && sched_cpu_is_idle(here))
-		return here;
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		if ((allowed & BIT(cpu)) && sched_cpu_is_idle(cpu))
-			return cpu;
-	return (allowed & BIT(here)) || !allowed ? here : (u32)__builtin_ctzl(allowed);
-}
-
-/* t is RUNNING and on no queue, so nobody else activates it: it may go to another queue between two locks. */
-static struct rq *move_to(struct rq *rq, struct task *t, u32 cpu)
-{
-	atomic_store(&t->se.cpu, cpu);
-	spin_unlock(&rq->lock);
-	rq = per_cpu_ptr(&runqueue, cpu);
-	spin_lock(&rq->lock);
+		if (!in_irq())
+			current->se.woke_ns = now;
+		rq = move_to(rq, t, cpu, flags, now);
+	}
+	rq_add(rq, t, now);
 	return rq;
 }
 
-bool task_wake(struct task *t, u32 mask)
+static bool wake(struct task *t, u32 mask, u32 how)
 {
 	struct rq *rq;
 	irqflags_t flags;
-	bool woke = false;
+	u32 was;
 
 	smp_mb();	/* the waker's condition before the state; pairs with set_current_state */
 	if (!(READ_ONCE(t->state) & mask))
 		return false;
 	rq = task_rq_lock(t, &flags);
-	if (t->state & mask) {
+	was = t->state;
+	if (was & mask) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		TRACE_TEXT(sched_wake, t->comm, (u64)t->tid, t->se.cpu);
-		if (!t->se.on_rq) {
-			u32 cpu = choose_cpu(t);
-
-			if (cpu != rq->cpu)
-				rq = move_to(rq, t, cpu);
-			activate(rq, t);
-		}
-		woke = true;
+		if (!t->se.on_rq)
+			rq = activate(rq, t, was, how);
 	}
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return woke;
+	rq_unlock_irqrestore(rq, flags);
+	return was & mask;
+}
+
+bool task_wake(struct task *t, u32 mask)
+{
+	return wake(t, mask, 0);
+}
+
+bool task_wake_sync(struct task *t, u32 mask)
+{
+	return wake(t, mask, WAKE_SYNC);
 }
 
 void sched_fork(struct task *t)
@@ -383,7 +559,7 @@ void sched_fork(struct task *t)
 
 	t->se = (struct sched_entity){
 		.slice_ns = SLICE_NS, .nice = p->nice, .policy = p->policy, .rt_priority = p->rt_priority,
-		.weight = p->weight, .affinity = p->affinity, .cpu = p->cpu, .vruntime = p->vruntime,
+		.weight = p->weight, .affinity = p->affinity, .cpu = p->cpu, .vruntime = p->vruntime, .wake_sleeps = p->wake_sleeps,
 	};
 	if (p->reset_on_fork) {
 		t->se.nice = p->nice < 0 ? 0 : p->nice;
@@ -398,9 +574,9 @@ void sched_fork(struct task *t)
 	t->state = TASK_UNINTERRUPTIBLE;
 }
 
-void sched_wake_new(struct task *t)
+void sched_wake_new(struct task *t, bool vfork)
 {
-	task_wake(t, TASK_UNINTERRUPTIBLE);
+	wake(t, TASK_UNINTERRUPTIBLE, WAKE_FORK | (vfork ? WAKE_VFORK : 0));
 }
 
 void __noreturn sched_exit(void)
@@ -417,7 +593,7 @@ bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
 {
 	irqflags_t flags;
 	struct rq *rq = task_rq_lock(t, &flags);
-	bool waits = t->se.on_rq && rq->curr != t;
+	bool waits = task_waits(rq, t);
 
 	update_curr(rq, clock_mono_ns());
 	if (waits)
@@ -436,20 +612,6 @@ bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
 		resched_curr(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	return true;
-}
-
-/* Only CPUs that run can be asked for; a task on a CPU it may no longer use moves when it next wakes. */
-int sched_set_affinity(struct task *t, cpumask_t mask)
-{
-	irqflags_t flags;
-	struct rq *rq;
-
-	if (!(mask & atomic_load(&cpu_online_mask)))
-		return -EINVAL;
-	rq = task_rq_lock(t, &flags);
-	t->se.affinity = mask;
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return 0;
 }
 
 bool sched_cpu_is_idle(u32 cpu)
@@ -511,44 +673,18 @@ void sched_init(void)
 	rq->cpu = smp_cpu_id();
 	rq->curr = rq->idle = current;
 	rq->fair = RB_ROOT;
+	rq->kick = NO_CPU;
+	rq->avg_idle_ns = NSEC_PER_MSEC;
 	for (u32 i = 0; i < RT_PRIOS; i++)
 		list_init(&rq->rt[i]);
 	timer_init(&rq->slice, slice_fired);
 	timer_init(&rq->watch, cpu_watch_fired);
+	timer_init(&rq->rt_timer, rt_timer_fired);
+	balance_init(rq);
 	current->se = (struct sched_entity){
 		.weight = WEIGHT_NICE0, .slice_ns = SLICE_NS, .policy = SCHED_NORMAL, .cpu = rq->cpu, .affinity = ~0ull,
 	};
 	current->on_cpu = 1;
 	current->se.exec_start = rq->start_ns = rq->idle_since = clock_mono_ns();
-	current->head.entered = clock_counter();
-}
-
-u64 sched_nr_running(void)
-{
-	u64 n = 0;
-
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		n += READ_ONCE(per_cpu(runqueue, cpu).nr_running);
-	return n;
-}
-
-u64 sched_nr_switches(void)
-{
-	u64 n = 0;
-
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		n += READ_ONCE(per_cpu(runqueue, cpu).nr_switches);
-	return n;
-}
-
-u64 sched_idle_ns(u32 cpu)
-{
-	struct rq *rq = per_cpu_ptr(&runqueue, cpu);
-	irqflags_t flags = spin_lock_irqsave(&rq->lock);
-	u64 ns = rq->idle_ns;
-
-	if (rq->curr == rq->idle && clock_mono_ns() > rq->idle_since)
-		ns += clock_mono_ns() - rq->idle_since;
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return ns;
+	current->head.entered = rq->curr_start = clock_counter();
 }

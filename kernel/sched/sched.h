@@ -11,10 +11,15 @@ void preempt_schedule_user(void);
 void sched_yield_current(void);
 /* task_wake - make t runnable if its state is in mask; true if it was asleep.  Context: any. */
 bool task_wake(struct task *t, u32 mask);
+/* task_wake_sync - the same by one that is about to sleep: t may be put on its CPU, to run there then. */
+bool task_wake_sync(struct task *t, u32 mask);
 static inline bool task_wake_normal(struct task *t) { return task_wake(t, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE); }
-/* sched_fork - set up a new task's entity from current's; sched_wake_new puts it on a run queue the first time. */
+/* sched_fork - set up a new task's entity from current's; sched_wake_new puts it on a run queue the first time; vfork: current is
+ * about to wait for it. */
 void sched_fork(struct task *t);
-void sched_wake_new(struct task *t);
+void sched_wake_new(struct task *t, bool vfork);
+/* sched_exec - current becomes another program, so its caches are cold: a good time for somebody to leave a CPU that is crowded. */
+void sched_exec(void);
 /* sched_first_run - entry code of a new task: finishes the switch (drops the run queue lock, enables irqs). */
 void sched_first_run(struct task *prev);
 /* sched_exit - current is dead: never returns; its last reference is dropped by the next task on this CPU. */
@@ -29,7 +34,16 @@ void __noreturn kthread_exit(void);
 void sched_set_boost(struct task *t, u32 prio);
 static inline u32 sched_prio(const struct task *t) { return READ_ONCE(t->se.eff_prio); }
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
+/* sched_set_affinity - let t run on the CPUs of mask alone; those that do not run are kept in it for later.  0 or -EINVAL if none of them
+ * runs.  On return t runs on no other CPU.  Context: thread, may sleep; if it may not, a task that runs elsewhere leaves soon after. */
 int sched_set_affinity(struct task *t, cpumask_t mask);
+cpumask_t sched_cluster(u32 cpu);		/* the CPUs that share cache with it */
+/* sched_io_begin, sched_io_end - what current sleeps for in between is a device (iowait).  Not nested. */
+static inline void sched_io_begin(void) { current->se.in_iowait = true; }
+static inline void sched_io_end(void) { current->se.in_iowait = false; }
+/* psi_memstall_begin, _end - in between current waits or works for want of memory.  True: it was so already, give that to _end. */
+bool psi_memstall_begin(void);
+void psi_memstall_end(bool nested);
 /* sched_init - this CPU's run queue; current becomes its idle task.  Context: the CPU's start, irqs off. */
 void sched_init(void);
 /* sched_idle_create - the idle task of a CPU that is about to start; NULL if no memory. */

@@ -122,7 +122,7 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 		return NULL;
 	arch_thread_init_kernel(t, fn, arg);
 	kthread_link(t);
-	sched_wake_new(t);
+	sched_wake_new(t, false);
 	return t;
 }
 

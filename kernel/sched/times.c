@@ -61,3 +61,52 @@ void sched_charge_current(void)
 	update_curr(rq, clock_mono_ns());
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
+
+u64 sched_nr_running(void)
+{
+	u64 n = 0;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		n += READ_ONCE(per_cpu(runqueue, cpu).nr_running);
+	return n;
+}
+
+/* One that fell asleep here and was woken elsewhere counts +1 and -1; of the sum, a racy one, less than none is none. */
+u64 sched_nr_uninterruptible(void)
+{
+	s64 n = 0;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		n += READ_ONCE(per_cpu(runqueue, cpu).nr_uninterruptible);
+	return n > 0 ? (u64)n : 0;
+}
+
+u32 sched_nr_iowait(void)
+{
+	u32 n = 0;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		n += READ_ONCE(per_cpu(runqueue, cpu).nr_iowait);
+	return n;
+}
+
+u64 sched_nr_switches(void)
+{
+	u64 n = 0;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		n += READ_ONCE(per_cpu(runqueue, cpu).nr_switches);
+	return n;
+}
+
+u64 sched_idle_ns(u32 cpu)
+{
+	struct rq *rq = per_cpu_ptr(&runqueue, cpu);
+	irqflags_t flags = spin_lock_irqsave(&rq->lock);
+	u64 ns = rq->idle_ns;
+
+	if (rq->curr == rq->idle && clock_mono_ns() > rq->idle_since)
+		ns += clock_mono_ns() - rq->idle_since;
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return ns;
+}
