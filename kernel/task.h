@@ -1,7 +1,8 @@
 /* The task: one thread of execution, and the process (thread group) it belongs to.
  *
  * Members stand under the lock that guards them: [I] immutable after creation, [a] atomic, [own] only the task itself,
- * [T] proc_lock (LC_PROC_TABLE), [S] proc->sighand->lock, [Q] the run queue's lock, [R] read under RCU. */
+ * [T] proc_lock (LC_PROC_TABLE), [S] proc->sighand->lock, [Q] the run queue's lock, [R] read under RCU,
+ * [PI] pi_enter(). */
 #pragma once
 #include <arch/context.h>
 #include <kernel/debug/race.h>
@@ -90,7 +91,9 @@ struct task {
 
 	struct task_work *works;	/* [a] lock-free stack */
 	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
-	void *futex_state;		/* [own] kernel/proc/futex.c */
+	u32 futex_end;			/* [a] FUTEX_ALIVE ...: may it still be made owner of a PI futex? */
+	struct pi_waiter *pi_blocked;	/* [PI] kernel/sync/pi.c: the lock it waits for */
+	struct rb_root pi_owned;	/* [PI] the locks it owns that are waited for */
 	struct rcu_head rcu;
 #ifdef CONFIG_RACE
 	struct race_task race;		/* [own] */

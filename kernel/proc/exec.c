@@ -621,7 +621,7 @@ static void become(struct exec *x, u64 sp)
 
 	set_comm(x->name);
 	t->pflags &= ~(u32)(PF_KTHREAD | PF_FORKNOEXEC);
-	futex_exit(t);
+	futex_exit(t, true);
 	if (t->vfork_done) {
 		spin_lock_irq(&proc_lock);
 		if (t->vfork_done)

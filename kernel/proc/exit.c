@@ -26,7 +26,7 @@ static void release_resources(struct task *t)
 {
 	struct mm *mm = t->mm;
 
-	futex_exit(t);
+	futex_exit(t, false);
 	spin_lock_irq(&proc_lock);
 	if (t->vfork_done) {
 		complete(t->vfork_done);

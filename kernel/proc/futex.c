@@ -1,83 +1,94 @@
 /* Futexes: wait and wake on a user word.
  *
- * A waiter takes its bucket's lock, reads the word with faults disabled (on a fault: unlock, fault it in, again), and queues itself
- * if the word still has the value; a waker takes the same lock, so between the check and the sleep no wake is lost.  Keys: private
- * ones are (mm, address); shared ones are the page that backs the address and the offset in it, pinned for the wait.
- * Two buckets are locked in address order.  futex(2), get_robust_list(2). */
-#include <linux/futex.h>
+ * Theory.  A waiter takes its bucket's lock, reads the word with faults disabled (on a fault: unlock, fault it in, again), and queues
+ * itself if the word still has the value; a waker, who changed the word before, takes the same lock, so between the check and the sleep
+ * no wake is lost.  Waiters of higher real-time priority stand before others.
+ *
+ * Keys.  Of private ones, and of shared ones in private memory, (mm, address); of shared ones in a file or in shared memory, the page
+ * that holds the word and the offset in it.  The page is pinned for the wait, so that it stays the word's: unmapping the word, or cutting
+ * the file, takes nothing from those who wait (a waker must still have it mapped).
+ *
+ * Whoever wakes a waiter takes it off the queue and stores NULL in its task; from then on the waiter may return, and its stack with it, so
+ * the task pointer is taken before.  The lock keeps preemption off, an RCU read section: the task cannot be freed before the wake-up.
+ *
+ * Two buckets are locked in address order.  Requeueing is in futex_requeue.c, priority inheritance in futex_pi.c, waiting for several in
+ * futex_waitv.c, robust lists in robust.c.  futex(2). */
 #include <linux/time_types.h>
 #include <arch/uaccess.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
 #include <kernel/lib/hash.h>
-#include <kernel/proc/proc_internal.h>
+#include <kernel/proc/futex_internal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
-#include <kernel/time/clock.h>
 #include <mm/page.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
 
-#define BUCKET_BITS 6
+#define BUCKET_BITS 8
 
-struct bucket { struct spinlock lock; struct list_head waiters; };
-struct futex_key { u64 object, offset; struct page *page; };
+static struct futex_bucket buckets[1 << BUCKET_BITS];
 
-struct futex_waiter {
-	struct list_head link;		/* [bucket] empty: woken */
-	struct bucket *bucket;		/* changes on requeue, under both locks */
-	struct futex_key key;
-	struct task *task;
-	u32 bitset;
-};
-
-static struct bucket buckets[1 << BUCKET_BITS];
-static bool ready;
-
-static struct bucket *bucket_of(const struct futex_key *k)
+static int futex_init(void)
 {
-	if (unlikely(!ready)) {		/* first use is by one program, before any thread */
-		for (u32 i = 0; i < ARRAY_SIZE(buckets); i++) {
-			spin_lock_init(&buckets[i].lock, LC_FUTEX);
-			list_init(&buckets[i].waiters);
-		}
-		ready = true;
+	for (u32 i = 0; i < ARRAY_SIZE(buckets); i++) {
+		spin_lock_init(&buckets[i].lock, LC_FUTEX);
+		list_init(&buckets[i].waiters);
 	}
+	return 0;
+}
+BOOT_INIT(core, futex_init);
+
+struct futex_bucket *futex_bucket_of(const struct futex_key *k)
+{
 	return &buckets[hash_64(k->object * 31 + k->offset, BUCKET_BITS)];
 }
 
-static int key_get(u32 __user *uaddr, bool shared, struct futex_key *k)
+/* Reading is enough for a word in a file: who waits need not be able to write it. */
+static int pin_word(vaddr_t a, struct page **page)
+{
+	if (!mm_pin_page(current->mm, a, true, page))
+		return 0;
+	if (mm_pin_page(current->mm, a, false, page))
+		return -EFAULT;
+	if (!((*page)->flags & PG_ANON) && READ_ONCE((*page)->mapping))
+		return 0;
+	page_put(*page);
+	return -EFAULT;
+}
+
+int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k)
 {
 	vaddr_t a = (vaddr_t)uaddr;
-	int err;
 
 	if (!IS_ALIGNED(a, 4))
 		return -EINVAL;
 	if (!user_range_ok(uaddr, 4))
 		return -EFAULT;
-	if (!shared) {
-		*k = (struct futex_key){ (u64)current->mm, a, NULL };
+	*k = (struct futex_key){ (u64)current->mm, a, NULL };
+	if (!shared)
+		return 0;
+	if (pin_word(a, &k->page))
+		return -EFAULT;
+	if (k->page->flags & PG_ANON) {		/* a fork may give the word another page, but not another address */
+		page_put(k->page);
+		k->page = NULL;
+		k->offset |= 1;			/* shared and private do not meet, as on Linux */
 		return 0;
 	}
-	err = mm_pin_page(current->mm, a, true, &k->page);
-	if (err)
-		return -EFAULT;
 	k->object = (u64)k->page;
 	k->offset = a & (PAGE_SIZE - 1);
 	return 0;
 }
 
-static void key_put(struct futex_key *k)
+void futex_key_put(struct futex_key *k)
 {
 	if (k->page)
 		page_put(k->page);
+	k->page = NULL;
 }
 
-static bool key_equal(const struct futex_key *a, const struct futex_key *b)
-{
-	return a->object == b->object && a->offset == b->offset;
-}
-
-static int read_nofault(u32 __user *p, u32 *v)
+int futex_read(u32 __user *p, u32 *v)
 {
 	int err;
 
@@ -87,123 +98,213 @@ static int read_nofault(u32 __user *p, u32 *v)
 	return err;
 }
 
-static void wake_waiter(struct futex_waiter *w)
+int futex_cmpxchg(u32 __user *p, u32 old, u32 new)
+{
+	u32 was = 0;
+	int err;
+
+	uaccess_nofault_begin();
+	err = user_atomic_cmpxchg(p, old, new, &was);
+	uaccess_nofault_end();
+	return err ? err : was == old ? 0 : -EAGAIN;
+}
+
+int futex_fault_in(u32 __user *p)
+{
+	u32 v;
+
+	return user_atomic_rmw(p, USER_ATOMIC_OR, 0, &v);
+}
+
+void futex_queue(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *i;
+
+	if (likely(!w->prio)) {
+		list_add_tail(&w->link, &b->waiters);
+		return;
+	}
+	list_for_each_entry(i, &b->waiters, link)
+		if (i->prio < w->prio)
+			break;
+	list_add_tail(&w->link, &i->link);
+}
+
+void futex_dequeue_wake(struct futex_waiter *w)
 {
 	struct task *t = w->task;
 
-	task_get(t);
 	list_del(&w->link);
 	atomic_store_release(&w->task, (struct task *)NULL);	/* w may vanish now */
 	task_wake_normal(t);
-	task_put(t);
 }
 
-static long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset)
+struct futex_waiter *futex_top(struct futex_bucket *b, const struct futex_key *k)
+{
+	struct futex_waiter *w;
+
+	list_for_each_entry(w, &b->waiters, link)
+		if (futex_key_equal(&w->key, k))
+			return w;
+	return NULL;
+}
+
+long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset)
 {
 	struct futex_waiter *w, *n;
 	struct futex_key k;
-	struct bucket *b;
+	struct futex_bucket *b;
 	int woken = 0, err;
 
 	if (!bitset)
 		return -EINVAL;
-	err = key_get(uaddr, shared, &k);
+	err = futex_key_get(uaddr, shared, &k);
 	if (err)
 		return err;
-	b = bucket_of(&k);
+	b = futex_bucket_of(&k);
 	spin_lock(&b->lock);
-	list_for_each_entry_safe(w, n, &b->waiters, link)
-		if (key_equal(&w->key, &k) && (w->bitset & bitset)) {
-			wake_waiter(w);
-			if (++woken >= nr)
-				break;
+	list_for_each_entry_safe(w, n, &b->waiters, link) {
+		if (!futex_key_equal(&w->key, &k))
+			continue;
+		if (w->is_pi) {
+			woken = -EINVAL;
+			break;
 		}
+		if (!(w->bitset & bitset))
+			continue;
+		futex_dequeue_wake(w);
+		if (++woken >= nr)
+			break;
+	}
 	spin_unlock(&b->lock);
-	key_put(&k);
+	futex_key_put(&k);
 	return woken;
 }
 
-/* Leave the queue if still on it.  false: somebody woke us. */
-static bool unqueue(struct futex_waiter *w)
+bool futex_lock_waiter(struct futex_waiter *w)
 {
 	for (;;) {
-		struct bucket *b = READ_ONCE(w->bucket);
+		struct futex_bucket *b = READ_ONCE(w->bucket);
 
 		if (!atomic_load_acquire(&w->task))
 			return false;
 		spin_lock(&b->lock);
-		if (b != w->bucket) {
-			spin_unlock(&b->lock);
-			continue;
-		}
-		if (!w->task) {
-			spin_unlock(&b->lock);
-			return false;
-		}
-		list_del(&w->link);
+		if (b == w->bucket && w->task)
+			return true;
 		spin_unlock(&b->lock);
-		return true;
 	}
 }
 
-static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, u32 bitset);
+/* --- waiting */
 
-static long futex_restart(struct restart_block *rb)
+static void clock_was_set(struct clock_watch *cw)
 {
-	return futex_wait(user_ptr(rb->args[0]), rb->args[1], (u32)rb->args[2], rb->args[3], (u32)rb->args[4]);
+	task_wake_normal(container_of(cw, struct futex_timer, watch)->task);
 }
 
-static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, u32 bitset)
+void futex_timer_begin(struct futex_timer *ft, u64 ns, bool real)
 {
-	struct futex_waiter w = { .task = current, .bitset = bitset };
-	long ret;
-	u32 cur;
+	ft->ns = ns;
+	ft->real = real && ns != TIME_NEVER;
+	if (!ft->real)
+		return;
+	ft->task = current;
+	clock_watch_init(&ft->watch, clock_was_set);
+	clock_watch_add(&ft->watch);
+}
 
-	if (!bitset)
-		return -EINVAL;
+void futex_timer_end(struct futex_timer *ft)
+{
+	if (ft->real)
+		clock_watch_remove(&ft->watch);
+}
+
+int futex_sleep(const struct futex_timer *ft)
+{
+	u64 deadline = ft->ns;
+	int err;
+
+	if (unlikely(ft->real)) {	/* wherever the clock stands now: if it is set after this look, that wakes us */
+		s64 offset = clock_real_offset_ns();
+
+		deadline = (s64)deadline > offset ? deadline - (u64)offset : 0;
+	}
+	err = wait_check(TASK_INTERRUPTIBLE, deadline);
+	if (err)
+		return err;
+	wait_sleep(deadline);
+	set_current_state(TASK_INTERRUPTIBLE);
+	return 0;
+}
+
+int futex_wait_setup(u32 __user *uaddr, bool shared, u32 val, struct futex_waiter *w)
+{
+	u32 cur;
+	int err;
+
 	for (;;) {
-		ret = key_get(uaddr, shared, &w.key);
-		if (ret)
-			return ret;
-		w.bucket = bucket_of(&w.key);
-		spin_lock(&w.bucket->lock);
-		if (!read_nofault(uaddr, &cur))
+		err = futex_key_get(uaddr, shared, &w->key);
+		if (err)
+			return err;
+		w->bucket = futex_bucket_of(&w->key);
+		spin_lock(&w->bucket->lock);
+		if (likely(!futex_read(uaddr, &cur)))
 			break;
-		spin_unlock(&w.bucket->lock);
-		key_put(&w.key);
+		spin_unlock(&w->bucket->lock);
+		futex_key_put(&w->key);
 		if (get_user(cur, uaddr))
 			return -EFAULT;
 	}
-	if (cur != val) {
-		spin_unlock(&w.bucket->lock);
-		key_put(&w.key);
-		return -EAGAIN;
-	}
-	list_add_tail(&w.link, &w.bucket->waiters);
+	if (likely(cur == val))
+		return 0;
+	spin_unlock(&w->bucket->lock);
+	futex_key_put(&w->key);
+	return -EAGAIN;
+}
+
+static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, bool real, u32 bitset);
+
+static long futex_restart(struct restart_block *rb)
+{
+	return futex_wait(user_ptr(rb->args[0]), rb->args[1], (u32)rb->args[2], rb->args[3], rb->args[4], (u32)rb->args[5]);
+}
+
+static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, bool real, u32 bitset)
+{
+	struct futex_waiter w = { .task = current, .bitset = bitset, .prio = sched_prio(current) };
+	struct futex_timer ft;
+	long ret;
+
+	if (!bitset)
+		return -EINVAL;
+	futex_timer_begin(&ft, deadline, real);
+	ret = futex_wait_setup(uaddr, shared, val, &w);
+	if (ret)
+		goto out;
+	futex_queue(w.bucket, &w);
 	set_current_state(TASK_INTERRUPTIBLE);
 	spin_unlock(&w.bucket->lock);
-	for (;;) {
-		ret = 0;
-		if (!atomic_load_acquire(&w.task))
-			break;
-		ret = wait_check(TASK_INTERRUPTIBLE, deadline);
-		if (ret)
-			break;
-		wait_sleep(deadline);
-		set_current_state(TASK_INTERRUPTIBLE);
-	}
+	do
+		ret = atomic_load_acquire(&w.task) ? futex_sleep(&ft) : 1;
+	while (!ret);
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	if (!unqueue(&w))
+	if (ret < 0 && futex_lock_waiter(&w)) {
+		list_del(&w.link);
+		spin_unlock(&w.bucket->lock);
+	} else {
 		ret = 0;
-	key_put(&w.key);
+	}
+	futex_key_put(&w.key);
 	if (ret == -ERESTARTSYS && deadline != TIME_NEVER) {
-		current->restart = (struct restart_block){ futex_restart, { (u64)uaddr, shared, val, deadline, bitset } };
+		current->restart = (struct restart_block){ futex_restart, { (u64)uaddr, shared, val, deadline, real, bitset } };
 		ret = -ERESTART_RESTARTBLOCK;
 	}
+out:
+	futex_timer_end(&ft);
 	return ret;
 }
 
-static void lock_two(struct bucket *a, struct bucket *b)
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a == b) {
 		spin_lock(&a->lock);
@@ -213,71 +314,14 @@ static void lock_two(struct bucket *a, struct bucket *b)
 	spin_lock_nested(&max(a, b)->lock, (u64)max(a, b));
 }
 
-static void unlock_two(struct bucket *a, struct bucket *b)
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&max(a, b)->lock);
 	if (a != b)
 		spin_unlock(&min(a, b)->lock);
 }
 
-static long futex_requeue(u32 __user *u1, u32 __user *u2, bool shared, int nr_wake, int nr_requeue, const u32 *cmp)
-{
-	struct futex_waiter *w, *n;
-	struct futex_key k1, k2;
-	struct bucket *b1, *b2;
-	long done = 0;
-	u32 cur;
-	int err;
-
-	if (nr_wake < 0 || nr_requeue < 0)
-		return -EINVAL;
-again:
-	err = key_get(u1, shared, &k1);
-	if (err)
-		return err;
-	err = key_get(u2, shared, &k2);
-	if (err) {
-		key_put(&k1);
-		return err;
-	}
-	b1 = bucket_of(&k1);
-	b2 = bucket_of(&k2);
-	lock_two(b1, b2);
-	if (cmp && read_nofault(u1, &cur)) {
-		unlock_two(b1, b2);
-		key_put(&k1);
-		key_put(&k2);
-		if (get_user(cur, u1))
-			return -EFAULT;
-		goto again;
-	}
-	if (cmp && cur != *cmp) {
-		done = -EAGAIN;
-	} else {
-		list_for_each_entry_safe(w, n, &b1->waiters, link) {
-			if (!key_equal(&w->key, &k1))
-				continue;
-			if (done < nr_wake) {
-				wake_waiter(w);
-			} else if (done - nr_wake < nr_requeue) {
-				if (b1 != b2)		/* else we should meet it again at the tail */
-					list_move_tail(&w->link, &b2->waiters);
-				if (k2.page)
-					page_get(k2.page);
-				key_put(&w->key);
-				w->key = k2;
-				w->bucket = b2;
-			} else {
-				break;
-			}
-			done++;
-		}
-	}
-	unlock_two(b1, b2);
-	key_put(&k1);
-	key_put(&k2);
-	return done;
-}
+/* --- the system call */
 
 static int wake_op_apply(u32 __user *p, u32 encoded, u32 *old)
 {
@@ -324,10 +368,14 @@ static long futex_wake_op(u32 __user *u1, u32 __user *u2, bool shared, int nr1, 
 	return m < 0 ? m : n + m;
 }
 
-static int get_deadline(unsigned long timeout, int cmd, bool realtime, u64 *deadline)
+static bool has_timeout(int cmd)
+{
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
+static int get_deadline(unsigned long timeout, bool relative, u64 *deadline)
 {
 	struct __kernel_timespec ts;
-	u64 ns;
 
 	*deadline = TIME_NEVER;
 	if (!timeout)
@@ -336,122 +384,58 @@ static int get_deadline(unsigned long timeout, int cmd, bool realtime, u64 *dead
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (u64)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	ns = min((u64)ts.tv_sec, 1ul << 33) * NSEC_PER_SEC + (u64)ts.tv_nsec;
-	if (cmd == FUTEX_WAIT)
-		*deadline = clock_mono_ns() + ns;
-	else if (!realtime)
-		*deadline = ns;
-	else
-		*deadline = (s64)ns > clock_real_offset_ns() ? ns - (u64)clock_real_offset_ns() : 0;
+	*deadline = min((u64)ts.tv_sec, 1ul << 33) * NSEC_PER_SEC + (u64)ts.tv_nsec;
+	if (relative)
+		*deadline += clock_mono_ns();
 	return 0;
+}
+
+static bool real_clock_allowed(int cmd)
+{
+	return cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI || cmd == FUTEX_LOCK_PI2;
 }
 
 long sys_futex(void __user *uaddr, int op, unsigned val, unsigned long timeout, void __user *uaddr2, unsigned val3)
 {
-	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
+	bool shared = !(op & FUTEX_PRIVATE_FLAG), real = op & FUTEX_CLOCK_REALTIME;
 	int cmd = op & FUTEX_CMD_MASK, err;
-	u64 deadline;
+	u64 deadline = TIME_NEVER;
 
+	if (has_timeout(cmd)) {
+		err = get_deadline(timeout, cmd == FUTEX_WAIT, &deadline);
+		if (err)
+			return err;
+	}
+	if (real && !real_clock_allowed(cmd))
+		return -ENOSYS;
 	switch (cmd) {
-	case FUTEX_WAIT: case FUTEX_WAIT_BITSET:
-		err = get_deadline(timeout, cmd, realtime, &deadline);
-		return err ? err : futex_wait(uaddr, shared, val, deadline, cmd == FUTEX_WAIT ? ~0u : val3);
+	case FUTEX_WAIT:
+		return futex_wait(uaddr, shared, val, deadline, false, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAIT_BITSET:
+		return futex_wait(uaddr, shared, val, deadline, real, val3);
 	case FUTEX_WAKE:
-		return futex_wake(uaddr, shared, (int)val, ~0u);
+		return futex_wake(uaddr, shared, (int)val, FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(uaddr, shared, (int)val, val3);
 	case FUTEX_REQUEUE:
-		return futex_requeue(uaddr, uaddr2, shared, (int)val, (int)timeout, NULL);
+		return futex_requeue(uaddr, uaddr2, shared, (int)val, (int)timeout, NULL, false);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(uaddr, uaddr2, shared, (int)val, (int)timeout, &val3);
+		return futex_requeue(uaddr, uaddr2, shared, (int)val, (int)timeout, &val3, false);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(uaddr, uaddr2, shared, (int)val, (int)timeout, val3);
+	case FUTEX_LOCK_PI:
+		return futex_lock_pi(uaddr, shared, deadline, true, false);
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(uaddr, shared, deadline, real, false);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(uaddr, shared, TIME_NEVER, false, true);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(uaddr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(uaddr, shared, val, deadline, real, uaddr2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_requeue(uaddr, uaddr2, shared, (int)val, (int)timeout, &val3, true);
 	default:
 		return -ENOSYS;
 	}
-}
-
-/* --- robust lists: locks a dying thread still holds are marked, and one waiter each is woken */
-
-static void robust_one(struct task *t, u32 __user *word)
-{
-	u32 v, old;
-
-	if (!IS_ALIGNED(word, 4) || get_user(v, word))
-		return;
-	while ((v & FUTEX_TID_MASK) == (u32)t->tid) {
-		if (user_atomic_cmpxchg(word, v, (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
-			return;
-		if (old == v) {
-			if (v & FUTEX_WAITERS)
-				futex_wake(word, true, 1, ~0u);
-			return;
-		}
-		v = old;
-	}
-}
-
-static void robust_walk(struct task *t)
-{
-	struct robust_list_head head;
-	u64 entry, pending;
-
-	if (copy_from_user(&head, t->robust_list, sizeof(head)))
-		return;
-	entry = (u64)head.list.next & ~1ul;
-	pending = (u64)head.list_op_pending & ~1ul;
-	for (u32 i = 0; entry != (u64)t->robust_list && i < 2048; i++) {
-		u64 next;
-
-		if (get_user(next, (u64 __user *)user_ptr(entry)))
-			return;
-		if (entry != pending)
-			robust_one(t, user_ptr(entry + (u64)head.futex_offset));
-		entry = next & ~1ul;
-	}
-	if (pending)
-		robust_one(t, user_ptr(pending + (u64)head.futex_offset));
-}
-
-void futex_exit(struct task *t)
-{
-	if (!t->mm)
-		return;
-	if (t->robust_list)
-		robust_walk(t);
-	t->robust_list = NULL;
-	if (t->clear_child_tid && refcount_read(&t->mm->users) > 1) {
-		if (!put_user(0, t->clear_child_tid))
-			futex_wake((u32 __user *)t->clear_child_tid, true, 1, ~0u), futex_wake((u32 __user *)t->clear_child_tid, false, 1, ~0u);
-	}
-	t->clear_child_tid = NULL;
-}
-
-long sys_set_robust_list(void __user *head, size_t len)
-{
-	if (len != sizeof(struct robust_list_head))
-		return -EINVAL;
-	current->robust_list = head;
-	return 0;
-}
-
-long sys_get_robust_list(int pid, void __user *head, void __user *len)
-{
-	size_t size = sizeof(struct robust_list_head);
-	struct task *t;
-	u64 p = 0;
-	long err = 0;
-
-	rcu_read_lock();
-	t = pid ? task_find(pid) : current;
-	if (!t)
-		err = -ESRCH;
-	else if (t != current && t->cred->uid != current->cred->euid && !capable(19 /* CAP_SYS_PTRACE */))
-		err = -EPERM;
-	else
-		p = (u64)t->robust_list;
-	rcu_read_unlock();
-	if (err)
-		return err;
-	return put_user(size, (size_t __user *)len) || put_user(p, (u64 __user *)head) ? -EFAULT : 0;
 }

@@ -49,6 +49,6 @@ void recalc_sigpending_locked(struct task *t);
 void signal_wake_locked(struct task *t, bool fatal);
 int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info);
 
-/* futex.c */
-void futex_exit(struct task *t);	/* robust list, clear_child_tid */
+/* robust.c: robust list, PI futexes, clear_child_tid.  exec: the thread goes on.  Context: t is current, its mm in use. */
+void futex_exit(struct task *t, bool exec);
 extern void (*tty_session_exit_hook)(struct process *leader);	/* the terminal layer: session leader exits */

@@ -8,6 +8,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/lib/string.h>
+#include <kernel/sync/pi.h>
 #include <syscall_protos.h>
 
 #define SCHED_RESET_ON_FORK_BIT 0x40000000
@@ -72,6 +73,7 @@ static long set_policy(s32 pid, int policy, int prio, const s32 *nice)
 	else {
 		t->se.reset_on_fork = reset;
 		sched_set_policy(t, policy, prio, nice ? *nice : t->se.nice);
+		pi_prio_changed(t);
 	}
 	task_put(t);
 	return err;
