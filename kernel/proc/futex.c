@@ -197,42 +197,38 @@ bool futex_lock_waiter(struct futex_waiter *w)
 
 /* --- waiting */
 
-static void clock_was_set(struct clock_watch *cw)
+static void time_is_up(struct timer *t)
 {
-	task_wake_normal(container_of(cw, struct futex_timer, watch)->task);
+	task_wake_normal(container_of(t, struct futex_timer, timer)->task);
 }
 
 void futex_timer_begin(struct futex_timer *ft, u64 ns, bool real)
 {
 	ft->ns = ns;
-	ft->real = real && ns != TIME_NEVER;
-	if (!ft->real)
+	if (ns == TIME_NEVER)
 		return;
+	ft->clock = real ? TIMER_REAL : TIMER_MONO;
 	ft->task = current;
-	clock_watch_init(&ft->watch, clock_was_set);
-	clock_watch_add(&ft->watch);
+	timer_init(&ft->timer, time_is_up);
 }
 
 void futex_timer_end(struct futex_timer *ft)
 {
-	if (ft->real)
-		clock_watch_remove(&ft->watch);
+	if (ft->ns != TIME_NEVER)
+		timer_cancel_sync(&ft->timer);
 }
 
-int futex_sleep(const struct futex_timer *ft)
+int futex_sleep(struct futex_timer *ft)
 {
-	u64 deadline = ft->ns;
-	int err;
-
-	if (unlikely(ft->real)) {	/* wherever the clock stands now: if it is set after this look, that wakes us */
-		s64 offset = clock_real_offset_ns();
-
-		deadline = (s64)deadline > offset ? deadline - (u64)offset : 0;
+	if (signal_pending())
+		return -ERESTARTSYS;
+	if (ft->ns != TIME_NEVER) {
+		if (clock_timer_ns(ft->clock) >= ft->ns)
+			return -ETIMEDOUT;
+		if (!ft->timer.armed)	/* the first time; or it fired for nothing, and the clock was set back since */
+			timer_arm_clock(&ft->timer, ft->clock, ft->ns);
 	}
-	err = wait_check(TASK_INTERRUPTIBLE, deadline);
-	if (err)
-		return err;
-	wait_sleep(deadline);
+	schedule();
 	set_current_state(TASK_INTERRUPTIBLE);
 	return 0;
 }
@@ -384,9 +380,8 @@ static int get_deadline(unsigned long timeout, bool relative, u64 *deadline)
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (u64)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	*deadline = min((u64)ts.tv_sec, 1ul << 33) * NSEC_PER_SEC + (u64)ts.tv_nsec;
-	if (relative)
-		*deadline += clock_mono_ns();
+	*deadline = min((u64)ts.tv_sec, TIME_MAX_NS / NSEC_PER_SEC) * NSEC_PER_SEC + (u64)ts.tv_nsec;
+	*deadline = time_add(*deadline, relative ? clock_mono_ns() : 0);
 	return 0;
 }
 

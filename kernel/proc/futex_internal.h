@@ -32,8 +32,8 @@ struct pi_futex_waiter {
 	const struct futex_key *target;	/* [I] where it may be requeued to; NULL: it waits for the lock itself */
 };
 
-/* Until when to wait: ns on the real or the monotonic clock.  TIME_NEVER: for ever. */
-struct futex_timer { u64 ns; bool real; struct task *task; struct clock_watch watch; };
+/* Until when to wait, by which clock; TIME_NEVER: for ever, and the rest is not used. */
+struct futex_timer { u64 ns; enum timer_clock clock; struct task *task; struct timer timer; };
 
 /* futex.c.  futex_key_get: 0, -EINVAL, -EFAULT; may sleep.  The file's page is referenced until futex_key_put. */
 int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k);
@@ -63,7 +63,7 @@ bool futex_lock_waiter(struct futex_waiter *w);
 int futex_wait_setup(u32 __user *uaddr, bool shared, u32 val, struct futex_waiter *w);
 /* futex_sleep - once, state having been set before the condition was looked at.  0: look again (the state is set again); or why not
  * to wait: -ERESTARTSYS, -ETIMEDOUT. */
-int futex_sleep(const struct futex_timer *ft);
+int futex_sleep(struct futex_timer *ft);
 void futex_timer_begin(struct futex_timer *ft, u64 ns, bool real);
 void futex_timer_end(struct futex_timer *ft);
 long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset);

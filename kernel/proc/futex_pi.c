@@ -222,7 +222,7 @@ static bool stop_waiting(struct pi_futex_waiter *w)
 
 /* w is queued, and current's state is set.  uaddr: the PI futex.  0: current owns it.  Else -ETIMEDOUT, -ERESTARTSYS, -EFAULT, and
  * w->state says whether it had been queued for the lock. */
-static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, const struct futex_timer *ft)
+static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, struct futex_timer *ft)
 {
 	struct pi_state *s;
 	long ret = 0;
@@ -248,7 +248,7 @@ static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, const st
 }
 
 /* Queue w, whose bucket is locked, and wait. */
-static long queue_and_wait(u32 __user *uaddr, struct pi_futex_waiter *w, const struct futex_timer *ft)
+static long queue_and_wait(u32 __user *uaddr, struct pi_futex_waiter *w, struct futex_timer *ft)
 {
 	long ret;
 
@@ -269,7 +269,7 @@ static void waiter_init(struct pi_futex_waiter *w, const struct futex_key *targe
 }
 
 /* One try.  *final: the result is the call's; else it is for futex_pi_settle. */
-static long lock_pi_once(u32 __user *uaddr, bool shared, const struct futex_timer *ft, bool try, struct pi_take *pt, bool *final)
+static long lock_pi_once(u32 __user *uaddr, bool shared, struct futex_timer *ft, bool try, struct pi_take *pt, bool *final)
 {
 	struct pi_futex_waiter w;
 	long ret;
