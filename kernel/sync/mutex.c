@@ -14,6 +14,8 @@
 #include <kernel/errno.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/lockcheck.h>
+#include <kernel/sync/lockstat.h>
+#include <kernel/time/time.h>
 
 #define MUTEX_WAITERS	1ul
 #define SPIN_LIMIT	200
@@ -108,14 +110,23 @@ static int mutex_lock_slow(struct mutex *m, u32 state)
 	return err;
 }
 
-static inline int mutex_lock_state(struct mutex *m, u32 state, u64 key)
+static int mutex_lock_contended(struct mutex *m, u32 state, const void *ip)
+{
+	u64 start = clock_counter();
+	int err = mutex_lock_slow(m, state);
+
+	lockstat_waited(ip, LOCKSTAT_MUTEX, clock_counter() - start);
+	return err;
+}
+
+static __always_inline_ int mutex_lock_state(struct mutex *m, u32 state, u64 key)
 {
 	int err = 0;
 
 	might_sleep();
 	lock_check_acquire(m, mutex_class(m), key, false);
 	if (unlikely(!atomic_cas_acquire(&m->owner, 0ul, (u64)current)))
-		err = mutex_lock_slow(m, state);
+		err = mutex_lock_contended(m, state, __builtin_return_address(0));
 	if (err)
 		lock_check_release(m, mutex_class(m));
 	return err;

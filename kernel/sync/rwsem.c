@@ -11,6 +11,8 @@
 #include <kernel/errno.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/lockcheck.h>
+#include <kernel/sync/lockstat.h>
+#include <kernel/time/time.h>
 
 #define RWSEM_WRITER	1l
 #define RWSEM_WAITING	2l
@@ -74,7 +76,7 @@ static void rwsem_grant(struct rwsem *s)
 		atomic_fetch_and(&s->count, ~RWSEM_WAITING);
 }
 
-static int rwsem_lock_slow(struct rwsem *s, bool write, u32 state)
+static int rwsem_wait(struct rwsem *s, bool write, u32 state)
 {
 	struct rwsem_waiter w = { .task = current, .write = write, .granted = 0 };
 	int err = 0;
@@ -102,6 +104,15 @@ static int rwsem_lock_slow(struct rwsem *s, bool write, u32 state)
 	return err;
 }
 
+static int rwsem_lock_slow(struct rwsem *s, bool write, u32 state, const void *ip)
+{
+	u64 start = clock_counter();
+	int err = rwsem_wait(s, write, state);
+
+	lockstat_waited(ip, write ? LOCKSTAT_WRITE : LOCKSTAT_READ, clock_counter() - start);
+	return err;
+}
+
 void rwsem_read_lock(struct rwsem *s)
 {
 	s64 c = atomic_load(&s->count);
@@ -113,7 +124,7 @@ void rwsem_read_lock(struct rwsem *s)
 			return;
 		c = atomic_load(&s->count);
 	}
-	rwsem_lock_slow(s, false, TASK_UNINTERRUPTIBLE);
+	rwsem_lock_slow(s, false, TASK_UNINTERRUPTIBLE, __builtin_return_address(0));
 }
 
 bool rwsem_read_trylock(struct rwsem *s)
@@ -146,14 +157,14 @@ void rwsem_read_unlock(struct rwsem *s)
 		rwsem_wake(s);
 }
 
-static inline int rwsem_write_state(struct rwsem *s, u32 state, u64 key)
+static __always_inline_ int rwsem_write_state(struct rwsem *s, u32 state, u64 key)
 {
 	int err = 0;
 
 	might_sleep();
 	lock_check_acquire(s, rwsem_class(s), key, false);
 	if (unlikely(!atomic_cas_acquire(&s->count, 0l, RWSEM_WRITER)))
-		err = rwsem_lock_slow(s, true, state);
+		err = rwsem_lock_slow(s, true, state, __builtin_return_address(0));
 	if (err)
 		lock_check_release(s, rwsem_class(s));
 	else

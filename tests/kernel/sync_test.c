@@ -2,6 +2,7 @@
 #include <kernel/errno.h>
 #include <kernel/ktest.h>
 #include <kernel/sched/sched.h>
+#include <kernel/sync/lockstat.h>
 #include <kernel/sync/mutex.h>
 #include <kernel/sync/rwsem.h>
 #include <kernel/sync/seqcount.h>
@@ -173,10 +174,11 @@ static void note_order(void *arg)
 	mutex_unlock(&mutex);
 }
 
-KTEST(mutex, waiters_come_in_order)
+KTEST(mutex, waiters_come_in_order_and_are_counted)
 {
 	struct runner r[4];
 	bool ok = true;
+	u64 before = lockstat_waits();
 
 	nr_order = 0;
 	mutex_lock(&mutex);
@@ -187,6 +189,7 @@ KTEST(mutex, waiters_come_in_order)
 	for (u32 i = 0; i < 4; i++)
 		runner_join(&r[i]);
 	EXPECT(ok && nr_order == 4);
+	EXPECT(lockstat_waits() >= before + 4);
 	for (u32 i = 0; i < 4; i++)
 		EXPECT_EQ(order[i], i);
 }
