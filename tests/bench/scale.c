@@ -500,6 +500,7 @@ static int wanted(const char *group)
 int main(int argc, char **argv)
 {
 	struct rlimit nofile = { 4096, 4096 };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);	/* before anything is pinned */
 	argc_ = argc; argv_ = argv;
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
@@ -509,7 +510,7 @@ int main(int argc, char **argv)
 	shared_fd = open("/tmp/scale/hot", O_CREAT | O_RDWR, 0600);
 	if (shared_fd < 0 || write(shared_fd, "hello", 5) != 5)
 		fail("/tmp/scale/hot");
-	printf("METRIC cpus=%ld\n", sysconf(_SC_NPROCESSORS_ONLN));
+	printf("METRIC cpus=%ld\n", cpus);
 	if (wanted("scaling"))
 		for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 			scale(&items[i]);
@@ -524,7 +525,7 @@ int main(int argc, char **argv)
 		yield_rtt();
 		pipe_rtt("pipe_same_cpu", 0);
 		futex_rtt("futex_same_cpu", 0);
-		if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+		if (cpus > 1) {
 			pipe_rtt("pipe_cross_cpu", 1);
 			futex_rtt("futex_cross_cpu", 1);
 		}
