@@ -92,6 +92,22 @@ static double run_once(const struct item *it, int workers)
 	return RUN_NS / (total ? total : 1);
 }
 
+/* benchlocks=1: where it waited for locks, ours only */
+static void show_locks(const char *what)
+{
+	char buf[16384];
+	int fd = getenv("benchlocks") ? open("/proc/lock_stat", O_RDWR) : -1;
+	ssize_t n;
+	if (fd < 0)
+		return;
+	printf("# locks: %s\n", what);
+	fflush(stdout);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		write(1, buf, n);
+	write(fd, "0", 1);
+	close(fd);
+}
+
 static void scale(const struct item *it)
 {
 	if (!chosen(it->name))
@@ -105,6 +121,7 @@ static void scale(const struct item *it)
 		}
 		printf("METRIC %s_x%d=%.1f ns\n", it->name, workers, best);
 		fflush(stdout);
+		show_locks(it->name);
 	}
 }
 
@@ -425,6 +442,7 @@ static void storm(const char *name, int threads)
 	}
 	printf("METRIC %s=%.1f ns\n", name, best);
 	fflush(stdout);
+	show_locks(name);
 }
 
 /* --- round trips, both ends pinned --- */
