@@ -18,6 +18,7 @@
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/percpu_count.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sysctl.h>
 #include <asm/fcntl.h>
@@ -27,24 +28,24 @@
 #include <mm/slab.h>
 
 static struct slab_cache *file_cache;
-static u64 nr_files;			/* [a] */
+DEFINE_PERCPU_COUNT(nr_files);
 u64 files_max = 8192, nr_open_max = 1048576;
 static struct super *anon_sb;
 static struct mount *anon_mnt;
 static struct inode *anon_inode;
 
-u64 files_nr(void) { return atomic_load(&nr_files); }
+u64 files_nr(void) { return percpu_count_sum(&nr_files); }
 
 int file_alloc(struct file **out)
 {
 	struct file *f;
 
-	if (unlikely(atomic_load(&nr_files) >= files_max && !capable(CAP_SYS_ADMIN)))
+	if (unlikely(percpu_count_about(&nr_files) >= files_max && files_nr() >= files_max && !capable(CAP_SYS_ADMIN)))
 		return -ENFILE;
 	f = slab_alloc(file_cache, GFP_KERNEL);
 	if (!f)
 		return -ENOMEM;
-	atomic_inc(&nr_files);
+	percpu_count_add(&nr_files, 1);
 	memset(f, 0, sizeof(*f));
 	refcount_set(&f->refs, 1);
 	mutex_init(&f->pos_lock, LC_FILE_POS);
@@ -82,7 +83,7 @@ void file_release(struct file *f)
 		path_put(&f->path);
 	if (f->cred)
 		cred_put(f->cred);
-	atomic_dec(&nr_files);
+	percpu_count_add(&nr_files, -1);
 	if (unlikely(f->mode & FMODE_RCU))
 		call_rcu(&f->rcu, file_free_rcu);
 	else

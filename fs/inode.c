@@ -13,6 +13,7 @@
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/percpu_count.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/time/time.h>
@@ -20,18 +21,18 @@
 #include <mm/slab.h>
 
 static struct slab_cache *inode_cache;
-static u64 nr_inodes;			/* [a] */
+DEFINE_PERCPU_COUNT(nr_inodes);
 const struct inode_ops empty_inode_ops;
 
 static int inode_nr_show(struct seq *s, void *arg)
 {
 	(void)arg;
-	seq_printf(s, "%lu\t0\n", atomic_load(&nr_inodes));
+	seq_printf(s, "%lu\t0\n", percpu_count_sum(&nr_inodes));
 	return 0;
 }
 PROC_FILE(inode_nr, .path = "sys/fs/inode-nr", .mode = 0444, .show = inode_nr_show);
 
-u64 inode_nr(void) { return atomic_load(&nr_inodes); }
+u64 inode_nr(void) { return percpu_count_sum(&nr_inodes); }
 
 struct timespec_k current_time_k(void)
 {
@@ -60,8 +61,7 @@ struct inode *inode_create(struct super *sb)
 	i->mapping = &i->data;
 	address_space_init(&i->data, i, NULL);
 	list_init(&i->sb_link);
-	list_init(&i->dentries);
-	atomic_inc(&nr_inodes);
+	percpu_count_add(&nr_inodes, 1);
 	return i;
 }
 
@@ -122,7 +122,7 @@ void inode_put(struct inode *i)
 		i->sb->ops->evict(i);
 	else if (i->data.nr_pages)
 		filemap_evict(&i->data);
-	atomic_dec(&nr_inodes);
+	percpu_count_add(&nr_inodes, -1);
 	call_rcu(&i->rcu, inode_free_rcu);
 }
 

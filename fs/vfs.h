@@ -1,7 +1,7 @@
 /* The VFS's four nouns: inode (numbers and data), dentry (names), file (positions), mount (places); and their superblock.
  *
- * Keys: [I] immutable, [a] atomic, [i] inode->lock (rwsem, LC_DIR_INODE or LC_FILE_INODE), [s] inode->spin, [d] dcache_lock (fs/dcache.c),
- * [R] read under RCU, [h] hash bucket lock. */
+ * Keys: [I] immutable, [a] atomic, [i] inode->lock (rwsem, LC_DIR_INODE or LC_FILE_INODE), [s] inode->spin, [d] dentry->lock (fs/dcache.c),
+ * [p] the parent's, [l] the LRU's lock, [R] read under RCU, [h] hash chain lock. */
 #pragma once
 #include <kernel/lib/list.h>
 #include <kernel/lib/refcount.h>
@@ -120,7 +120,6 @@ struct inode {
 	struct address_space data;
 	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash */
 	struct list_head sb_link;	/* [sb->inode_lock] */
-	struct list_head dentries;	/* [d] aliases */
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
 	void *private;			/* the filesystem's, or pipe */
@@ -136,11 +135,11 @@ struct dentry {
 	struct inode *inode;		/* [d,R] NULL: negative; referenced */
 	s32 refs;			/* [a] users; 0: cached only; negative: dead */
 	struct seqcount seq;		/* changes on rename, unhash and change of inode */
-	u32 flags;			/* [d] DENTRY_* */
+	u32 flags;			/* [a] DENTRY_* */
 	struct super *sb;		/* [I] */
-	struct list_head child, children;	/* [d] */
-	struct list_head alias;		/* [d] in inode->dentries */
-	struct list_head lru;		/* [d] */
+	struct list_head child, children;	/* [p], [d] */
+	struct list_head lru;		/* [l] */
+	struct spinlock lock;		/* LC_DENTRY */
 	struct rcu_head rcu;
 	char inline_name[40];
 };
@@ -161,6 +160,7 @@ struct super {
 	struct spinlock inode_lock;	/* LC_INODE_HASH */
 	struct list_head inodes;	/* [inode_lock] */
 	struct refcount refs;		/* mounts */
+	u32 dying;			/* [a] dentries that reclaim is killing */
 	u64 next_ino;			/* [a] for memory filesystems */
 	void *private;
 	struct list_head link;

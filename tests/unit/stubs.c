@@ -106,6 +106,15 @@ __weak void rcu_barrier(void)
 	}
 }
 
+/* waiting: nobody would ever wake us */
+__weak void wait_queue_init(struct wait_queue *wq) { list_init(&wq->head); }
+__weak void wait_entry_init(struct wait_entry *we) { list_init(&we->link); }
+__weak void prepare_to_wait(struct wait_queue *wq, struct wait_entry *we, u32 state) { (void)wq; (void)we; (void)state; }
+__weak void finish_wait(struct wait_queue *wq, struct wait_entry *we) { (void)wq; (void)we; }
+__weak int wait_check(u32 state, u64 deadline_ns) { (void)state; (void)deadline_ns; return 0; }
+__weak void wait_sleep(u64 deadline_ns) { (void)deadline_ns; host_die("asleep", __FILE__, __LINE__); }
+__weak void wake_up_all(struct wait_queue *wq) { (void)wq; }
+
 /* locks: nobody else is there, so a lock that is taken already is a deadlock */
 __weak void preempt_schedule(void) { }
 __weak void spin_lock_slow(struct spinlock *l) { (void)l; stop("spin lock taken twice", __FILE__, __LINE__); }
