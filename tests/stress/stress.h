@@ -9,7 +9,7 @@
  *
  * How long: argument `SECONDS` for each storm, or SOAK=minutes in the environment (on the kernel's
  * command line under tests/user/init.c), or SOAK=30s; five seconds without.  Any other argument is
- * the name of one storm.
+ * the name of one storm, as is STORM= in the environment.
  *
  * The body calls progress() after each piece of work done on any CPU.  While it runs the frame prints
  * a line `# name: N` every few seconds, and when the number stays where it is for STALL_SECONDS it
@@ -242,9 +242,15 @@ static inline void storm(const char *name, void (*body)(void))
 	CHECK(!leaked(&before, &after, true));
 }
 
+static inline void storm_chosen(const char *name)
+{
+	char *only = getenv("STORM");
+	if (only && strcmp(only, name)) SKIP("not asked for");
+}
+
 #define STORM(n) \
 	static void storm_##n(void); \
-	TEST(n) { storm(#n, storm_##n); } \
+	TEST(n) { storm_chosen(#n); storm(#n, storm_##n); } \
 	static void storm_##n(void)
 
 static void tap_hook(int argc, char **argv)
