@@ -19,7 +19,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#ifndef STALL_SECONDS
 #define STALL_SECONDS 90
+#endif
 static long soak_seconds = 5;
 #define TAP_TIMEOUT (unsigned)(soak_seconds * 3 + 3 * STALL_SECONDS)
 #define TAP_HOOK
@@ -160,21 +162,32 @@ static inline int leaked(const struct leftovers *a, const struct leftovers *b, b
 }
 
 /* ---- the frame ---- */
+static inline void say_file(const char *dir, const char *task, const char *file)
+{
+	char path[400], text[2000] = "";
+	snprintf(path, sizeof(path), "%s/%s/%s", dir, task, file);
+	read_file(path, text, sizeof(text));
+	for (char *p = text; *p; p++) if (*p == '\n') *p = p[1] ? '|' : ' ';
+	printf("#   %s: %.600s\n", file, text);
+}
+/* Where every thread waits. */
 static inline void say_waits(void)
 {
 	DIR *d = opendir("/proc");
 	for (struct dirent *de; d && (de = readdir(d));) {
-		char path[300], stat[400] = "", wchan[200] = "", call[200] = "";
-		if (de->d_name[0] < '0' || de->d_name[0] > '9')
+		char dir[300];
+		if (de->d_name[0] < '1' || de->d_name[0] > '9')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/stat", de->d_name);
-		read_file(path, stat, sizeof(stat));
-		snprintf(path, sizeof(path), "/proc/%s/wchan", de->d_name);
-		read_file(path, wchan, sizeof(wchan));
-		snprintf(path, sizeof(path), "/proc/%s/syscall", de->d_name);
-		read_file(path, call, sizeof(call));
-		if (!strstr(stat, " 2 0 0 0 -1"))
-			printf("# task %.40s wchan %s syscall %s\n", stat, wchan, call);
+		snprintf(dir, sizeof(dir), "/proc/%s/task", de->d_name);
+		DIR *t = opendir(dir);
+		for (struct dirent *te; t && (te = readdir(t));)
+			if (te->d_name[0] != '.') {
+				printf("# task %s of %s\n", te->d_name, de->d_name);
+				say_file(dir, te->d_name, "stat");
+				say_file(dir, te->d_name, "wchan");
+				say_file(dir, te->d_name, "syscall");
+			}
+		if (t) closedir(t);
 	}
 	if (d) closedir(d);
 	fflush(stdout);
