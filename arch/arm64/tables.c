@@ -130,7 +130,7 @@ int arch_mm_init(struct mm *mm)
 
 void arch_mm_fini(struct mm *mm)
 {
-	tlb_flush_mm(mm);
+	DEBUG_ASSERT(!mm->arch.asid);	/* retired, so no walker is in it */
 	for (struct page *p = mm->arch.tables, *next; p; p = next) {
 		next = (struct page *)p->private;
 		if (p->index)

@@ -24,8 +24,8 @@ static void borrow(struct mm *mm)	/* NULL: give back */
 	flags = arch_irq_save();
 	old = current->mm;
 	current->mm = mm;
-	mm_switch(old, mm);
-	mm_switch_done();
+	if (old != mm)
+		mm_switch(mm);
 	arch_irq_restore(flags);
 	preempt_enable();
 }

@@ -48,15 +48,24 @@ struct page;
 struct arch_mm {
 	paddr_t pgd;		/* [I] root table */
 	struct page *tables;	/* [a] all tables, by page->private */
-	u64 asid;		/* [a] generation in the high bits; 0 none yet */
-	u64 cpus;		/* [a] CPUs that may hold translations of it */
+	u64 asid;		/* [a] its number, a generation above; 0 none yet, or none any more */
+	u64 cpus;		/* [a] CPUs that may hold translations under that number */
+	u32 broadcasts;		/* [a] flushes that went to all CPUs */
 };
 
 int arch_mm_init(struct mm *mm);	/* 0 or -ENOMEM */
-void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped, current on no CPU */
-/* arch_mm_switch - make next's tables current on this CPU.  arch_mm_leave - no tables, if mm's are current.  Context: irqs off. */
+void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped, retired */
+/* arch_mm_switch - make next's tables current on this CPU.  arch_mm_leave - no program's tables.  Context: irqs off. */
 void arch_mm_switch(struct mm *next);
-void arch_mm_leave(struct mm *mm);
+void arch_mm_leave(void);
+/* tlb_mm_retire - no task has mm any more, and none will: nothing cached of it will be used, and nothing needs flushing. */
+void tlb_mm_retire(struct mm *mm);
+/* tlb_fix_spurious - forget what this CPU holds for va in current's mm: what it did not allow, the tables do by now. */
+void tlb_fix_spurious(struct mm *mm, vaddr_t va);
+/* For tests: tlb_limit_numbers - go on with so many address-space identifiers, more than there are CPUs, and a new generation; returns how
+ * many there were.  tlb_generation - how often they have run out. */
+u32 tlb_limit_numbers(u32 count);
+u64 tlb_generation(void);
 
 /* What a user entry says, decoded. */
 struct pte_info {
