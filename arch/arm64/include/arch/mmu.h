@@ -90,8 +90,10 @@ u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr,
 /* pt_replace - break-before-make exchange of a present page if it still maps old_pfn (COW). 0, or -EAGAIN if it changed.
  * The caller drops old page's reference/mapcount. */
 int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
-/* pt_set_prot_one - change the protection of one present page still mapping pfn (e.g. make writable, mark young). */
+/* pt_set_prot_one - more rights for one present page still mapping pfn.  Other CPUs may fault on it once more.  0, or -EAGAIN if it changed.
+ * pt_reuse_one - the same, but only if the page is anonymous and this mapping its only reference; else -EBUSY. */
 int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+int pt_reuse_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 /* pt_protect_range - give every present page in the range new protection; a page that prot lets write stays read-only if
  * it was write-protected (COW or dirty tracking) before. Flushes. Splits blocks at the edges. */
 void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
@@ -138,7 +140,8 @@ paddr_t kernel_unmap_page(vaddr_t va);				/* the pa it mapped, or ~0 */
 void kernel_tlb_flush_range(vaddr_t start, vaddr_t end);
 void kernel_tlb_flush_all(void);
 
-/* Instruction cache: make code just written at va (linear map) visible to fetches. */
+/* cache_sync_code - make code just written at va (linear map) visible to fetches on all CPUs, under whatever address.  Another CPU that
+ * may have fetched there already needs a context synchronisation as well: an entry that is new to it brings that, by its fault. */
 void cache_sync_code(void *va, size_t len);
 /* assembly helpers: whole aligned pages */
 void clear_page(void *page);
