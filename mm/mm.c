@@ -13,6 +13,7 @@
 #include <kernel/proc/proc.h>
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
+#include <mm/oom.h>
 #include <mm/slab.h>
 
 static struct slab_cache *mm_cache;
@@ -110,6 +111,7 @@ void mm_put(struct mm *mm)
 		file_put(mm->exe);
 	mm->exe = NULL;
 	arch_mm_fini(mm);
+	oom_mm_gone(mm);
 	call_rcu(&mm->rcu, mm_free_rcu);
 }
 

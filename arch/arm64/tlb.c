@@ -350,3 +350,11 @@ void kernel_tlb_flush_all(void)
 {
 	asm volatile("dsb ishst\n\ttlbi vmalle1is\n\tdsb ish\n\tisb" : : : "memory");
 }
+
+void kernel_tlb_flush_here(vaddr_t start, vaddr_t end)
+{
+	asm volatile("dsb ishst" : : : "memory");
+	for (end = min(end, start + FLUSH_MAX * PAGE_SIZE); start < end; start += PAGE_SIZE)
+		asm volatile("tlbi vaae1, %0" : : "r"(start >> 12 & 0xfffffffffffUL) : "memory");
+	asm volatile("dsb nsh\n\tisb" : : : "memory");
+}

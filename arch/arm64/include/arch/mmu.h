@@ -124,7 +124,7 @@ int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len);
 int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 void pt_split_block(struct mm *mm, vaddr_t addr);
 int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
-/* pt_trim - give back this CPU's stock of empty tables.  Context: thread. */
+/* pt_trim - give back this CPU's stock of empty tables.  Context: any. */
 void pt_trim(void);
 /* pt_walk - call fn for each present entry in the range (mincore, smaps). fn returns nonzero to stop. */
 int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
@@ -138,6 +138,7 @@ void pt_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
 int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot);		/* 0 or -ENOMEM */
 paddr_t kernel_unmap_page(vaddr_t va);				/* the pa it mapped, or ~0 */
 void kernel_tlb_flush_range(vaddr_t start, vaddr_t end);
+void kernel_tlb_flush_here(vaddr_t start, vaddr_t end);		/* on this CPU only */
 void kernel_tlb_flush_all(void);
 
 /* cache_sync_code - make code just written at va (linear map) visible to fetches on all CPUs, under whatever address.  Another CPU that
