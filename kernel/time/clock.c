@@ -217,7 +217,7 @@ static int set_offset(u64 ns, bool relative)
 	if (relative)
 		ns += mono + (u64)p.real_ns;
 	p.real_ns = (s64)(ns - mono);
-	if ((s64)ns < 0 || ns > CLOCK_REAL_MAX_NS || p.real_ns < 0)
+	if ((s64)ns < 0 || ns >= CLOCK_REAL_MAX_NS || p.real_ns < 0)
 		err = -EINVAL;
 	else
 		change_locked(&p);

@@ -240,8 +240,9 @@ void timer_interrupt(void)
 	base->programmed_ns = TIME_NEVER;
 	clock_read(&now, offset);
 	while ((t = earliest(base, offset, &next))) {
-		if (next > now) {
+		if (next > now || t->clock != TIMER_MONO) {	/* a handler may have set the clock: a leap second */
 			clock_read(&now, offset);
+			t = earliest(base, offset, &next);
 			if (next > now)
 				break;
 		}
