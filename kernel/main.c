@@ -20,6 +20,7 @@
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
+#include <kernel/sync/mutex.h>
 #include <kernel/time/time.h>
 #include <mm/init.h>
 
@@ -86,6 +87,7 @@ static void init_thread(void *arg)
 void __noreturn kernel_main(paddr_t fdt_pa)
 {
 	clock_init(read_sysreg(cntfrq_el0));
+	lock_spin_init();
 	cpu_features_init();
 	boot_stage("entry");
 	fdt_init(fixmap_fdt(fdt_pa), fdt_pa);

@@ -18,7 +18,9 @@
 #include <kernel/time/time.h>
 
 #define MUTEX_WAITERS	1ul
-#define SPIN_LIMIT	200
+#define SPIN_US		50
+
+u64 lock_spin_ticks;
 
 #ifdef CONFIG_DEBUG
 #define mutex_class(m) ((m)->class)
@@ -43,12 +45,18 @@ void mutex_init(struct mutex *m, enum lock_class class)
 #endif
 }
 
+void lock_spin_init(void)
+{
+	lock_spin_ticks = clock_freq_hz() * SPIN_US / 1000000;
+}
+
 static bool mutex_spin(struct mutex *m)
 {
+	u64 start = clock_counter();
 	bool got = false;
 
 	rcu_read_lock();
-	for (u32 i = 0; i < SPIN_LIMIT; i++) {
+	for (u32 i = 1; i % 16 || clock_counter() - start < lock_spin_ticks; i++) {
 		u64 v = atomic_load(&m->owner);
 		struct task *owner = (struct task *)(v & ~MUTEX_WAITERS);
 
@@ -56,7 +64,7 @@ static bool mutex_spin(struct mutex *m)
 			got = true;
 			break;
 		}
-		if ((v & MUTEX_WAITERS) || !owner || !atomic_load(&owner->on_cpu) || (current_head()->flags & TIF_NEED_RESCHED))
+		if ((v & MUTEX_WAITERS) || (owner && !atomic_load(&owner->on_cpu)) || (atomic_load(&current_head()->flags) & TIF_NEED_RESCHED))
 			break;
 		cpu_relax();
 	}

@@ -25,3 +25,7 @@ int __must_check mutex_lock_interruptible(struct mutex *m);	/* 0 or -ERESTARTSYS
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m);		/* by current */
+/* lock_spin_ticks - how long a mutex or rwsem is spun for at most while its owner runs: counter ticks, about what a sleep and a
+ * wake-up on another CPU cost.  lock_spin_init - from boot, once the counter's frequency is known. */
+extern u64 lock_spin_ticks;
+void lock_spin_init(void);

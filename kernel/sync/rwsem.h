@@ -1,14 +1,14 @@
-/* Reader/writer semaphores, writer-preferring, FIFO among waiters.  Context: threads only. */
+/* Reader/writer semaphores, writer-preferring, FIFO among sleepers; who runs may overtake who sleeps, a bounded number of times.  Context: threads only. */
 #pragma once
 #include <kernel/sync/wait.h>
 
 struct rwsem {
-	s64 count;		/* [a] readers, or RWSEM_WRITER; plus RWSEM_WAITING */
+	s64 count;		/* [a] readers, or RWSEM_WRITER; plus RWSEM_FLAGS */
 	struct spinlock wait_lock;
 	struct list_head waiters;	/* [wait_lock] */
+	struct task *writer;	/* [a] who holds it for writing; a hint to others */
 #ifdef CONFIG_DEBUG
 	u16 class;
-	struct task *writer;
 #endif
 };
 void rwsem_init(struct rwsem *s, enum lock_class class);
