@@ -26,6 +26,7 @@ struct pid;
 struct process;
 struct rlimits;
 struct posix_timers;
+struct rseq;
 
 #define TASK_COMM_LEN 16
 
@@ -65,6 +66,8 @@ struct task {
 	struct list_head thread_link;	/* [T,R] in proc->threads */
 	struct list_head all_link;	/* [T,R] every task */
 	struct task *pid_next;		/* [T,R] hash chain of numbers */
+	struct rseq __user *rseq;	/* [own] restartable sequences: what it registered, NULL: nothing */
+	u32 rseq_sig;			/* [own] */
 	s32 __user *set_child_tid, *clear_child_tid;	/* [own] */
 	void __user *robust_list;	/* [own] */
 	size_t robust_list_len;

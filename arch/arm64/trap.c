@@ -14,6 +14,7 @@
 #include <kernel/irq/irq.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/proc/rseq.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/lockcheck.h>
@@ -210,7 +211,7 @@ void trap_frame_stale(struct trap_frame *tf)
 }
 #endif
 
-#define EXIT_WORK (TIF_NEED_RESCHED | TIF_NOTIFY | TIF_SIGPENDING)
+#define EXIT_WORK (TIF_NEED_RESCHED | TIF_NOTIFY | TIF_SIGPENDING | TIF_RSEQ)
 
 void exit_to_user_work(struct trap_frame *tf)
 {
@@ -224,6 +225,8 @@ void exit_to_user_work(struct trap_frame *tf)
 			task_work_run();
 		if (flags & TIF_SIGPENDING)
 			signal_deliver(tf);
+		if (flags & TIF_RSEQ)
+			rseq_resume(tf);
 		arch_irq_disable();
 	}
 	if (flags & TIF_FP_RESTORE)

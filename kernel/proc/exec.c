@@ -26,6 +26,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/rseq.h>
 #include <kernel/random/random.h>
 #include <kernel/sysctl.h>
 #include <kernel/sched/sched.h>
@@ -643,7 +644,7 @@ static void become(struct exec *x, u64 sp)
 	signal_flush_handlers(t->proc);
 	posix_timers_exit(t->proc, true);
 	t->altstack = (struct sigaltstack_state){ .flags = 2 /* SS_DISABLE */ };
-	t->robust_list = NULL;
+	rseq_exec();
 	t->clear_child_tid = NULL;
 	*(struct task **)t->head.kernel_sp = t;
 	arch_exec_setup(current_frame(), x->start, sp);

@@ -14,6 +14,7 @@
 #include <kernel/initcall.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/rseq.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sysctl.h>
 #include <kernel/time/time.h>
@@ -274,6 +275,11 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 	else
 		t->altstack.flags = 2;	/* SS_DISABLE */
 	t->head.flags = current->head.flags & TIF_TRACE;
+	if (!(spec->flags & CLONE_VM)) {
+		t->rseq = current->rseq;
+		t->rseq_sig = current->rseq_sig;
+		rseq_switched(t);
+	}
 	sched_fork(t);
 	return 0;
 }

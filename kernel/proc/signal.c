@@ -21,6 +21,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/rseq.h>
 #include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/itimer.h>
@@ -564,7 +565,7 @@ static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigacti
 
 	t->restore_sigmask = false;
 	settle_restart(tf, act);
-	if (arch_setup_sigframe(tf, sig, act, info, old)) {
+	if (rseq_signal(tf) || arch_setup_sigframe(tf, sig, act, info, old)) {
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		if (sig == SIGSEGV)
 			die_of(SIGSEGV);

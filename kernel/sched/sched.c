@@ -39,6 +39,7 @@
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
+#include <kernel/proc/rseq.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/sync/lockcheck.h>
 #include <kernel/time/clock.h>
@@ -258,6 +259,7 @@ static void account_switch(struct rq *rq, struct task *prev, struct task *next, 
 static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
 {
 	rcu_note_switch();
+	rseq_switched(prev);
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
 	account_switch(rq, prev, next, ticks);

@@ -56,6 +56,9 @@ void sched_charge_current(void);
 struct timer;
 void cpu_watch_arm(struct timer *watch, struct process *p, u64 now);
 void cpu_watch_fired(struct timer *watch);
+/* sched_cpus_running - the CPUs whose running task is wanted(it, arg), which is asked under the run queue's lock: who begins to run later
+ * comes after the caller, who ran before comes before it, each with all he did.  Context: any, no run queue's lock held. */
+cpumask_t sched_cpus_running(bool (*wanted)(const struct task *t, const void *arg), const void *arg);
 u64 sched_nr_running(void), sched_nr_switches(void);
 void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
 u64 sched_idle_ns(u32 cpu);

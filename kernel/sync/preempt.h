@@ -13,6 +13,7 @@
 #define TIF_NOTIFY		(1u << 2)	/* task work waits */
 #define TIF_TRACE		(1u << 3)	/* system calls are traced into the log */
 #define TIF_FP_RESTORE		(1u << 4)	/* FP state is in memory, not in the registers */
+#define TIF_RSEQ		(1u << 5)	/* it may have lost its CPU since it was told (kernel/proc/rseq.c) */
 /* any of them: the long way out to EL0 */
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
 
