@@ -8,6 +8,7 @@
 #include <kernel/printk.h>
 #include <kernel/sync/rcu.h>
 #include <mm/page.h>
+#include <mm/reclaim.h>
 
 #define LEAK_SLACK 16
 
@@ -102,9 +103,11 @@ static void run_suites(void)
 			continue;
 		run_suite(t->suite, false);
 		rcu_barrier();
+		stocks_drain();
 		before = page_nr_free();
 		run_suite(t->suite, true);
 		rcu_barrier();
+		stocks_drain();
 		result(page_nr_free() + LEAK_SLACK >= before, t->suite, "no_leak");
 	}
 	printk(LOG_NOTICE "1..%u\n", number);

@@ -126,34 +126,62 @@ static int fault_anon(struct vma *vma, vaddr_t addr, bool table_there)
 	if (!table_there && fault_block(vma, addr))
 		return 0;
 	p = anon_page(GFP_ZERO);
+	if (p && (vma->flags & VM_EXEC))
+		cache_sync_code(page_address(p), PAGE_SIZE);
 	return p ? install(vma, addr, p, vma->prot) : -ENOMEM;
 }
 
-/* Give the program its own copy of from at addr; from is mapped there now (mapped) or not at all. */
-static int copy_in(struct vma *vma, vaddr_t addr, struct page *from, bool mapped)
+static struct page *copy_of(const struct vma *vma, const struct page *from)
 {
 	struct page *p = anon_page(0);
-	int err;
 
-	if (!p)
-		return -ENOMEM;
+	if (unlikely(!p))
+		return NULL;
 	copy_page(page_address(p), page_address(from));
 	if (vma->flags & VM_EXEC)
 		cache_sync_code(page_address(p), PAGE_SIZE);
-	if (!mapped)
-		return install(vma, addr, p, vma->prot);
+	return p;
+}
+
+/* Give the program its own copy of from, which is mapped at addr.  Truncation may unmap it meanwhile: then nothing is put there. */
+static int copy_mapped(struct vma *vma, vaddr_t addr, struct page *from)
+{
+	struct page *p = copy_of(vma, from);
+
+	if (!p)
+		return -ENOMEM;
 	page_mapped(p);
-	err = pt_replace(vma->mm, addr, page_to_pfn(from), page_to_pfn(p), vma->prot);
-	if (err) {	/* it changed meanwhile: the access will tell */
+	if (pt_replace(vma->mm, addr, page_to_pfn(from), page_to_pfn(p), vma->prot)) {
 		page_unmapped(p);
 		page_put(p);
-		return 0;
+		return 0;		/* it changed: the access will tell */
 	}
 	rss_add(vma->mm, p, 1);
 	rss_add(vma->mm, from, -1);
 	page_unmapped(from);
 	page_put(from);
 	return 0;
+}
+
+static bool truncated(const struct vma *vma, const struct page *p)
+{
+	return vma->file->mapping && READ_ONCE(p->mapping) != vma->file->mapping;
+}
+
+/* A private mapping's first access is a write.  The page lock keeps truncation from dropping the page until the copy is mapped; what is
+ * mapped then it takes away, for it unmaps once more after it has dropped all pages. */
+static int copy_unmapped(struct vma *vma, vaddr_t addr, struct page *from)
+{
+	struct page *p;
+	int err = 0;
+
+	page_lock(from);
+	if (!truncated(vma, from)) {	/* else the access is tried again, and finds SIGBUS */
+		p = copy_of(vma, from);
+		err = p ? install(vma, addr, p, vma->prot) : -ENOMEM;
+	}
+	page_unlock(from);
+	return err;
 }
 
 static int mkwrite(struct vma *vma, struct fault *f)
@@ -182,8 +210,8 @@ static int install_file(struct vma *vma, struct fault *f)
 
 	page_get(p);			/* install may drop the last other one */
 	page_lock(p);
-	if (vma->file->mapping && p->mapping != vma->file->mapping) {
-		page_put(p);		/* truncated meanwhile: the access is tried again, and finds SIGBUS */
+	if (truncated(vma, p)) {
+		page_put(p);		/* the access is tried again, and finds SIGBUS */
 		goto out;
 	}
 	if (f->write)
@@ -215,7 +243,7 @@ static int fault_file(struct vma *vma, vaddr_t addr, bool write)
 	if (err || !f.page)
 		return err;
 	if (write && !(vma->flags & VM_SHARED)) {
-		err = copy_in(vma, addr, f.page, false);
+		err = copy_unmapped(vma, addr, f.page);
 		page_put(f.page);
 		return err;
 	}
@@ -234,28 +262,37 @@ static void wp_block(struct vma *vma, vaddr_t addr, const struct pte_info *info)
 		pt_split_block(vma->mm, addr);
 }
 
-/* A write to a page that is there but read-only. */
+/* A write to a shared file page that is read-only.  p is referenced, but may have left the file before: only the mapping's own pages are
+ * locked. */
+static int make_shared_writable(struct vma *vma, vaddr_t addr, struct page *p)
+{
+	struct fault f = { .vma = vma, .addr = addr, .write = true, .page = p, .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
+	int err = 0;
+
+	if (truncated(vma, p))
+		return 0;
+	page_lock(p);
+	if (!truncated(vma, p)) {
+		err = mkwrite(vma, &f);
+		if (!err)
+			pt_set_prot_one(vma->mm, addr, page_to_pfn(p), vma->prot);
+	}
+	page_unlock(p);
+	return err;
+}
+
+/* A write to a page that is there but read-only.  Where truncation comes without mmap_lock the page may go at any time, and its frame may
+ * be another's: so whether it is ours alone is asked under the table's lock, and otherwise nothing is done without a reference. */
 static int fault_wp(struct vma *vma, vaddr_t addr, const struct pte_info *info)
 {
 	struct page *p = pfn_to_page(info->pfn);
 	int err;
 
-	if (vma->flags & VM_SHARED) {
-		struct fault f = { .vma = vma, .addr = addr, .write = true, .page = p,
-				   .index = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT) };
-
-		err = mkwrite(vma, &f);
-		if (!err)
-			pt_set_prot_one(vma->mm, addr, info->pfn, vma->prot);
-		return err;
-	}
-	if ((p->flags & PG_ANON) && atomic_load_acquire(&p->refs) == 1) {
-		pt_set_prot_one(vma->mm, addr, info->pfn, vma->prot);
+	if (!(vma->flags & VM_SHARED) && pt_reuse_one(vma->mm, addr, info->pfn, vma->prot) != -EBUSY)
 		return 0;
-	}
 	if (unlikely(!page_get_unless_zero(p)))
 		return 0;
-	err = copy_in(vma, addr, p, true);
+	err = vma->flags & VM_SHARED ? make_shared_writable(vma, addr, p) : copy_mapped(vma, addr, p);
 	page_put(p);
 	return err;
 }
@@ -274,7 +311,8 @@ static int handle(struct vma *vma, vaddr_t addr, bool write)
 	if (table_there && info.present) {
 		if (write && !info.writable)
 			return fault_wp(vma, addr, &info);
-		pt_flush_range(vma->mm, addr, addr + PAGE_SIZE);	/* spurious, or from a right that was widened */
+		if (vma->mm == current->mm)
+			tlb_fix_spurious(vma->mm, addr);	/* another thread was first, or this CPU remembers fewer rights */
 		return 0;
 	}
 	if (vma->ops)
@@ -427,6 +465,8 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
 			memcpy((char *)page_address(p) + off, (char *)buf + done, n);
 		else
 			memcpy((char *)buf + done, (char *)page_address(p) + off, n);
+		if (write && (vma_find(mm, addr + done)->flags & VM_EXEC))
+			cache_sync_code((char *)page_address(p) + off, n);
 		page_put(p);
 		done += n;
 	}

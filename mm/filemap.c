@@ -353,6 +353,8 @@ void filemap_truncate(struct address_space *as, u64 new_size)
 	if (!list_empty(&as->i_mmap))
 		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
 	drop_pages(as, first, ~0ul >> PAGE_SHIFT);
+	if (!list_empty(&as->i_mmap))		/* private copies made of a page that was just to be dropped: see copy_unmapped */
+		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
 	if (off)
 		zero_part(as, new_size, PAGE_SIZE - off);
 }
@@ -371,6 +373,7 @@ void filemap_punch(struct address_space *as, u64 start, u64 end)
 	if (first < stop) {
 		unmap_everywhere(as, first, stop - 1);
 		drop_pages(as, first, stop - 1);
+		unmap_everywhere(as, first, stop - 1);
 	}
 }
 

@@ -1,8 +1,7 @@
 /* Address spaces: creation, fork, end.
  *
- * users counts tasks; the last one unmaps everything.  refs counts those who look at the structure without being in it; users holds
- * one of them.  A CPU that goes to a kernel thread stays on the tables it has, lazily, and holds one while it does (mm_cpu.lazy), so
- * tables are freed when no CPU can walk them.  Nobody pays for that who switches between programs.
+ * users counts tasks, and for a moment who looks into another task's memory; the last one unmaps everything and frees the tables: no CPU
+ * can walk them, for a CPU without a program has none of them (arch_mm_leave).  The structure itself outlasts a grace period.
  *
  * Fork copies VMAs and page tables under the parent's mmap_lock: private writable pages become read-only in both, so that the first
  * write copies; then one flush. */
@@ -14,10 +13,10 @@
 #include <kernel/proc/proc.h>
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
+#include <mm/oom.h>
 #include <mm/slab.h>
 
 static struct slab_cache *mm_cache;
-DEFINE_PER_CPU(struct mm_cpu, mm_cpu);
 
 struct mm *mm_create(void)
 {
@@ -34,7 +33,6 @@ struct mm *mm_create(void)
 	}
 	rwsem_init(&mm->mmap_lock, LC_MMAP);
 	refcount_set(&mm->users, 1);
-	refcount_set(&mm->refs, 1);
 	mm->thp_disabled = current->mm && current->mm->thp_disabled;
 	return mm;
 }
@@ -53,40 +51,10 @@ void mm_account(struct mm *mm, u32 vm_flags, s64 pages)
 		mm->data_vm += pages;
 }
 
+/* /proc takes users of another task's mm under RCU, unless it is zero. */
 static void mm_free_rcu(struct rcu_head *head)
 {
 	slab_free(mm_cache, container_of(head, struct mm, rcu));
-}
-
-/* The structure itself outlasts a grace period: /proc takes users of another task's mm under RCU, unless it is zero. */
-static void mm_free(struct mm *mm)
-{
-	if (mm->arch.pgd)
-		arch_mm_fini(mm);
-	call_rcu(&mm->rcu, mm_free_rcu);
-}
-
-static void mm_fini_rcu(struct rcu_head *head)
-{
-	struct mm *mm = container_of(head, struct mm, rcu);
-
-	arch_mm_fini(mm);
-	slab_free(mm_cache, mm);	/* nobody found it with users any more before this grace period began */
-}
-
-void mm_go_lazy(struct mm *mm)
-{
-	refcount_inc(&mm->refs);
-	this_cpu(mm_cpu).lazy = mm;
-}
-
-void mm_left_put(struct mm_cpu *mc)
-{
-	struct mm *mm = mc->left;
-
-	mc->left = NULL;
-	if (refcount_dec_and_test(&mm->refs))
-		call_rcu(&mm->rcu, mm_fini_rcu);
 }
 
 void mm_exit(void)
@@ -94,26 +62,10 @@ void mm_exit(void)
 	struct mm *mm = current->mm;
 	irqflags_t flags = arch_irq_save();
 
-	mm_go_lazy(mm);
+	arch_mm_leave();
 	current->mm = NULL;
 	arch_irq_restore(flags);
 	mm_put(mm);
-}
-
-/* mm's last user is gone: this CPU does not stay on its tables.  Others may, until they switch; the last of them frees the tables. */
-static void mm_leave(struct mm *mm)
-{
-	irqflags_t flags = arch_irq_save();
-	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
-	bool here = mc->lazy == mm;
-
-	if (here) {
-		arch_mm_leave(mm);
-		mc->lazy = NULL;
-	}
-	arch_irq_restore(flags);
-	if (here)
-		mm_ref_put(mm);		/* not the last: users' is there */
 }
 
 u64 mm_rss(const struct mm *mm)
@@ -126,12 +78,6 @@ u64 mm_rss(const struct mm *mm)
 u64 mm_peak_rss(const struct mm *mm)
 {
 	return mm ? max(READ_ONCE(mm->hiwater_rss), mm_rss(mm)) : 0;
-}
-
-void mm_ref_put(struct mm *mm)
-{
-	if (refcount_dec_and_test(&mm->refs))
-		mm_free(mm);
 }
 
 static void unmap_all(struct mm *mm)
@@ -157,14 +103,16 @@ void mm_put(struct mm *mm)
 {
 	if (!refcount_dec_and_test(&mm->users))
 		return;
+	tlb_mm_retire(mm);
 	rwsem_write_lock(&mm->mmap_lock);
 	unmap_all(mm);
 	rwsem_write_unlock(&mm->mmap_lock);
 	if (mm->exe)
 		file_put(mm->exe);
 	mm->exe = NULL;
-	mm_leave(mm);
-	mm_ref_put(mm);
+	arch_mm_fini(mm);
+	oom_mm_gone(mm);
+	call_rcu(&mm->rcu, mm_free_rcu);
 }
 
 void mm_install(struct mm *mm)
@@ -175,8 +123,7 @@ void mm_install(struct mm *mm)
 	preempt_disable();
 	flags = arch_irq_save();
 	current->mm = mm;
-	mm_switch(old, mm);
-	mm_switch_done();
+	mm_switch(mm);
 	arch_irq_restore(flags);
 	preempt_enable();
 	if (old)

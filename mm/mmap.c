@@ -379,6 +379,15 @@ static void merge_range(struct mm *mm, vaddr_t start, vaddr_t end)
 		v = vma_try_merge(mm, v);
 }
 
+/* What the kernel wrote there, by read() say, is to be executed now. */
+static int sync_code(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
+{
+	(void)arg;
+	(void)addr;
+	cache_sync_code(phys_to_virt(info->pfn << PAGE_SHIFT), nr * PAGE_SIZE);
+	return 0;
+}
+
 static int protect_one(struct vma *vma, void *arg)
 {
 	struct mm *mm = vma->mm;
@@ -394,6 +403,8 @@ static int protect_one(struct vma *vma, void *arg)
 	mm_account(mm, flags, pages);
 	if (!vma->private && vma->file && (vma->flags & VM_WRITE) && !(vma->flags & VM_SHARED))
 		vma->private = vma;		/* may hold copies, though no longer writable: fork must copy them */
+	if ((flags & ~vma->flags & VM_EXEC) && !(flags & VM_SPECIAL))
+		pt_walk(mm, vma->start, vma->end, sync_code, NULL);
 	vma->flags = flags;
 	vma->prot = vma_prot(flags);
 	pt_protect_range(mm, vma->start, vma->end, vma->prot);

@@ -7,3 +7,6 @@ void oom_kill(void);
 /* oom_kill_victim - choose one process and kill it, without waiting.  False: nobody can be, or one is dying already.
  * Context: any, no lock ranked at or above LC_SIGHAND. */
 bool oom_kill_victim(void);
+/* oom_mm_gone - all memory of mm, which has no users any more, is free. */
+struct mm;
+void oom_mm_gone(struct mm *mm);

@@ -5,9 +5,10 @@
  * long as that one is free and of the same order.  All of it is under zone_lock.
  *
  * Most traffic is single pages: each CPU keeps up to PCP_HIGH of them and touches zone_lock once in PCP_BATCH.  The lists are used
- * with interrupts off and never by another CPU.
+ * with interrupts off and never by another CPU; when nothing else is left, each is asked for what it has (pages_drain).
  *
- * Memory that must not fail: the last RESERVE pages go only to GFP_ATOMIC and PF_MEMALLOC callers.
+ * Memory that must not fail: the last RESERVE pages go only to GFP_ATOMIC and PF_MEMALLOC callers, and to a program that is being
+ * killed for its memory, so that it can end.
  *
  * References.  page_alloc gives one; the last put, whoever's, frees the block (page->order).  The first page of a block counts for
  * all of it.  Look-ups in the page cache take references speculatively, on whatever the frame has become meanwhile.
@@ -24,6 +25,7 @@
 #include <kernel/task.h>
 #include <mm/init.h>
 #include <mm/page_internal.h>
+#include <mm/vma.h>
 
 #define MAX_ORDER	10
 #define PCP_HIGH	64
@@ -99,7 +101,9 @@ static bool may_take(u64 pages, gfp_t gfp)
 {
 	u64 keep = gfp & (GFP_ATOMIC | GFP_NOFAIL_TRY) || current->pflags & PF_MEMALLOC ? 0 : gfp & GFP_SPARE ? nr_total / 8 : reserve;
 
-	return nr_free >= pages + keep;
+	if (likely(nr_free >= pages + keep))
+		return true;
+	return nr_free >= pages && !(gfp & GFP_SPARE) && current->mm && READ_ONCE(current->mm->oom_victim);
 }
 
 /* Fill an empty list: the smallest free blocks first, whole if they are not too large, so that few steps and few splits do.
@@ -166,22 +170,41 @@ bool alloc_failed_by_wish(void)
 }
 #endif
 
-struct page *page_alloc(u32 order, gfp_t gfp)
+static struct page *alloc_block(u32 order, gfp_t gfp)
 {
 	struct page *p = NULL;
+	irqflags_t flags;
+
+	if (likely(order == 0))
+		return alloc_single(gfp);
+	if (order > MAX_ORDER)
+		return NULL;
+	flags = spin_lock_irqsave(&zone_lock);
+	if (may_take(1ul << order, gfp))
+		p = buddy_alloc(order);
+	spin_unlock_irqrestore(&zone_lock, flags);
+	return p;
+}
+
+/* Nothing here: perhaps other CPUs keep what we need.  Who may not sleep does without. */
+static __noinline struct page *alloc_drained(u32 order, gfp_t gfp)
+{
+	u64 kept = page_nr_free() - READ_ONCE(nr_free);
+
+	if ((gfp & (GFP_ATOMIC | GFP_SPARE)) || in_atomic() || arch_irqs_disabled() || kept < 1ul << order)
+		return NULL;
+	pages_drain();
+	return alloc_block(order, gfp);
+}
+
+struct page *page_alloc(u32 order, gfp_t gfp)
+{
+	struct page *p;
 
 	if (alloc_should_fail())
 		return NULL;
-	if (likely(order == 0)) {
-		p = alloc_single(gfp);
-	} else if (order <= MAX_ORDER) {
-		irqflags_t flags = spin_lock_irqsave(&zone_lock);
-
-		if (may_take(1ul << order, gfp))
-			p = buddy_alloc(order);
-		spin_unlock_irqrestore(&zone_lock, flags);
-	}
-	if (unlikely(!p))
+	p = alloc_block(order, gfp);
+	if (unlikely(!p) && !(p = alloc_drained(order, gfp)))
 		return NULL;
 	p->flags = 0;
 	p->mapcount = 0;

@@ -9,6 +9,11 @@ void vmalloc_init(void);
 /* page_free_range - boot memory into the buddy allocator */
 void page_free_range(paddr_t start, paddr_t end);
 u64 page_nr_of_order(u32 order);	/* free blocks */
-/* slab_trim, page_trim, kstack_trim - give back this CPU's stock of objects, single pages, kernel stacks, and all empty slabs.
- * Context: thread, may sleep. */
-void slab_trim(void), page_trim(void), kstack_trim(void);
+/* This CPU's stocks go back: page_trim - single pages; slab_trim_cpu - objects in magazines; kstack_trim_cpu - kernel stacks, onto *list.
+ * Context: any. */
+void page_trim(void), slab_trim_cpu(void), kstack_trim_cpu(void **list);
+/* slab_trim - slab_trim_cpu, and all empty slabs.  kstack_release_list - free what kstack_trim_cpu gave.  vmalloc_purge - free what vfree
+ * has put off.  Context: thread. */
+void slab_trim(void), kstack_release_list(void *list), vmalloc_purge(void);
+/* pages_drain - page_trim on every CPU.  Context: thread, interrupts on, no spin lock. */
+void pages_drain(void);

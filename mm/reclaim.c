@@ -1,14 +1,17 @@
 /* Reclaim.
  *
  * Theory.  What can be given back without asking anybody: objects that caches keep unused (a SHRINKER each; dentries today, and inodes
- * with them), memory already freed that waits for an RCU grace period, and stocks that make allocation quick: a spare slab of each
- * cache, the magazines, page tables, kernel stacks and single pages of this CPU.  Pages of tmpfs are the only copy of their data, and
- * there is no swap, so neither page cache nor anonymous memory can go.
+ * with them), memory already freed that waits for an RCU grace period or for a flush of the kernel's translations, and stocks that make
+ * allocation quick: a spare slab of each cache, and each CPU's magazines, page tables, kernel stacks and single pages.  Pages of tmpfs are
+ * the only copy of their data, and there is no swap, so neither page cache nor anonymous memory can go.
+ *
+ * Each CPU's stocks are its own, used with interrupts off and without a lock; so they are drained by a call to each CPU, which is dear
+ * (it wakes idle ones), and done only here and when the page allocator finds nothing at all.
  *
  * Reclaim runs where no lock is held: in a fault before the OOM killer, in clone before ENOMEM, and for /proc/sys/vm/drop_caches.  To
  * call it from the page allocator was rejected: an inode's last put sleeps and takes locks, and the allocator's callers hold any.
- *
- * Other CPUs' stocks stay; they are bounded, and each CPU uses its own up before it asks for more. */
+ */
+#include <arch/smp.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -25,17 +28,44 @@ static void shrink_caches(void)
 			;
 }
 
+static void drain_pages(void *arg)
+{
+	(void)arg;
+	page_trim();
+}
+
+void pages_drain(void)
+{
+	smp_call(atomic_load(&cpu_online_mask), drain_pages, NULL);
+}
+
+static void drain_cpu(void *stacks)
+{
+	kstack_trim_cpu(stacks);
+	pt_trim();
+	slab_trim_cpu();
+	page_trim();
+}
+
+void stocks_drain(void)
+{
+	void *stacks = NULL;
+
+	smp_call(atomic_load(&cpu_online_mask), drain_cpu, &stacks);
+	kstack_release_list(stacks);
+	vmalloc_purge();
+	slab_trim();
+	pages_drain();
+}
+
 u64 reclaim(void)
 {
 	u64 before = page_nr_free(), after;
 
 	might_sleep();
 	shrink_caches();
-	kstack_trim();
-	pt_trim();
 	rcu_barrier();
-	slab_trim();
-	page_trim();
+	stocks_drain();
 	after = page_nr_free();
 	return after > before ? after - before : 0;
 }

@@ -8,6 +8,8 @@ struct shrinker { const char *name; u64 (*shrink)(u64 nr); };
 #define SHRINKER(ident, fn) static const struct shrinker __shrinker_##ident __used __aligned(8) __section(".shrinkers") = { #ident, fn }
 extern const struct shrinker __shrinkers_start[], __shrinkers_end[];
 
-/* reclaim - give back all that can be: unused objects of the caches, memory that waits for a grace period, empty slabs, this CPU's
- * stocks of pages, tables and stacks.  Returns pages that are free now and were not.  Context: thread, no locks held, may sleep. */
+/* reclaim - give back all that can be: unused objects of the caches, memory that waits for a grace period, empty slabs, all CPUs'
+ * stocks of pages, objects, tables and stacks.  Returns pages that are free now and were not.  Context: thread, no locks held, may sleep. */
 u64 reclaim(void);
+/* stocks_drain - only the stocks, and what vfree has put off.  Context: thread, interrupts on, no spin lock held. */
+void stocks_drain(void);

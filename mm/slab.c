@@ -3,7 +3,7 @@
  * Theory.  A cache cuts slabs (2^order pages) into equal objects.  Each CPU has a magazine, a stack of free objects, used with
  * interrupts off; an empty one is refilled, a full one half emptied, under the cache's lock.  Behind it every slab has a list of
  * its free objects through the objects' first word, and the cache a list of slabs that have some.  A slab that becomes wholly free
- * goes back to the page allocator unless it is the last one.
+ * goes back to the page allocator unless it is the last one.  When memory is short, each CPU is asked to empty its own (reclaim.c).
  *
  * The slab of an object is found by its page: struct page of the first frame has PG_SLAB, later frames point back to it.
  *
@@ -77,7 +77,7 @@ static void cache_setup(struct slab_cache *c, const char *name, size_t size, siz
 	spin_lock_init(&c->lock, LC_SLAB);
 	list_init(&c->partial);
 	irqflags_t flags = spin_lock_irqsave(&caches_lock);
-	list_add_tail(&c->link, &caches);
+	list_add_tail_rcu(&c->link, &caches);
 	spin_unlock_irqrestore(&caches_lock, flags);
 }
 
@@ -101,7 +101,7 @@ void slab_pages(u64 *total, u64 *reclaimable)
 	struct slab_cache *c;
 
 	*total = *reclaimable = 0;
-	list_for_each_entry(c, &caches, link) {
+	list_for_each_entry_rcu(c, &caches, link) {
 		u64 n = (u64)READ_ONCE(c->nr_slabs) << c->order;
 
 		*total += n;
@@ -345,30 +345,37 @@ static u32 take_empty(struct slab_cache *c, struct page **out, u32 max)
 	return n;
 }
 
-static void trim(struct slab_cache *c)
+void slab_trim_cpu(void)
 {
-	struct page *empty[MAGAZINE];
-	void *objs[MAGAZINE];
-	irqflags_t flags = arch_irq_save();
-	struct magazine *m = c->mags[smp_cpu_id()];
-	u32 n = 0;
+	struct slab_cache *c;
 
-	while (m && m->count)
-		objs[n++] = m->objects[--m->count];
-	arch_irq_restore(flags);
-	if (n)
-		free_slow(c, objs, n);
-	while ((n = take_empty(c, empty, ARRAY_SIZE(empty))) != 0)
-		while (n)
-			slab_release(empty[--n], c->order);
+	list_for_each_entry_rcu(c, &caches, link) {		/* see slab_pages */
+		void *objs[MAGAZINE];
+		irqflags_t flags = arch_irq_save();
+		struct magazine *m = c->mags[smp_cpu_id()];
+		u32 n = 0;
+
+		while (m && m->count)
+			objs[n++] = m->objects[--m->count];
+		arch_irq_restore(flags);
+		if (n)
+			free_slow(c, objs, n);
+	}
 }
 
 void slab_trim(void)
 {
+	struct page *empty[MAGAZINE];
 	struct slab_cache *c;
 
-	list_for_each_entry(c, &caches, link)		/* see slab_pages */
-		trim(c);
+	slab_trim_cpu();
+	list_for_each_entry_rcu(c, &caches, link) {
+		u32 n;
+
+		while ((n = take_empty(c, empty, ARRAY_SIZE(empty))) != 0)
+			while (n)
+				slab_release(empty[--n], c->order);
+	}
 }
 
 void *kmalloc(size_t size, gfp_t gfp)
@@ -481,7 +488,7 @@ static int slabinfo_show(struct seq *s, void *arg)
 	(void)arg;
 	seq_puts(s, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
 		    " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
-	list_for_each_entry(c, &caches, link)	/* caches are never destroyed */
+	list_for_each_entry_rcu(c, &caches, link)	/* caches are never destroyed */
 		seq_printf(s, "%-17s %6lu %6u %6u %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n", c->name, nr_active(c),
 			   c->nr_slabs * c->per_slab, c->size, c->per_slab, 1u << c->order, MAGAZINE, REFILL, 0u,
 			   c->nr_slabs, c->nr_slabs, 0u);

@@ -61,8 +61,7 @@ struct mm {
 	struct vma *vma_cache;		/* [a] last hit */
 	u32 nr_vmas;
 	struct arch_mm arch;
-	struct refcount users;		/* tasks */
-	struct refcount refs;		/* lazy CPUs, /proc readers */
+	struct refcount users;		/* tasks, /proc readers */
 	vaddr_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	vaddr_t arg_start, arg_end, env_start, env_end, mmap_base, vdso;
 	u64 hiwater_vm;			/* [mmap_lock] pages: the most total_vm ever was */
@@ -81,7 +80,6 @@ struct mm {
 
 struct mm *mm_create(void);		/* NULL if no memory */
 static inline void mm_get(struct mm *mm) { refcount_inc(&mm->users); }
-void mm_ref_put(struct mm *mm);	/* drops one of mm->refs */
 void mm_put(struct mm *mm);		/* last: unmaps all; may sleep */
 /* mm_fork - a copy-on-write copy of current's. *out; 0 or -ENOMEM, -EAGAIN. */
 int __must_check mm_fork(struct mm **out);
@@ -89,34 +87,13 @@ int __must_check mm_fork(struct mm **out);
 void mm_install(struct mm *mm);
 void mm_exit(void);
 
-struct mm_cpu {
-	struct mm *lazy;	/* [irqs off] whose tables this CPU keeps though current has none; a reference */
-	struct mm *left;	/* [irqs off] what was lazy until this switch; to be put when the run queue is unlocked */
-};
-DECLARE_PER_CPU(struct mm_cpu, mm_cpu);
-/* mm_switch - this CPU goes from a task with prev to one with next, which differ; NULL: a kernel thread, lazily.  mm_switch_done - after
- * it, with no lock held.  Context: irqs off. */
-void mm_go_lazy(struct mm *mm), mm_left_put(struct mm_cpu *mc);
-static inline void mm_switch(struct mm *prev, struct mm *next)
+/* mm_switch - this CPU goes to a task with next, which is not what it has; NULL: to a kernel thread.  Context: irqs off. */
+static inline void mm_switch(struct mm *next)
 {
-	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
-
-	if (unlikely(!next)) {
-		mm_go_lazy(prev);
-		return;
-	}
-	arch_mm_switch(next);
-	if (unlikely(mc->lazy)) {
-		mc->left = mc->lazy;
-		mc->lazy = NULL;
-	}
-}
-static inline void mm_switch_done(void)
-{
-	struct mm_cpu *mc = this_cpu_ptr(&mm_cpu);
-
-	if (unlikely(mc->left))
-		mm_left_put(mc);
+	if (likely(next))
+		arch_mm_switch(next);
+	else
+		arch_mm_leave();
 }
 
 u64 mm_rss(const struct mm *mm);	/* resident pages now; a racy sum */

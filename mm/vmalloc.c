@@ -1,12 +1,14 @@
 /* Virtually contiguous memory: vmalloc, device windows' addresses, kernel stacks.
  *
- * The area is a tree of allocations by address, each followed by at least one guard page that is never mapped.  Space freed keeps
- * its stale translations until a batch of LAZY_MAX pages is gathered (or the area is exhausted); one flush of the kernel's
- * translations then makes all of it usable again.  So an address is never handed out while a TLB may remember what it was.
+ * The area is a tree of allocations by address, each followed by at least one guard page that is never mapped.  What is freed keeps
+ * its place, its pages and its stale translations until a batch is gathered (lazy_max(), or memory or the area is exhausted); one flush of
+ * the kernel's translations on all CPUs then makes all of it usable again.  So neither an address nor a page is handed out while a TLB
+ * may remember what it was, and a vfree costs no broadcast.
  *
  * Kernel stacks sit in slots of twice their size, aligned, lower half unmapped below them: entry.S tells an overflow by one bit.
- * Freed stacks are kept per CPU, mapped. */
+ * Freed stacks are kept per CPU, mapped; with interrupts off, for a call from another CPU may drain them (reclaim.c). */
 #include <arch/context.h>
+#include <arch/irqflags.h>
 #include <kernel/debug.h>
 #include <kernel/lib/bitmap.h>
 #include <kernel/lib/rbtree.h>
@@ -17,7 +19,7 @@
 #include <mm/vmalloc.h>
 #include <mm/vmstat.h>
 
-#define LAZY_MAX	512
+#define LAZY_MAX	512		/* pages; less on small machines */
 #define STACK_CACHE	4
 
 struct area {
@@ -26,11 +28,12 @@ struct area {
 	u64 size;		/* guard included */
 	u64 nr_pages;
 	struct area *next_lazy;
+	struct page *pages;	/* lazy: unmapped but not yet free, by page->private */
 };
 
 static struct rb_root areas;			/* [vmalloc_lock] */
 static DEFINE_SPINLOCK(vmalloc_lock, LC_VMALLOC);
-static struct area *lazy;			/* [vmalloc_lock] unmapped, not flushed; still in the tree */
+static struct area *lazy;			/* [vmalloc_lock] unmapped, not flushed; still in the tree, with their pages */
 static u64 lazy_pages;
 static vaddr_t hint = VMALLOC_BASE;		/* [vmalloc_lock] search starts here */
 static struct slab_cache *area_cache;
@@ -42,7 +45,12 @@ static struct area *area_of(struct rb_node *n)
 	return rb_entry(n, struct area, node);
 }
 
-static void purge_lazy(void)
+static u64 lazy_max(void)
+{
+	return clamp(page_nr_total() / 256, 16ul, (u64)LAZY_MAX);
+}
+
+void vmalloc_purge(void)
 {
 	struct area *list;
 
@@ -57,6 +65,12 @@ static void purge_lazy(void)
 	while (list) {
 		struct area *next = list->next_lazy;
 
+		while (list->pages) {
+			struct page *p = list->pages;
+
+			list->pages = (struct page *)p->private;
+			page_free(p, 0);
+		}
 		spin_lock(&vmalloc_lock);
 		rb_erase(&list->node, &areas);
 		spin_unlock(&vmalloc_lock);
@@ -102,13 +116,14 @@ static struct area *area_alloc(u64 size, u64 align)
 		return NULL;
 	a->size = size;
 	a->nr_pages = 0;
+	a->pages = NULL;
 	spin_lock(&vmalloc_lock);
 	ok = place(a, align, hint) || place(a, align, VMALLOC_BASE);
 	if (ok)
 		hint = a->start + a->size;
 	spin_unlock(&vmalloc_lock);
 	if (!ok) {
-		purge_lazy();
+		vmalloc_purge();
 		spin_lock(&vmalloc_lock);
 		ok = place(a, align, VMALLOC_BASE);
 		spin_unlock(&vmalloc_lock);
@@ -139,32 +154,23 @@ static void area_free_lazily(struct area *a)
 	a->next_lazy = lazy;
 	lazy = a;
 	lazy_pages += a->nr_pages + 1;
-	purge = lazy_pages > LAZY_MAX;
+	purge = lazy_pages > lazy_max();
 	spin_unlock(&vmalloc_lock);
 	if (purge)
-		purge_lazy();
+		vmalloc_purge();
 }
 
-static void unmap_pages(vaddr_t va, u64 nr)
+static void unmap_pages(struct area *a)
 {
-	struct page *list = NULL;
-
-	for (u64 i = 0; i < nr; i++) {
-		paddr_t pa = kernel_unmap_page(va + i * PAGE_SIZE);
+	for (u64 i = 0; i < a->nr_pages; i++) {
+		paddr_t pa = kernel_unmap_page(a->start + i * PAGE_SIZE);
 
 		if (pa == ~0ul)
 			continue;
-		phys_to_page(pa)->private = (u64)list;
-		list = phys_to_page(pa);
+		phys_to_page(pa)->private = (u64)a->pages;
+		a->pages = phys_to_page(pa);
 	}
-	/* The pages may be used again at once, so their old translations must go first. */
-	kernel_tlb_flush_range(va, va + nr * PAGE_SIZE);
-	while (list) {
-		struct page *next = (struct page *)list->private;
-
-		page_free(list, 0);
-		list = next;
-	}
+	kernel_tlb_flush_here(a->start, a->start + a->nr_pages * PAGE_SIZE);	/* who uses it still, here at least, is caught at once */
 }
 
 static bool map_pages(struct area *a, vaddr_t va, u64 nr)
@@ -176,8 +182,7 @@ static bool map_pages(struct area *a, vaddr_t va, u64 nr)
 			continue;
 		if (p)
 			page_free(p, 0);
-		unmap_pages(va, a->nr_pages);
-		a->nr_pages = 0;
+		unmap_pages(a);
 		return false;
 	}
 	return true;
@@ -207,7 +212,7 @@ void vfree(void *p)
 		return;
 	a = area_find((vaddr_t)p);
 	VERIFY(a);
-	unmap_pages(a->start, a->nr_pages);
+	unmap_pages(a);
 	area_free_lazily(a);
 }
 
@@ -238,16 +243,17 @@ vaddr_t vmalloc_reserve(size_t size)
 void *kstack_alloc(void)
 {
 	struct stack_cache *sc;
+	irqflags_t flags;
 	struct area *a;
 	void *stack = NULL;
 
 	if (alloc_should_fail())
 		return NULL;
-	preempt_disable();
+	flags = arch_irq_save();
 	sc = this_cpu_ptr(&stack_cache);
 	if (sc->count)
 		stack = sc->stacks[--sc->count];
-	preempt_enable();
+	arch_irq_restore(flags);
 	if (stack)
 		return stack;
 	a = area_alloc(2 * KERNEL_STACK_SIZE, 2 * KERNEL_STACK_SIZE);
@@ -269,31 +275,40 @@ static void stack_release(void *stack)
 
 void kstack_free(void *stack)
 {
-	struct stack_cache *sc;
-	bool kept = false;
+	irqflags_t flags = arch_irq_save();
+	struct stack_cache *sc = this_cpu_ptr(&stack_cache);
+	bool kept = sc->count < STACK_CACHE;
 
-	preempt_disable();
-	sc = this_cpu_ptr(&stack_cache);
-	if (sc->count < STACK_CACHE) {
+	if (kept)
 		sc->stacks[sc->count++] = stack;
-		kept = true;
-	}
-	preempt_enable();
+	arch_irq_restore(flags);
 	if (!kept)
 		stack_release(stack);
 }
 
-void kstack_trim(void)
+void kstack_trim_cpu(void **list)
 {
-	struct stack_cache old;
+	irqflags_t flags = arch_irq_save();
+	struct stack_cache *sc = this_cpu_ptr(&stack_cache);
 
-	preempt_disable();
-	old = *this_cpu_ptr(&stack_cache);
-	this_cpu_ptr(&stack_cache)->count = 0;
-	preempt_enable();
-	while (old.count)
-		stack_release(old.stacks[--old.count]);
-	purge_lazy();
+	while (sc->count) {
+		void **stack = sc->stacks[--sc->count];
+
+		do
+			*stack = atomic_load(list);
+		while (!atomic_cas(list, *stack, (void *)stack));	/* others add theirs at the same time */
+	}
+	arch_irq_restore(flags);
+}
+
+void kstack_release_list(void *list)
+{
+	while (list) {
+		void *next = *(void **)list;
+
+		stack_release(list);
+		list = next;
+	}
 }
 
 void vmalloc_init(void)

@@ -181,15 +181,24 @@ paddr_t kernel_unmap_page(vaddr_t va)
 	return pa;
 }
 
+/* CTR_EL0: IDC and DIC say that caches are coherent so far; L1Ip, whether another address of the page finds the same line. */
+#define CTR_IDC		BIT(28)
+#define CTR_DIC		BIT(29)
+#define CTR_L1IP_PIPT	3ul
+
 void cache_sync_code(void *va, size_t len)
 {
 	u64 ctr = read_sysreg(ctr_el0), dline = 4ul << (ctr >> 16 & 15), iline = 4ul << (ctr & 15);
 
-	for (u64 p = ALIGN_DOWN((u64)va, dline); p < (u64)va + len; p += dline)
-		asm volatile("dc cvau, %0" : : "r"(p) : "memory");
+	if (!(ctr & CTR_IDC))
+		for (u64 p = ALIGN_DOWN((u64)va, dline); p < (u64)va + len; p += dline)
+			asm volatile("dc cvau, %0" : : "r"(p) : "memory");
 	dsb_ish();
-	for (u64 p = ALIGN_DOWN((u64)va, iline); p < (u64)va + len; p += iline)
-		asm volatile("ic ivau, %0" : : "r"(p) : "memory");
+	if (!(ctr & CTR_DIC) && (ctr >> 14 & 3) != CTR_L1IP_PIPT)
+		asm volatile("ic ialluis" : : : "memory");
+	else if (!(ctr & CTR_DIC))
+		for (u64 p = ALIGN_DOWN((u64)va, iline); p < (u64)va + len; p += iline)
+			asm volatile("ic ivau, %0" : : "r"(p) : "memory");
 	dsb_ish();
 	isb();
 }

@@ -14,7 +14,9 @@
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
  *
  * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
- * written (Arm ARM D5.10.1).  How tables come and go: tables.c. */
+ * written, all under the lock of its table, so that nobody fills it in between (Arm ARM D5.10.1).  Rights may change in place.  Taken
+ * away, they are flushed everywhere before the call returns; widened, only here: another CPU that still holds the old entry faults once
+ * more, finds that there is nothing to do, and drops it (tlb_fix_spurious).  How tables come and go: tables.c. */
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -170,9 +172,11 @@ int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot)
 	return err;
 }
 
-int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+/* The entry of table for addr gets another right, if it maps pfn (and if sole: the page is anonymous, and nobody else has it). */
+static int widen(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot, bool sole)
 {
 	pte_t *block, *table = walk(mm, addr, &block), *p;
+	struct page *page = pfn_to_page(pfn);
 	int err = 0;
 
 	if (!table)
@@ -181,12 +185,24 @@ int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	spin_lock(table_lock(table));
 	if (!pte_present(*p) || (*p & PTE_ADDR_MASK) >> PAGE_SHIFT != pfn) {
 		err = -EAGAIN;
+	} else if (sole && (!(atomic_load(&page->flags) & PG_ANON) || atomic_load_acquire(&page->refs) != 1)) {
+		err = -EBUSY;
 	} else {
 		atomic_store(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) | (*p & PTE_SW_SPECIAL));
-		tlb_flush_page(mm, addr);
+		tlb_fix_spurious(mm, addr);
 	}
 	spin_unlock(table_lock(table));
 	return err;
+}
+
+int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	return widen(mm, addr, pfn, prot, false);
+}
+
+int pt_reuse_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
+{
+	return widen(mm, addr, pfn, prot, true);
 }
 
 static pte_t *table_holding(pte_t *p)
@@ -267,7 +283,7 @@ int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	spin_lock(table_lock(l2));
 	if (is_block(*block) && (*block & PTE_ADDR_MASK) >> PAGE_SHIFT == pfn) {
 		atomic_store(block, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER) & ~PTE_TABLE);
-		tlb_flush_page(mm, addr);
+		tlb_fix_spurious(mm, addr);
 		err = 0;
 	}
 	spin_unlock(table_lock(l2));
@@ -593,24 +609,55 @@ static bool move_block(struct mm *mm, const struct span *s, vaddr_t new, int *er
 	return true;
 }
 
-static int move_one(struct mm *mm, pte_t *table, vaddr_t va, vaddr_t new)
+/* nr entries at p, of va on, as they stand, cleared and flushed.  Truncation is kept out (see move_entries), faults by mmap_lock. */
+static void take_entries(struct mm *mm, pte_t *p, vaddr_t va, u32 nr, pte_t *taken)
 {
-	pte_t *p = &table[table_index(va, 3)], *to, e;
-	int err;
+	struct spinlock *lock = table_lock(table_holding(p));
 
-	if (!*p)
-		return 0;
-	err = walk_make(mm, new, 3, &to);
-	if (err)
-		return err;
-	spin_lock(table_lock(table));
-	e = *p;
-	atomic_store(p, 0);
-	tlb_flush_page(mm, va);
-	spin_unlock(table_lock(table));
-	spin_lock(table_lock(to));
-	publish(&to[table_index(new, 3)], e);
-	spin_unlock(table_lock(to));
+	spin_lock(lock);
+	for (u32 i = 0; i < nr; i++) {
+		taken[i] = p[i];
+		if (taken[i])
+			atomic_store(&p[i], 0);
+	}
+	tlb_flush_range(mm, va, va + nr * PAGE_SIZE);
+	spin_unlock(lock);
+}
+
+static void put_entries(pte_t *p, u32 nr, const pte_t *taken)
+{
+	struct spinlock *lock = table_lock(table_holding(p));
+
+	spin_lock(lock);
+	for (u32 i = 0; i < nr; i++)
+		if (taken[i])
+			atomic_store_release(&p[i], taken[i]);
+	asm volatile("dsb ishst" : : : "memory");
+	spin_unlock(lock);
+}
+
+/* The entries of one table, a batch at a time that lies in one table there too. */
+static int move_table(struct mm *mm, const struct span *s, vaddr_t new)
+{
+	pte_t taken[BATCH], *to;
+
+	for (vaddr_t va = s->start; va < s->end; ) {
+		pte_t *p = &s->table[table_index(va, 3)];
+		u32 nr = (u32)min(min((s->end - va) >> PAGE_SHIFT, (u64)BATCH), (u64)(PTRS_PER_TABLE - table_index(new, 3))), i = 0;
+		int err;
+
+		while (i < nr && !p[i])
+			i++;
+		if (i < nr) {
+			err = walk_make(mm, new, 3, &to);
+			if (err)
+				return err;
+			take_entries(mm, p, va, nr, taken);
+			put_entries(&to[table_index(new, 3)], nr, taken);
+		}
+		va += nr * PAGE_SIZE;
+		new += nr * PAGE_SIZE;
+	}
 	return 0;
 }
 
@@ -630,11 +677,9 @@ int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len)
 			pos = s.start;
 			continue;
 		}
-		for (vaddr_t va = s.start; va < s.end; va += PAGE_SIZE) {
-			err = move_one(mm, s.table, va, new + (va - old));
-			if (err)
-				return err;
-		}
+		err = move_table(mm, &s, new + (s.start - old));
+		if (err)
+			return err;
 	}
 	return 0;
 }

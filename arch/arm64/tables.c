@@ -1,10 +1,12 @@
 /* User page tables: the tables themselves, from allocation to the end of their address space.
  *
  * Tables of one address space are a list, each knowing the entry that points to it, so that the end need not search them.  By then
- * every entry has been cleared; a free table is all zeroes, and a few are kept per CPU to be used as they are.
+ * every entry has been cleared; a free table is all zeroes, and a few are kept per CPU to be used as they are (interrupts off: a call
+ * from another CPU may drain them).
  *
  * A table is freed after its entry was cleared and what the walker may remember of it was dropped: TLBI by address without "last level"
  * takes intermediate entries for that address too (Arm ARM D5.10.2). */
+#include <arch/irqflags.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -23,15 +25,16 @@ pte_t *table_alloc(void)
 {
 	struct table_cache *tc;
 	pte_t *table = NULL;
+	irqflags_t flags;
 	struct page *page;
 
 	if (alloc_should_fail())
 		return NULL;
-	preempt_disable();
+	flags = arch_irq_save();
 	tc = this_cpu_ptr(&table_cache);
 	if (likely(tc->count))
 		table = tc->tables[--tc->count];
-	preempt_enable();
+	arch_irq_restore(flags);
 	if (likely(table))
 		return table;
 	page = page_alloc(0, GFP_ZERO);
@@ -60,32 +63,31 @@ void table_free(pte_t *table)
 {
 	struct page *page = virt_to_page(table);
 	struct table_cache *tc;
+	irqflags_t flags;
 	bool kept = false;
 
 	for (u32 i = 0; IS_DEBUG && i < PTRS_PER_TABLE; i++)
 		VERIFY(!table[i]);
 	DEBUG_ASSERT(!page->pt_spare);
-	preempt_disable();
+	flags = arch_irq_save();
 	tc = this_cpu_ptr(&table_cache);
 	if (likely(tc->count < TABLE_CACHE)) {
 		tc->tables[tc->count++] = table;
 		kept = true;
 	}
-	preempt_enable();
+	arch_irq_restore(flags);
 	if (unlikely(!kept))
 		table_release(table);
 }
 
 void pt_trim(void)
 {
-	struct table_cache old;
+	irqflags_t flags = arch_irq_save();
+	struct table_cache *tc = this_cpu_ptr(&table_cache);
 
-	preempt_disable();
-	old = *this_cpu_ptr(&table_cache);
-	this_cpu_ptr(&table_cache)->count = 0;
-	preempt_enable();
-	while (old.count)
-		table_release(old.tables[--old.count]);
+	while (tc->count)
+		table_release(tc->tables[--tc->count]);
+	arch_irq_restore(flags);
 }
 
 /* table is in use now, by the entry `parent`; on the list of mm's for the end. */
@@ -130,7 +132,7 @@ int arch_mm_init(struct mm *mm)
 
 void arch_mm_fini(struct mm *mm)
 {
-	tlb_flush_mm(mm);
+	DEBUG_ASSERT(!mm->arch.asid);	/* retired, so no walker is in it */
 	for (struct page *p = mm->arch.tables, *next; p; p = next) {
 		next = (struct page *)p->private;
 		if (p->index)

@@ -217,7 +217,6 @@ static void finish_switch(struct task *prev)
 	atomic_store_release(&prev->on_cpu, 0u);
 	spin_debug_release(&rq->lock);
 	atomic_store_release(&rq->lock.locked, 0u);
-	mm_switch_done();
 	if (unlikely(kick != NO_CPU))
 		sched_resched_cpu(kick);
 	if (unlikely(moves))
@@ -267,7 +266,7 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 t
 		stall_changed(rq, next->se.exec_start);
 	atomic_store(&next->on_cpu, 1u);
 	if (next->mm != prev->mm)
-		mm_switch(prev->mm, next->mm);
+		mm_switch(next->mm);
 	lock_check_release(&rq->lock, LC_RQ);
 	finish_switch(arch_switch(prev, next));
 }

@@ -7,10 +7,12 @@
 #include <arch/uaccess.h>
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
+#include <kernel/sched/sched.h>
 #include <kernel/task.h>
 #include <mm/mm_internal.h>
 #include <mm/slab.h>
 #include <tests/kernel/probe.h>
+#include <tests/kernel/runner.h>
 
 #define BASE	0x40000000ul
 #define AT(page) ((void __user *)(BASE + (page) * PAGE_SIZE))
@@ -24,8 +26,8 @@ static void borrow(struct mm *mm)	/* NULL: give back */
 	flags = arch_irq_save();
 	old = current->mm;
 	current->mm = mm;
-	mm_switch(old, mm);
-	mm_switch_done();
+	if (old != mm)
+		mm_switch(mm);
 	arch_irq_restore(flags);
 	preempt_enable();
 }
@@ -425,6 +427,97 @@ KTEST(pagetable, asids_roll_over)
 	}
 	EXPECT(ok);
 	EXPECT_EQ(wrong, 0);
+}
+
+/* The same on all CPUs at once, with so few numbers that they run out all the time: threads go from CPU to CPU, each with an address space
+ * of its own, and all with one in common whose page is exchanged under them.  What was exchanged is never seen again. */
+#define WANDERERS 6
+#define WANDERINGS 120
+static struct { struct mm *mm; struct page *pages[WANDERINGS + 1]; u64 announced; u32 wrong, short_of; } common;
+static struct runner wanderers[WANDERERS];
+
+static void exchange(struct mm *mm, struct page *from, struct page *to, u64 value)
+{
+	*(u64 *)page_address(to) = value;
+	if (pt_replace(mm, BASE, page_to_pfn(from), page_to_pfn(to), RW))
+		atomic_inc(&common.wrong);
+}
+
+static void look_at_common(u64 i, bool change)
+{
+	u64 before = atomic_load_acquire(&common.announced);
+	s64 seen;
+
+	borrow(common.mm);
+	seen = reads(0);
+	if (seen != -EFAULT && seen < (s64)before)	/* -EFAULT: break before make */
+		atomic_inc(&common.wrong);
+	if (change) {
+		exchange(common.mm, common.pages[i], common.pages[i + 1], i + 1);
+		atomic_store_release(&common.announced, i + 1);
+	}
+}
+
+static void wander(void *arg)
+{
+	u64 me = (u64)arg;
+	struct mm *mm = mm_create();
+	struct page *p[2] = { page_alloc(0, 0), page_alloc(0, 0) };
+
+	if (!mm || !p[0] || !p[1] || pt_map(mm, BASE, page_to_pfn(p[0]), RW)) {
+		atomic_inc(&common.short_of);
+		return;
+	}
+	*(u64 *)page_address(p[0]) = me << 32;
+	for (u64 i = 0; i < WANDERINGS; i++) {
+		sched_set_affinity(current, BIT((i * 5 + me) % nr_cpus));
+		borrow(mm);
+		if (reads(0) != (s64)(me << 32 | i))
+			atomic_inc(&common.wrong);
+		exchange(mm, p[i & 1], p[~i & 1], me << 32 | (i + 1));
+		if (reads(0) != (s64)(me << 32 | (i + 1)))
+			atomic_inc(&common.wrong);
+		look_at_common(i, me == 0);
+	}
+	borrow(NULL);
+	pt_unmap_range(mm, BASE, BASE + PAGE_SIZE, count_gone, NULL);
+	mm_put(mm);
+	page_free(p[0], 0);
+	page_free(p[1], 0);
+}
+
+static bool common_init(void)
+{
+	bool ok = true;
+
+	common.announced = common.wrong = common.short_of = 0;
+	common.mm = mm_create();
+	for (u32 i = 0; i <= WANDERINGS; i++)
+		ok = (common.pages[i] = page_alloc(0, GFP_ZERO)) && ok;
+	return ok && common.mm && !pt_map(common.mm, BASE, page_to_pfn(common.pages[0]), RW);
+}
+
+KTEST(pagetable, asids_roll_over_on_all_cpus)
+{
+	u64 generation = tlb_generation();
+	u32 old = tlb_limit_numbers(nr_cpus + 4);
+	bool ok = common_init();
+
+	for (u64 i = 0; ok && i < WANDERERS; i++)
+		ok = runner_start(&wanderers[i], wander, (void *)i);
+	for (u32 i = 0; ok && i < WANDERERS; i++)
+		runner_join(&wanderers[i]);
+	tlb_limit_numbers(old);
+	if (common.mm) {
+		pt_unmap_range(common.mm, BASE, BASE + PAGE_SIZE, count_gone, NULL);
+		mm_put(common.mm);
+	}
+	for (u32 i = 0; i <= WANDERINGS; i++)
+		if (common.pages[i])
+			page_free(common.pages[i], 0);
+	EXPECT(ok && !common.short_of);
+	EXPECT_EQ(common.wrong, 0);
+	EXPECT(tlb_generation() > generation + 4);
 }
 
 /* --- FP and SIMD state ---------------------------------------------------------------------------------------------------------------- */

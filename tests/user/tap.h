@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &sa, NULL);
 	printf("TAP version 13\n1..%d\n", tap_count);
 	for (int i = 0; i < tap_count; i++)
-		if (argc < 2 || !strcmp(argv[1], tap_tests[i].name))
+		if (argc < 2 || !argv[1] || !strcmp(argv[1], tap_tests[i].name))
 			tap_one(i + 1, &tap_tests[i]);
 	fflush(stdout);
 	return 0;

@@ -48,15 +48,24 @@ struct page;
 struct arch_mm {
 	paddr_t pgd;		/* [I] root table */
 	struct page *tables;	/* [a] all tables, by page->private */
-	u64 asid;		/* [a] generation in the high bits; 0 none yet */
-	u64 cpus;		/* [a] CPUs that may hold translations of it */
+	u64 asid;		/* [a] its number, a generation above; 0 none yet, or none any more */
+	u64 cpus;		/* [a] CPUs that may hold translations under that number */
+	u32 broadcasts;		/* [a] flushes that went to all CPUs */
 };
 
 int arch_mm_init(struct mm *mm);	/* 0 or -ENOMEM */
-void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped, current on no CPU */
-/* arch_mm_switch - make next's tables current on this CPU.  arch_mm_leave - no tables, if mm's are current.  Context: irqs off. */
+void arch_mm_fini(struct mm *mm);	/* frees tables; all user ranges already unmapped, retired */
+/* arch_mm_switch - make next's tables current on this CPU.  arch_mm_leave - no program's tables.  Context: irqs off. */
 void arch_mm_switch(struct mm *next);
-void arch_mm_leave(struct mm *mm);
+void arch_mm_leave(void);
+/* tlb_mm_retire - no task has mm any more, and none will: nothing cached of it will be used, and nothing needs flushing. */
+void tlb_mm_retire(struct mm *mm);
+/* tlb_fix_spurious - forget what this CPU holds for va in current's mm: what it did not allow, the tables do by now. */
+void tlb_fix_spurious(struct mm *mm, vaddr_t va);
+/* For tests: tlb_limit_numbers - go on with so many address-space identifiers, more than there are CPUs, and a new generation; returns how
+ * many there were.  tlb_generation - how often they have run out. */
+u32 tlb_limit_numbers(u32 count);
+u64 tlb_generation(void);
 
 /* What a user entry says, decoded. */
 struct pte_info {
@@ -81,8 +90,10 @@ u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr,
 /* pt_replace - break-before-make exchange of a present page if it still maps old_pfn (COW). 0, or -EAGAIN if it changed.
  * The caller drops old page's reference/mapcount. */
 int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
-/* pt_set_prot_one - change the protection of one present page still mapping pfn (e.g. make writable, mark young). */
+/* pt_set_prot_one - more rights for one present page still mapping pfn.  Other CPUs may fault on it once more.  0, or -EAGAIN if it changed.
+ * pt_reuse_one - the same, but only if the page is anonymous and this mapping its only reference; else -EBUSY. */
 int pt_set_prot_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+int pt_reuse_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 /* pt_protect_range - give every present page in the range new protection; a page that prot lets write stays read-only if
  * it was write-protected (COW or dirty tracking) before. Flushes. Splits blocks at the edges. */
 void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
@@ -113,7 +124,7 @@ int pt_move_range(struct mm *mm, vaddr_t old, vaddr_t new, size_t len);
 int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 void pt_split_block(struct mm *mm, vaddr_t addr);
 int pt_set_prot_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
-/* pt_trim - give back this CPU's stock of empty tables.  Context: thread. */
+/* pt_trim - give back this CPU's stock of empty tables.  Context: any. */
 void pt_trim(void);
 /* pt_walk - call fn for each present entry in the range (mincore, smaps). fn returns nonzero to stop. */
 int pt_walk(struct mm *mm, vaddr_t start, vaddr_t end,
@@ -127,9 +138,11 @@ void pt_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
 int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot);		/* 0 or -ENOMEM */
 paddr_t kernel_unmap_page(vaddr_t va);				/* the pa it mapped, or ~0 */
 void kernel_tlb_flush_range(vaddr_t start, vaddr_t end);
+void kernel_tlb_flush_here(vaddr_t start, vaddr_t end);		/* on this CPU only */
 void kernel_tlb_flush_all(void);
 
-/* Instruction cache: make code just written at va (linear map) visible to fetches. */
+/* cache_sync_code - make code just written at va (linear map) visible to fetches on all CPUs, under whatever address.  Another CPU that
+ * may have fetched there already needs a context synchronisation as well: an entry that is new to it brings that, by its fault. */
 void cache_sync_code(void *va, size_t len);
 /* assembly helpers: whole aligned pages */
 void clear_page(void *page);
