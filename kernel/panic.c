@@ -10,12 +10,13 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/symbols.h>
+#include <kernel/sync/lockcheck.h>
 #include <kernel/sysctl.h>
 #include <kernel/task.h>
 #include <kernel/time/time.h>
 
 bool panic_in_progress;
-void (*panic_stop_hook)(void);
+void (*panic_stop_hook)(void), (*panic_note)(void);
 static u32 panic_owner;			/* [a] CPU + 1 */
 static s64 panic_timeout;		/* seconds: 0 halt, < 0 reset at once */
 static char reason[256];
@@ -87,6 +88,7 @@ static void begin(const char *fmt, va_list args)
 		halt();
 	}
 	panic_in_progress = true;
+	lock_check_off();
 	printk_panic_mode();
 	kvsnprintf(reason, sizeof(reason), fmt, args);
 	for (size_t n = strlen(reason); n && reason[n - 1] == '\n'; n--)
@@ -99,6 +101,8 @@ static void begin(const char *fmt, va_list args)
 static void __noreturn end(u64 pc, u64 fp)
 {
 	backtrace_frame(pc, fp);
+	if (panic_note)
+		panic_note();
 	if (panic_stop_hook) {
 		panic_stop_hook();
 		delay_ns(50 * NSEC_PER_MSEC);

@@ -15,3 +15,5 @@ extern bool panic_in_progress;
 extern void (*panic_stop_hook)(void);
 /* panic_park - of another CPU told to stop: one line about itself, then halts.  Context: irqs off. */
 void __noreturn panic_park(void);
+/* panic_note - set by who is about to panic, if more must be told than a line: called behind the backtrace.  Context: irqs off. */
+extern void (*panic_note)(void);

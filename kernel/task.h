@@ -6,6 +6,7 @@
 #pragma once
 #include <arch/context.h>
 #include <kernel/debug/race.h>
+#include <kernel/debug/where.h>
 #include <kernel/lib/list.h>
 #include <kernel/lib/rbtree.h>
 #include <kernel/lib/refcount.h>
@@ -102,8 +103,9 @@ struct task {
 	struct race_task race;		/* [own] */
 #endif
 #ifdef CONFIG_DEBUG
-	struct held_lock { const void *lock; u64 key, ip; u16 class; } held[24];	/* [own] lockcheck */
+	struct held_lock { const void *lock; u64 key; u16 class; struct where where; } held[24];	/* [own] lockcheck; read racily by reports */
 	u32 nr_held;
+	struct where preempt_off;	/* [own] where head.preempt_count left 0, if head.preempt_noted */
 	u32 fail_nth;			/* [own] failure injection: the n-th allocation from now fails; 0: none */
 	u32 fail_left;			/* [own] what was left of it when /proc/<pid>/fail-nth ended it */
 	bool fail_fired;		/* [own] an allocation was made to fail, and nobody has asked since */
@@ -153,6 +155,7 @@ struct process {
 };
 
 extern struct task init_task;		/* the boot thread, later idle of CPU 0 */
+extern struct list_head all_tasks;	/* [T,R] task.all_link: every thread of a process */
 
 static inline void task_get(struct task *t) { refcount_inc(&t->refs); }
 void task_put(struct task *t);

@@ -3,7 +3,6 @@
 #include <kernel/task.h>
 
 extern struct spinlock proc_lock;	/* LC_PROC_TABLE (irqs off) */
-extern struct list_head all_tasks;	/* [T,R] task.all_link */
 extern struct process *init_process;
 
 struct task *task_find(s32 tid);	/* RCU read side or proc_lock held; no reference */

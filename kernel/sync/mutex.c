@@ -181,7 +181,6 @@ static void mutex_unlock_slow(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
-	DEBUG_ASSERT(mutex_held(m));
 	lock_check_release(m, mutex_class(m));
 	if (unlikely(!atomic_cas(&m->owner, (u64)current, 0ul)))
 		mutex_unlock_slow(m);

@@ -25,6 +25,9 @@ struct task_head {
 	u64 kernel_sp;		/* [I] top of the kernel stack (where the EL0 frame ends) */
 	u64 entered;		/* [own] counter when it last came from EL0, or onto a CPU */
 	u64 kernel_ticks;	/* [own] counter ticks spent in the kernel, up to the last way out of it or off the CPU */
+#ifdef CONFIG_DEBUG
+	bool preempt_noted;	/* [own] by preempt_disable(), not by a spin lock, which lockcheck knows */
+#endif
 };
 _Static_assert(__builtin_offsetof(struct task_head, stale) == 4 && __builtin_offsetof(struct task_head, preempt_count) == 8 &&
 	       __builtin_offsetof(struct task_head, entered) == 24 && __builtin_offsetof(struct task_head, kernel_ticks) == 32, "entry.S");
@@ -33,10 +36,31 @@ static inline struct task_head *current_head(void) { return (struct task_head *)
 
 void preempt_schedule(void);
 
+#ifdef CONFIG_DEBUG
+void preempt_debug_note(void);		/* lockcheck.c: remember who turned preemption off */
+#endif
+
 static inline void preempt_disable(void)
 {
 	struct task_head *h = current_head();
 
+	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) + 1);
+#ifdef CONFIG_DEBUG
+	if (h->preempt_count == 1)
+		preempt_debug_note();
+#endif
+	barrier();
+}
+
+/* preempt_disable_lock - the same for spin locks, whose place the lock checker keeps itself. */
+static inline void preempt_disable_lock(void)
+{
+	struct task_head *h = current_head();
+
+#ifdef CONFIG_DEBUG
+	if (!h->preempt_count)
+		h->preempt_noted = false;
+#endif
 	WRITE_ONCE(h->preempt_count, READ_ONCE(h->preempt_count) + 1);
 	barrier();
 }

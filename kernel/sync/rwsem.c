@@ -266,8 +266,8 @@ bool rwsem_write_trylock(struct rwsem *s)
 
 void rwsem_write_unlock(struct rwsem *s)
 {
-	DEBUG_ASSERT(rwsem_held_write(s));
 	lock_check_release(s, rwsem_class(s));
+	DEBUG_ASSERT(rwsem_held_write(s));
 	rwsem_set_writer(s, NULL);
 	if (unlikely(atomic_sub_return_acq_rel(&s->count, RWSEM_WRITER) & RWSEM_WAITING))
 		rwsem_wake(s);

@@ -45,7 +45,7 @@ static inline void spin_debug_release(struct spinlock *l) { (void)l; }
 /* spin_lock - take l; preemption is off until spin_unlock.  Context: any that the class allows. */
 static inline void spin_lock(struct spinlock *l)
 {
-	preempt_disable();
+	preempt_disable_lock();
 	spin_debug_acquire(l, 0, false);
 	if (unlikely(!atomic_cas_acquire(&l->locked, 0u, 1u)))
 		spin_lock_slow(l);
@@ -55,7 +55,7 @@ static inline void spin_lock(struct spinlock *l)
 /* spin_lock_nested - take a second lock of the same class; key must rise (what it is, the class's file says). */
 static inline void spin_lock_nested(struct spinlock *l, u64 key)
 {
-	preempt_disable();
+	preempt_disable_lock();
 	spin_debug_acquire(l, key, false);
 	if (unlikely(!atomic_cas_acquire(&l->locked, 0u, 1u)))
 		spin_lock_slow(l);
@@ -64,7 +64,7 @@ static inline void spin_lock_nested(struct spinlock *l, u64 key)
 
 static inline bool spin_trylock(struct spinlock *l)
 {
-	preempt_disable();
+	preempt_disable_lock();
 	if (atomic_cas_acquire(&l->locked, 0u, 1u)) {
 		spin_debug_acquire(l, 0, true);
 		spin_debug_acquired(l);

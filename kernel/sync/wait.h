@@ -48,6 +48,7 @@ void wake_up_all_key(struct wait_queue *wq, void *key);
 #define wait_event_state(wq, cond, state, deadline) ({ \
 	int __ret = 0; \
 	struct wait_entry __we; \
+	might_sleep(); \
 	if (!(cond)) { \
 		wait_entry_init(&__we); \
 		for (;;) { \

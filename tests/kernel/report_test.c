@@ -83,13 +83,18 @@ KTEST(lockcheck, lets_good_order_pass)
 	EXPECT(current->nr_held == 0);
 }
 
-KTEST_REPORTS(lockcheck, wrong_order, "lock order: rank does not rise: taking LC_DIR_INODE")
+/* Each report tells two places: who took the one lock, in a function of its own here, and who takes the other. */
+static void __attribute__((noinline, noclone)) take_first(struct mutex *m) { mutex_lock(m); barrier(); }
+static void __attribute__((noinline, noclone)) spin_first(struct spinlock *l) { spin_lock(l); barrier(); }
+static void __attribute__((noinline, noclone)) enter_rcu(void) { rcu_read_lock(); barrier(); }
+
+KTEST_REPORTS(lockcheck, wrong_order, "lock order: rank does not rise: taking LC_DIR_INODE|lockcheck_wrong_order+|holds LC_FILE_INODE|take_first+")
 {
-	mutex_lock(&inner);
+	take_first(&inner);
 	mutex_lock(&outer);
 }
 
-KTEST_REPORTS(lockcheck, wrong_order_of_spin_locks, "lock order: rank does not rise: taking LC_FDTABLE")
+KTEST_REPORTS(lockcheck, wrong_order_of_spin_locks, "lock order: rank does not rise: taking LC_FDTABLE|holds LC_WAIT|wrong_order_of_spin_locks+")
 {
 	irqflags_t flags = spin_lock_irqsave(&irq_spin);
 
@@ -98,28 +103,39 @@ KTEST_REPORTS(lockcheck, wrong_order_of_spin_locks, "lock order: rank does not r
 	spin_unlock_irqrestore(&irq_spin, flags);
 }
 
-KTEST_REPORTS(lockcheck, rwsem_order, "lock order: rank does not rise")
+KTEST_REPORTS(lockcheck, rwsem_order, "lock order: rank does not rise|holds LC_FILE_INODE|take_first+")
 {
 	static struct rwsem s;
 
 	rwsem_init(&s, LC_MOUNT_SEM);
-	mutex_lock(&inner);
+	take_first(&inner);
 	rwsem_read_lock(&s);
 }
 
-KTEST_REPORTS(lockcheck, same_class_without_a_key, "lock order: key does not rise")
+KTEST_REPORTS(lockcheck, same_class_without_a_key, "lock order: key does not rise|holds LC_FILE_INODE|take_first+")
 {
-	mutex_lock(&inner);
+	take_first(&inner);
 	mutex_lock(&inner2);
 }
 
-KTEST_REPORTS(lockcheck, taken_twice, "lock order: taken twice")
+KTEST_REPORTS(lockcheck, taken_twice, "lock order: taken twice|taken_twice+|holds LC_FDTABLE|spin_first+")
 {
-	spin_lock(&spin);
+	spin_first(&spin);
 	spin_lock(hidden(&spin));
 }
 
-KTEST_REPORTS(lockcheck, released_without_holding, "lock order: released by one who does not hold it") { spin_unlock(&spin); }
+/* CPU A: has the one, interrupts off, waits for the other.  CPU B: has the other, and an interrupt that wants the one. */
+KTEST_REPORTS(lockcheck, circle_through_a_handler, "lock order: a handler may wait for the one, whoever holds the other: taking LC_FDTABLE|holds LC_SIGHAND")
+{
+	static DEFINE_SPINLOCK(sighand, LC_SIGHAND);
+	irqflags_t flags = spin_lock_irqsave(&sighand);
+
+	spin_lock(&spin);
+	spin_unlock(&spin);
+	spin_unlock_irqrestore(&sighand, flags);
+}
+
+KTEST_REPORTS(lockcheck, released_without_holding, "lock order: released by one who does not hold it|released_without_holding+") { spin_unlock(&spin); }
 
 KTEST_REPORTS(lockcheck, interrupts_on, "lock order: taken with interrupts on")
 {
@@ -127,20 +143,46 @@ KTEST_REPORTS(lockcheck, interrupts_on, "lock order: taken with interrupts on")
 	spin_unlock(&irq_spin);
 }
 
-static void take_spin(struct timer *t) { (void)t; spin_lock(&spin); spin_unlock(&spin); }
-KTEST_REPORTS(lockcheck, class_used_in_interrupts_and_with_them_on, "lock order: class used both in interrupts and with them on")
+static DEFINE_SPINLOCK(users_spin, LC_USERS);		/* a class that nobody takes in an interrupt */
+static void take_users(struct timer *t) { (void)t; spin_lock(&users_spin); spin_unlock(&users_spin); }
+KTEST_REPORTS(lockcheck, interrupts_on_after_an_interrupt, "lock order: taken with interrupts on|interrupts_on_after_an_interrupt+|taken in an interrupt here|take_users+")
 {
 	struct timer t;
 
-	spin_lock(&spin);
+	timer_init(&t, take_users);
+	timer_arm(&t, clock_mono_ns());
+	sleep_ns(NSEC_PER_MSEC);
+	timer_cancel_sync(&t);
+	spin_lock(&users_spin);
+	spin_unlock(&users_spin);
+}
+
+static void take_spin(struct timer *t) { (void)t; spin_lock(&spin); spin_unlock(&spin); }
+KTEST_REPORTS(lockcheck, class_used_in_interrupts_and_with_them_on,
+	      "lock order: class used both in interrupts and with them on|take_spin+|exception|with interrupts on here|+0x")
+{
+	struct timer t;
+
+	spin_first(&spin);
 	spin_unlock(&spin);
 	timer_init(&t, take_spin);
 	timer_arm(&t, clock_mono_ns());
 	sleep_ns(NSEC_PER_SEC);
 }
 
+static DEFINE_SPINLOCK(vmalloc_spin, LC_VMALLOC);
+static void take_vmalloc(struct timer *t) { (void)t; spin_lock(&vmalloc_spin); spin_unlock(&vmalloc_spin); }
+KTEST_REPORTS(lockcheck, interrupt_takes_what_interrupts_do_not, "in interrupts and with them on: LC_VMALLOC|take_vmalloc+")
+{
+	struct timer t;
+
+	timer_init(&t, take_vmalloc);
+	timer_arm(&t, clock_mono_ns());
+	sleep_ns(NSEC_PER_SEC);
+}
+
 static void take_mutex(struct timer *t) { (void)t; mutex_lock(&outer); }
-KTEST_REPORTS(lockcheck, mutex_in_an_interrupt, "sleeping with preemption off")
+KTEST_REPORTS(lockcheck, mutex_in_an_interrupt, "sleeping with preemption off|take_mutex+|exception")
 {
 	struct timer t;
 
@@ -149,30 +191,79 @@ KTEST_REPORTS(lockcheck, mutex_in_an_interrupt, "sleeping with preemption off")
 	sleep_ns(NSEC_PER_SEC);
 }
 
-KTEST_REPORTS(lockcheck, sleep_under_a_spin_lock, "sleeping with preemption off")
+KTEST_REPORTS(lockcheck, sleep_under_a_spin_lock, "sleeping with preemption off|sleep_ns+|holds LC_FDTABLE|spin_first+")
 {
-	spin_lock(&spin);
+	spin_first(&spin);
 	sleep_ns(1);
 }
 
-KTEST_REPORTS(lockcheck, sleep_with_interrupts_off, "sleeping with interrupts off")
+/* It is an error even where nobody would have had to wait. */
+KTEST_REPORTS(lockcheck, mutex_under_a_spin_lock, "sleeping with preemption off|mutex_lock|holds LC_FDTABLE|spin_first+")
+{
+	spin_first(&spin);
+	mutex_lock(&outer);
+}
+
+KTEST_REPORTS(lockcheck, rwsem_reader_under_a_spin_lock, "sleeping with preemption off|rwsem_read_lock+|holds LC_FDTABLE|spin_first+")
+{
+	static struct rwsem s;
+
+	rwsem_init(&s, LC_MMAP);
+	spin_first(&spin);
+	rwsem_read_lock(&s);
+}
+
+KTEST_REPORTS(lockcheck, wait_under_a_spin_lock, "sleeping with preemption off|wait_under_a_spin_lock+|holds LC_FDTABLE|spin_first+")
+{
+	static DEFINE_WAIT_QUEUE(wq);
+
+	spin_first(&spin);
+	wait_event(&wq, hidden(true));
+}
+
+KTEST_REPORTS(lockcheck, mutex_in_an_rcu_read_side, "sleeping with preemption off|mutex_lock|was turned off here|enter_rcu+")
+{
+	enter_rcu();
+	mutex_lock(&outer);
+}
+
+KTEST_REPORTS(lockcheck, wait_in_an_rcu_read_side, "sleeping with preemption off|was turned off here|enter_rcu+")
+{
+	static DEFINE_WAIT_QUEUE(wq);
+
+	enter_rcu();
+	wait_event(&wq, hidden(true));
+}
+
+KTEST_REPORTS(lockcheck, sleep_with_interrupts_off, "sleeping with interrupts off|sleep_with_interrupts_off+")
 {
 	arch_irq_disable();
 	mutex_lock(&outer);
 }
 
-static void exit_holding(void *arg) { (void)arg; mutex_lock(&outer); kthread_exit(); }
-KTEST_REPORTS(lockcheck, thread_ends_with_a_lock, "lock order: still held on the way out of the kernel")
+static void exit_holding(void *arg) { (void)arg; take_first(&outer); kthread_exit(); }
+KTEST_REPORTS(lockcheck, thread_ends_with_a_lock, "lock order: still held on the way out of the kernel|holds LC_DIR_INODE|take_first+")
 {
 	kthread_create(exit_holding, NULL, "holder");
 	sleep_ns(NSEC_PER_SEC);
 }
 
 static void unlock_others(void *arg) { mutex_unlock(arg); kthread_exit(); }
-KTEST_REPORTS(lockcheck, mutex_released_by_another, "mutex_held(m)")
+KTEST_REPORTS(lockcheck, mutex_released_by_another, "lock order: released by one who does not hold it: LC_DIR_INODE|unlock_others+|by its holder here|take_first+")
 {
-	mutex_lock(&outer);
+	take_first(&outer);
 	kthread_create(unlock_others, &outer, "other");
+	sleep_ns(NSEC_PER_SEC);
+}
+
+static void write_unlock_others(void *arg) { rwsem_write_unlock(arg); kthread_exit(); }
+KTEST_REPORTS(lockcheck, rwsem_released_by_another, "lock order: released by one who does not hold it: LC_MMAP|write_unlock_others+|by its holder here|rwsem_released_by_another+")
+{
+	static struct rwsem s;
+
+	rwsem_init(&s, LC_MMAP);
+	rwsem_write_lock(&s);
+	kthread_create(write_unlock_others, &s, "other");
 	sleep_ns(NSEC_PER_SEC);
 }
 

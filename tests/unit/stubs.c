@@ -137,4 +137,5 @@ __weak void spin_debug_acquire(struct spinlock *l, u64 key, bool try) { (void)l;
 __weak void spin_debug_acquired(struct spinlock *l) { (void)l; }
 __weak void spin_debug_release(struct spinlock *l) { (void)l; }
 __weak void might_sleep(void) { }
+__weak void preempt_debug_note(void) { }
 #endif
