@@ -1,9 +1,13 @@
-/* Fatal stops.  The first CPU to panic wins; others are told to stop and park.  What is printed follows a fixed form that machines
- * read: "Kernel panic: reason", registers, backtrace; then panic=N decides between reset and halt. */
+/* Fatal stops.  The first CPU to panic wins.  It stops the others before it says a word: from then on nobody else writes to the log, whose
+ * lock it ignores.  A second CPU that panics meanwhile parks and is told about like the rest; a fault while panicking is told if the
+ * reason was not out yet, and ends the report if it was.  What is printed follows a fixed form that machines read: "Kernel panic: reason",
+ * registers, backtrace, what the reporter adds (panic_note), for each other CPU a line and its backtrace; then panic=N decides between
+ * reset and halt. */
 #include <arch/cpu.h>
 #include <arch/trapframe.h>
 #include <drivers/power/power.h>
 #include <kernel/debug.h>
+#include <kernel/debug/cpus.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
@@ -16,8 +20,9 @@
 #include <kernel/time/time.h>
 
 bool panic_in_progress;
-void (*panic_stop_hook)(void), (*panic_note)(void);
+void (*panic_note)(void);
 static u32 panic_owner;			/* [a] CPU + 1 */
+static enum { QUIET, STOPPING, TELLING } stage;	/* the owner's */
 static s64 panic_timeout;		/* seconds: 0 halt, < 0 reset at once */
 static char reason[256];
 
@@ -58,12 +63,6 @@ static void __noreturn halt(void)
 		cpu_wait_for_interrupt();
 }
 
-void panic_park(void)
-{
-	printk(LOG_EMERG "CPU %u: stopped in %s[%d]\n", smp_cpu_id(), current->comm, current->tid);
-	halt();
-}
-
 static void __noreturn finish(void)
 {
 	if (panic_timeout > 0) {
@@ -83,12 +82,18 @@ static void begin(const char *fmt, va_list args)
 
 	arch_irq_disable();
 	if (!atomic_cas_acquire(&panic_owner, 0u, me)) {
-		if (atomic_load(&panic_owner) == me)
+		if (atomic_load(&panic_owner) != me)
+			cpu_park(true);
+		if (stage == TELLING)
 			finish();
-		halt();
 	}
-	panic_in_progress = true;
 	lock_check_off();
+	if (stage == QUIET) {		/* else a fault brought us here from this very place */
+		stage = STOPPING;
+		cpus_stop();
+	}
+	stage = TELLING;
+	panic_in_progress = true;
 	printk_panic_mode();
 	kvsnprintf(reason, sizeof(reason), fmt, args);
 	for (size_t n = strlen(reason); n && reason[n - 1] == '\n'; n--)
@@ -103,10 +108,9 @@ static void __noreturn end(u64 pc, u64 fp)
 	backtrace_frame(pc, fp);
 	if (panic_note)
 		panic_note();
-	if (panic_stop_hook) {
-		panic_stop_hook();
-		delay_ns(50 * NSEC_PER_MSEC);
-	}
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		if (cpu != smp_cpu_id() && (atomic_load(&cpu_online_mask) & BIT(cpu)))
+			cpu_snapshot_print(cpu);
 	finish();
 }
 

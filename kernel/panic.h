@@ -11,9 +11,5 @@ void backtrace_print(void);
 void frame_print(const struct trap_frame *tf);
 void regs_print(const struct trap_frame *tf, u64 esr, u64 far);
 extern bool panic_in_progress;
-/* panic_stop_hook - set once other CPUs run: makes them call panic_park() (or just stop); may return before they have. */
-extern void (*panic_stop_hook)(void);
-/* panic_park - of another CPU told to stop: one line about itself, then halts.  Context: irqs off. */
-void __noreturn panic_park(void);
 /* panic_note - set by who is about to panic, if more must be told than a line: called behind the backtrace.  Context: irqs off. */
 extern void (*panic_note)(void);

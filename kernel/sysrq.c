@@ -10,6 +10,7 @@
 #include <fs/super.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/cpus.h>
 #include <kernel/initcall.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/fmt.h>
@@ -19,6 +20,7 @@
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/symbols.h>
+#include <kernel/sync/lockcheck.h>
 #include <kernel/sysctl.h>
 #include <kernel/sysrq.h>
 #include <linux/sched.h>
@@ -41,17 +43,17 @@ static void show_memory(void)
 	       vmstat_read(VM_STACK_PAGES) * 4, vmstat_read(VM_TABLE_PAGES) * 4);
 }
 
-/* This CPU's own stack; of the others, who runs there. */
 static void show_cpus(void)
 {
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
-		struct task *t = cpu_online_mask & BIT(cpu) ? sched_curr_task(cpu) : NULL;
-
-		if (!t)
+		if (!(atomic_load(&cpu_online_mask) & BIT(cpu)))
 			continue;
-		printk(LOG_NOTICE "sysrq: CPU%u: %s[%d]\n", cpu, t->comm, t->tid);
-		if (cpu == smp_cpu_id())
-			backtrace_print();
+		if (cpu != smp_cpu_id()) {
+			cpu_backtrace(cpu);
+			continue;
+		}
+		printk(LOG_NOTICE "CPU %u: %s[%d], here\n", cpu, current->comm, current->tid);
+		backtrace_print();
 	}
 }
 
@@ -79,6 +81,18 @@ static void show_blocked(void)
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
 		if (task_state_char(t) == 'D')
 			show_task(t);
+}
+
+static void show_locks(void)
+{
+	struct task *t;
+
+	if (!IS_DEBUG)
+		pr_notice("sysrq: only debug builds keep account\n");
+	list_for_each_entry_rcu(t, &all_tasks, all_link)
+		lock_check_print_held(t);
+	list_for_each_entry_rcu(t, &kernel_threads, all_link)
+		lock_check_print_held(t);
 }
 
 static void do_sync(struct work *w)
@@ -137,6 +151,7 @@ static void nice_all(void)
 static const struct { char key; u16 kind; const char *help, *text; void (*fn)(void); } keys[] = {
 	{ 'b', KIND_BOOT, "reboot(b)", "Resetting", power_reset },
 	{ 'c', KIND_DUMP, "crash(c)", "Trigger a crash", crash },
+	{ 'd', KIND_DUMP, "show-all-locks(d)", "Show Locks Held", show_locks },
 	{ 'e', KIND_SIGNAL, "terminate-all-tasks(e)", "Terminate All Tasks", term_all },
 	{ 'f', KIND_SIGNAL, "memory-full-oom-kill(f)", "Manual OOM execution", oom_one },
 	{ 'i', KIND_SIGNAL, "kill-all-tasks(i)", "Kill All Tasks", kill_all },

@@ -22,11 +22,11 @@
 #include <drivers/base/fdt.h>
 #include <drivers/power/power.h>
 #include <kernel/debug.h>
+#include <kernel/debug/cpus.h>
 #include <kernel/initcall.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
-#include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
@@ -177,20 +177,13 @@ static void ipi_handler(u32 irq, void *arg)
 		run_calls();
 		break;
 	case IPI_STOP:
-		panic_park();
+		cpu_park(false);
 	case IPI_BACKTRACE:
-		backtrace_print();
+		cpu_snapshot_take();
 		break;
 	case NR_IPIS:
 		break;
 	}
-}
-
-static void stop_others(void)
-{
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		if (cpu != smp_cpu_id() && (atomic_load(&cpu_online_mask) & BIT(cpu)))
-			smp_send(cpu, IPI_STOP);
 }
 
 static void ipi_init(void)
@@ -201,7 +194,6 @@ static void ipi_init(void)
 	for (u32 i = 0; i < NR_IPIS; i++)
 		VERIFY(!irq_request(i, ipi_handler, NULL, IRQ_PERCPU, names[i]));
 	sched_send_ipi = send_reschedule;
-	panic_stop_hook = stop_others;
 }
 
 /* --- starting */
