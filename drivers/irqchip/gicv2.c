@@ -1,41 +1,24 @@
 /* GICv2: distributor and CPU interface, both memory-mapped.  ARM IHI 0048B. */
 #include <arch/cpu.h>
 #include <drivers/base/fdt.h>
+#include <drivers/irqchip/gic_common.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 
-enum { GICD_CTLR = 0x000, GICD_TYPER = 0x004, GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180, GICD_IPRIORITYR = 0x400,
-       GICD_ITARGETSR = 0x800, GICD_ICFGR = 0xc00, GICD_SGIR = 0xf00 };
 enum { GICC_CTLR = 0x000, GICC_PMR = 0x004, GICC_IAR = 0x00c, GICC_EOIR = 0x010 };
 
 static volatile void *dist, *cpu_if;
 static u8 target[NR_CPUS];		/* a CPU's bit in the distributor's target fields; its own start writes it */
 
-static void gicv2_mask(u32 irq)
-{
-	mmio_write32(dist, GICD_ICENABLER + irq / 32 * 4, 1u << (irq % 32));
-}
-
-static void gicv2_unmask(u32 irq)
-{
-	mmio_write32(dist, GICD_ISENABLER + irq / 32 * 4, 1u << (irq % 32));
-}
-
-static void gicv2_set_type(u32 irq, bool edge)
-{
-	u32 off = GICD_ICFGR + irq / 16 * 4, bit = 2u << (irq % 16 * 2), v;
-
-	if (irq < 32)
-		return;		/* fixed */
-	v = mmio_read32(dist, off);
-	mmio_write32(dist, off, edge ? v | bit : v & ~bit);
-}
+static void gicv2_mask(u32 irq) { gic_mask(dist, irq); }		/* of private lines the distributor shows each CPU its own */
+static void gicv2_unmask(u32 irq) { gic_unmask(dist, irq); }
+static void gicv2_set_type(u32 irq, bool edge) { gic_set_type(dist, irq, edge); }
 
 static u32 gicv2_acknowledge(void)
 {
 	u32 token = mmio_read32(cpu_if, GICC_IAR);	/* with the CPU that sent it, which the end must name again (4.4.5) */
 
-	return (token & IRQ_TOKEN_MASK) >= 1020 ? IRQ_NONE : token;
+	return (token & IRQ_TOKEN_MASK) >= GIC_NONE ? IRQ_NONE : token;
 }
 
 static void gicv2_end(u32 token)
@@ -68,11 +51,8 @@ static void learn_target(void)
 static void gicv2_cpu_init(void)
 {
 	learn_target();
-	mmio_write32(dist, GICD_ICENABLER, 0xffff0000);
-	mmio_write32(dist, GICD_ISENABLER, 0x0000ffff);
-	for (u32 i = 0; i < 32; i += 4)
-		mmio_write32(dist, GICD_IPRIORITYR + i, 0xa0a0a0a0);
-	mmio_write32(cpu_if, GICC_PMR, 0xf0);
+	gic_reset_private(dist);
+	mmio_write32(cpu_if, GICC_PMR, GIC_PRIORITY_MASK);
 	mmio_write32(cpu_if, GICC_CTLR, 1);
 }
 
@@ -94,14 +74,11 @@ static int gicv2_probe(int node)
 	cpu_if = ioremap(addr, size);
 	if (!dist || !cpu_if)
 		return -ENOMEM;
-	lines = ((mmio_read32(dist, GICD_TYPER) & 0x1f) + 1) * 32;
+	lines = gic_lines(dist);
 	mmio_write32(dist, GICD_CTLR, 0);
-	for (u32 i = 32; i < lines; i += 32)
-		mmio_write32(dist, GICD_ICENABLER + i / 8, ~0u);
-	for (u32 i = 32; i < lines; i += 4) {
-		mmio_write32(dist, GICD_IPRIORITYR + i, 0xa0a0a0a0);
+	gic_reset_shared(dist, lines);
+	for (u32 i = GIC_FIRST_SHARED; i < lines; i += 4)
 		mmio_write32(dist, GICD_ITARGETSR + i, 0x01010101);
-	}
 	mmio_write32(dist, GICD_CTLR, 1);
 	gicv2_cpu_init();
 	irqchip_register(&gicv2, lines);

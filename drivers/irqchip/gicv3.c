@@ -2,15 +2,13 @@
 #include <arch/cpu.h>
 #include <arch/smp.h>
 #include <drivers/base/fdt.h>
+#include <drivers/irqchip/gic_common.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 
-enum { GICD_CTLR = 0x000, GICD_TYPER = 0x004, GICD_IGROUPR = 0x080, GICD_ISENABLER = 0x100, GICD_ICENABLER = 0x180,
-       GICD_IPRIORITYR = 0x400, GICD_ICFGR = 0xc00, GICD_IROUTER = 0x6000 };
 enum { GICR_TYPER = 0x008, GICR_WAKER = 0x014, GICR_SGI = 0x10000 };
 enum { GICR_TYPER_VLPIS = 1 << 1, GICR_TYPER_LAST = 1 << 4 };
 enum { GICD_CTLR_RWP = 1u << 31, GICD_CTLR_ARE_NS = 1 << 4, GICD_CTLR_GRP1_NS = 1 << 1 };
-
 
 #define FRAME_SIZE 0x20000u		/* a redistributor's two pages of 64 KiB */
 
@@ -26,30 +24,18 @@ static void wait_rwp(void)
 /* Private lines (below 32) live in the redistributor's SGI frame. */
 static volatile void *bank(u32 irq)
 {
-	return irq < 32 ? (volatile void *)((u64)redist[smp_cpu_id()] + GICR_SGI) : dist;
+	return irq < GIC_FIRST_SHARED ? (volatile void *)((u64)redist[smp_cpu_id()] + GICR_SGI) : dist;
 }
 
 static void gicv3_mask(u32 irq)
 {
-	mmio_write32(bank(irq), GICD_ICENABLER + irq / 32 * 4, 1u << (irq % 32));
-	if (irq >= 32)
+	gic_mask(bank(irq), irq);
+	if (irq >= GIC_FIRST_SHARED)
 		wait_rwp();
 }
 
-static void gicv3_unmask(u32 irq)
-{
-	mmio_write32(bank(irq), GICD_ISENABLER + irq / 32 * 4, 1u << (irq % 32));
-}
-
-static void gicv3_set_type(u32 irq, bool edge)
-{
-	u32 off = GICD_ICFGR + irq / 16 * 4, bit = 2u << (irq % 16 * 2), v;
-
-	if (irq < 32)
-		return;
-	v = mmio_read32(dist, off);
-	mmio_write32(dist, off, edge ? v | bit : v & ~bit);
-}
+static void gicv3_unmask(u32 irq) { gic_unmask(bank(irq), irq); }
+static void gicv3_set_type(u32 irq, bool edge) { gic_set_type(dist, irq, edge); }
 
 static u32 gicv3_acknowledge(void)
 {
@@ -57,7 +43,7 @@ static u32 gicv3_acknowledge(void)
 
 	asm volatile("mrs %0, " "S3_0_C12_C12_0" : "=r"(irq) : : "memory");
 	dsb_sy();
-	return irq >= 1020 ? IRQ_NONE : (u32)irq;
+	return irq >= GIC_NONE ? IRQ_NONE : (u32)irq;
 }
 
 static void gicv3_end(u32 irq)
@@ -76,10 +62,22 @@ static void gicv3_send_ipi(u32 cpu, u32 ipi)
 	isb();
 }
 
-static void gicv3_set_affinity(u32 irq, u32 cpu)
+static void route(u32 irq, u32 cpu)
 {
 	mmio_write32(dist, GICD_IROUTER + irq * 8, (u32)(smp_mpidr(cpu) & 0xffffff));
 	mmio_write32(dist, GICD_IROUTER + irq * 8 + 4, (u32)(smp_mpidr(cpu) >> 32));
+}
+
+/* Masked meanwhile: the register is written in two halves.  What comes in between stays pending. */
+static void gicv3_set_affinity(u32 irq, u32 cpu)
+{
+	bool on = mmio_read32(dist, GICD_ISENABLER + irq / 32 * 4) >> (irq % 32) & 1;
+
+	if (on)
+		gicv3_mask(irq);
+	route(irq, cpu);
+	if (on)
+		gicv3_unmask(irq);
 }
 
 static void gicv3_cpu_init(void)
@@ -90,13 +88,10 @@ static void gicv3_cpu_init(void)
 	while (mmio_read32(rd, GICR_WAKER) & 4)
 		cpu_relax();
 	mmio_write32(sgi, GICD_IGROUPR, ~0u);
-	mmio_write32(sgi, GICD_ICENABLER, 0xffff0000);
-	mmio_write32(sgi, GICD_ISENABLER, 0x0000ffff);
-	for (u32 i = 0; i < 32; i += 4)
-		mmio_write32(sgi, GICD_IPRIORITYR + i, 0xa0a0a0a0);
+	gic_reset_private(sgi);
 	write_sysreg(read_sysreg(S3_0_C12_C12_5) | 1, S3_0_C12_C12_5);
 	isb();
-	write_sysreg(0xf0, S3_0_C4_C6_0);
+	write_sysreg(GIC_PRIORITY_MASK, S3_0_C4_C6_0);
 	write_sysreg(0, S3_0_C12_C12_3);
 	write_sysreg(0, S3_0_C12_C12_4);
 	write_sysreg(1, S3_0_C12_C12_7);
@@ -160,20 +155,16 @@ static int gicv3_probe(int node)
 	err = find_redistributors(node);
 	if (err)
 		return err;
-	lines = ((mmio_read32(dist, GICD_TYPER) & 0x1f) + 1) * 32;
-	lines = min(lines, 1020u);
+	lines = gic_lines(dist);
 	mmio_write32(dist, GICD_CTLR, 0);
 	wait_rwp();
-	for (u32 i = 32; i < lines; i += 32) {
-		mmio_write32(dist, GICD_ICENABLER + i / 8, ~0u);
+	gic_reset_shared(dist, lines);
+	for (u32 i = GIC_FIRST_SHARED; i < lines; i += 32)
 		mmio_write32(dist, GICD_IGROUPR + i / 8, ~0u);
-	}
-	for (u32 i = 32; i < lines; i += 4)
-		mmio_write32(dist, GICD_IPRIORITYR + i, 0xa0a0a0a0);
 	mmio_write32(dist, GICD_CTLR, GICD_CTLR_ARE_NS | GICD_CTLR_GRP1_NS);
 	wait_rwp();
-	for (u32 i = 32; i < lines; i++)
-		gicv3_set_affinity(i, 0);
+	for (u32 i = GIC_FIRST_SHARED; i < lines; i++)
+		route(i, 0);
 	gicv3_cpu_init();
 	irqchip_register(&gicv3, lines);
 	return 0;
