@@ -313,3 +313,6 @@ struct seq;				/* fs/seq.h: seq_printf(seq, ...), seq_puts, seq_write */
 struct proc_entry { const char *path; u32 mode; int (*show)(struct seq *s, void *arg); int (*write)(const char *buf, size_t len, void *arg); void *arg; };
 #define PROC_FILE(ident, ...) static const struct proc_entry __proc_##ident __used __aligned(8) __section(".proc_files") = { __VA_ARGS__ }
 extern const struct proc_entry __proc_files_start[], __proc_files_end[];
+/* proc_add - such a file made at run time, for good: e and its path stay.  0 or -ENOMEM; a second of one name is refused with a warning.
+ * Context: thread, from BOOT_INIT(late) on; one caller at a time. */
+int proc_add(const struct proc_entry *e);

@@ -1,6 +1,7 @@
 /* procfs: what the kernel tells about itself, as text.
  *
- * Two trees in one root.  The fixed tree is built once from the section of PROC_FILE lines, by their paths.  Beside it stand the
+ * Two trees in one root.  The fixed tree is built once from the section of PROC_FILE lines, by their paths; proc_add adds to it what is
+ * only known later, and nothing leaves it.  Beside it stand the
  * directories of the processes, made up on lookup (pid.c): their dentries are asked again on each walk (revalidate), since processes
  * come and go without telling, and a negative one is never believed.
  *
@@ -25,7 +26,7 @@ struct proc_node {
 	const char *name;
 	u32 len, ino;
 	const struct proc_entry *entry;		/* NULL: a directory */
-	struct proc_node *children, *next;	/* [I] after init */
+	struct proc_node *children, *next;	/* [a] only ever appended to */
 };
 
 #define PID_POS		0x10000ull	/* readdir: processes begin here */
@@ -44,7 +45,7 @@ static struct proc_node *node_find(const struct proc_node *dir, const char *name
 {
 	struct proc_node *n;
 
-	for (n = dir->children; n; n = n->next)
+	for (n = atomic_load_acquire(&dir->children); n; n = atomic_load_acquire(&n->next))
 		if (n->len == len && !memcmp(n->name, name, len))
 			return n;
 	return NULL;
@@ -59,11 +60,11 @@ static struct proc_node *node_add(struct proc_node *dir, const char *name, u32 l
 	*n = (struct proc_node){ .name = name, .len = len, .ino = next_ino++, .entry = e };
 	while (*link)
 		link = &(*link)->next;
-	*link = n;
+	atomic_store_release(link, n);	/* readers hold no lock */
 	return n;
 }
 
-static void entry_add(const struct proc_entry *e)
+int proc_add(const struct proc_entry *e)
 {
 	struct proc_node *dir = &root_node, *n;
 	const char *p = e->path, *slash;
@@ -73,10 +74,13 @@ static void entry_add(const struct proc_entry *e)
 		dir = n ? n : node_add(dir, p, (u32)(slash - p), NULL);
 		p = slash + 1;
 	}
-	if (dir && node_find(dir, p, (u32)strlen(p)))
+	if (dir && node_find(dir, p, (u32)strlen(p))) {
 		pr_warn("procfs: two files are called %s\n", e->path);
-	else if (!dir || !node_add(dir, p, (u32)strlen(p), e))
+	} else if (!dir || !node_add(dir, p, (u32)strlen(p), e)) {
 		pr_warn("procfs: no memory for %s\n", e->path);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* --- inodes --- */
@@ -204,7 +208,7 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 		return 0;
 	if (ctx->pos <= 1 && !ctx->emit(ctx, "..", 2, parent->inode ? parent->inode->ino : 1, DT_DIR, 2))
 		return 0;
-	for (n = dir->children; n; n = n->next, at++)
+	for (n = atomic_load_acquire(&dir->children); n; n = atomic_load_acquire(&n->next), at++)
 		if (at >= ctx->pos && !ctx->emit(ctx, n->name, n->len, n->ino, n->entry ? DT_REG : DT_DIR, at + 1))
 			return 0;
 	if (dir != &root_node)
@@ -401,7 +405,7 @@ static int procfs_init(void)
 	if (!sb)
 		return -ENOMEM;
 	for (e = __proc_files_start; e < __proc_files_end; e++)
-		entry_add(e);
+		(void)proc_add(e);
 	if (node_inode(sb, &root_node, &root) || !(sb->root = dentry_make_root(sb, root))) {
 		super_put(sb);
 		return -ENOMEM;

@@ -90,7 +90,8 @@ static int stat_show(struct seq *s, void *arg)
 				   (unsigned long)(id / NS_PER_TICK));
 		}
 	count_tasks(&last);
-	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", irq_total(), sched_nr_switches(),
+	irq_stat_show(s);
+	seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", sched_nr_switches(),
 		   (unsigned long)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), last, sched_nr_running());
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <drivers/tty/tty.h>
 #include <fs/procfs/procfs.h>
 #include <fs/file.h>
+#include <kernel/lib/cpumask.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
@@ -198,29 +199,11 @@ static void status_signals(struct seq *s, struct task *t, u64 queued)
 		   ignored, caught);
 }
 
-/* 0-3,5: the set bits of mask in runs. */
-static void print_list(struct seq *s, u64 mask)
-{
-	const char *comma = "";
-
-	for (u32 i = 0, end; i < 64; i = end + 1) {
-		end = i;
-		if (!(mask >> i & 1))
-			continue;
-		while (end < 63 && (mask >> (end + 1) & 1))
-			end++;
-		if (end > i)
-			seq_printf(s, "%s%u-%u", comma, i, end);
-		else
-			seq_printf(s, "%s%u", comma, i);
-		comma = ",";
-	}
-}
-
 int task_status_show(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm_get(t);
 	u64 cpus = t->se.affinity & (nr_cpus < 64 ? (1ull << nr_cpus) - 1 : ~0ull);
+	char mask[32], list[200];
 	struct status_caps caps;
 
 	status_identity(s, t);
@@ -233,9 +216,10 @@ int task_status_show(struct seq *s, struct task *t)
 	status_signals(s, t, caps.sigpending);
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
 		   caps.inheritable, caps.permitted, caps.effective, caps.bounding, caps.ambient, caps.no_new_privs);
-	seq_printf(s, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", (unsigned long)cpus);
-	print_list(s, cpus);
-	seq_printf(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
+	mask_format(cpus, nr_cpus, mask, sizeof(mask));
+	mask_list_format(cpus, list, sizeof(list));
+	seq_printf(s, "Cpus_allowed:\t%s\nCpus_allowed_list:\t%s\n", mask, list);
+	seq_printf(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
 		   t->nivcsw);
 	return 0;
 }

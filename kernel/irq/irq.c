@@ -1,80 +1,132 @@
 /* Interrupts: one descriptor a line, one controller a machine.
  *
  * Handlers run with interrupts off and PREEMPT_IRQ in the interrupted task's preempt_count, so nothing in them can sleep.  They are
- * short: what takes longer goes to a work queue.  irq_dispatch drains the controller before it returns. */
+ * short: what takes longer goes to a work queue.  irq_dispatch drains the controller before it returns.
+ *
+ * Lines from 32 on are shared: the controller hands each to one CPU, `target`, the first running one of those that `affinity` allows.
+ * Moving one needs no more than irq_lock and the controller's register: a line that is being handled stays active at its old CPU until
+ * that ends it, and is not handed to another before, so its handler never runs twice at once.  Lines below 32 are each CPU's own.
+ *
+ * Counts are per CPU, written by their CPU alone and read racily. */
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
-#include <kernel/irq/irq.h>
+#include <kernel/irq/irq_internal.h>
+#include <kernel/lib/bitmap.h>
 #include <kernel/printk.h>
-#include <kernel/sync/spinlock.h>
-#include <fs/seq.h>
-#include <fs/vfs.h>
+#include <kernel/sync/rcu.h>
 
-#define MAX_IRQS 512
-
-struct irq_desc {
-	irq_handler_fn fn;	/* [irq_lock to change] read by the handler */
-	void *arg;
-	const char *name;
-	u64 count[4];		/* [a] by CPU, folded */
-};
-static struct irq_desc descs[MAX_IRQS];
-static const struct irqchip *chip;
-static u32 nr_irqs;
-static DEFINE_SPINLOCK(irq_lock, LC_IRQ_DESC);
+struct irq_desc irq_descs[MAX_IRQS];
+const struct irqchip *irq_chip;
+u32 nr_irqs;
+DEFINE_SPINLOCK(irq_lock, LC_IRQ_DESC);
+DEFINE_PER_CPU(struct irq_counts, irq_counts);
+static cpumask_t default_affinity = ~0ull;	/* [irq_lock] */
 
 void irqchip_register(const struct irqchip *c, u32 nr)
 {
-	chip = c;
+	irq_chip = c;
 	nr_irqs = min(nr, (u32)MAX_IRQS);
 	pr_info("irq: %s, %u lines\n", c->name, nr);
 }
 
+static u32 first_running(cpumask_t mask)
+{
+	return ffs64(mask & atomic_load(&cpu_online_mask)) - 1;
+}
+
+static void aim(u32 irq, cpumask_t mask)
+{
+	struct irq_desc *d = &irq_descs[irq];
+
+	d->affinity = mask;
+	d->target = first_running(mask);
+	irq_chip->set_affinity(irq, d->target);
+}
+
 int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name)
+{
+	struct irq_desc *d = &irq_descs[irq];
+	irqflags_t irqs;
+	int err = 0;
+
+	if (!irq_chip || irq >= nr_irqs)
+		return -EINVAL;
+	irqs = spin_lock_irqsave(&irq_lock);
+	if (d->fn) {
+		err = -EBUSY;
+	} else {
+		d->arg = arg;
+		d->name = name;
+		d->flags = flags;
+		__atomic_store_n(&d->fn, fn, __ATOMIC_RELEASE);
+		irq_chip->set_type(irq, flags & IRQ_EDGE);
+		if (irq >= FIRST_SHARED)
+			aim(irq, (default_affinity & atomic_load(&cpu_online_mask)) ? default_affinity : ~0ull);
+		irq_chip->unmask(irq);
+	}
+	spin_unlock_irqrestore(&irq_lock, irqs);
+	if (!err)
+		irq_proc_add(irq);
+	return err;
+}
+
+int irq_set_affinity(u32 irq, cpumask_t mask)
 {
 	irqflags_t irqs;
 	int err = 0;
 
-	if (!chip || irq >= nr_irqs)
-		return -EINVAL;
+	if (irq >= nr_irqs || irq < FIRST_SHARED)
+		return -EIO;
 	irqs = spin_lock_irqsave(&irq_lock);
-	if (descs[irq].fn) {
-		err = -EBUSY;
-	} else {
-		descs[irq].arg = arg;
-		descs[irq].name = name;
-		__atomic_store_n(&descs[irq].fn, fn, __ATOMIC_RELEASE);
-		chip->set_type(irq, flags & IRQ_EDGE);
-		chip->unmask(irq);
-	}
+	if (!irq_descs[irq].fn)
+		err = -EIO;
+	else if (!(mask & atomic_load(&cpu_online_mask)))
+		err = -EINVAL;
+	else
+		aim(irq, mask);
 	spin_unlock_irqrestore(&irq_lock, irqs);
 	return err;
 }
 
+cpumask_t irq_default_affinity(void) { return atomic_load(&default_affinity); }
+
+int irq_set_default_affinity(cpumask_t mask)
+{
+	irqflags_t irqs;
+
+	if (!(mask & atomic_load(&cpu_online_mask)))
+		return -EINVAL;
+	irqs = spin_lock_irqsave(&irq_lock);
+	default_affinity = mask;
+	spin_unlock_irqrestore(&irq_lock, irqs);
+	return 0;
+}
+
 void irq_cpu_init(void)
 {
-	chip->cpu_init();
+	irq_chip->cpu_init();
 	spin_lock(&irq_lock);
-	for (u32 irq = 0; irq < 32; irq++)
-		if (descs[irq].fn)
-			chip->unmask(irq);
+	for (u32 irq = 0; irq < FIRST_SHARED; irq++)
+		if (irq_descs[irq].fn)
+			irq_chip->unmask(irq);
 	spin_unlock(&irq_lock);
 }
 
 void irq_send_ipi(u32 cpu, u32 ipi)
 {
-	chip->send_ipi(cpu, ipi);
+	irq_chip->send_ipi(cpu, ipi);
 }
 
 void irq_free(u32 irq)
 {
 	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
 
-	chip->mask(irq);
-	descs[irq].fn = NULL;
+	irq_chip->mask(irq);
+	irq_descs[irq].fn = NULL;
 	spin_unlock_irqrestore(&irq_lock, irqs);
+	synchronize_rcu();	/* a handler is a read side: it runs with preemption off */
 }
 
 static DEFINE_PER_CPU(const struct trap_frame *, interrupted);
@@ -84,44 +136,25 @@ const struct trap_frame *irq_interrupted(void) { return this_cpu(interrupted); }
 void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
+	struct irq_counts *counts = this_cpu_ptr(&irq_counts);
 	u32 token;
 
 	h->preempt_count += PREEMPT_IRQ;
 	this_cpu(interrupted) = tf;
-	while ((token = chip->acknowledge()) != IRQ_NONE) {
+	while ((token = irq_chip->acknowledge()) != IRQ_NONE) {
 		u32 irq = token & IRQ_TOKEN_MASK;
-		struct irq_desc *d = &descs[irq];
+		struct irq_desc *d = &irq_descs[irq];
 		irq_handler_fn fn = irq < nr_irqs ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
 
-		if (fn) {
-			d->count[smp_cpu_id() & 3]++;
+		if (likely(fn)) {
+			WRITE_ONCE(counts->line[irq], counts->line[irq] + 1);
 			fn(irq, d->arg);
 		} else {
+			WRITE_ONCE(counts->unknown, counts->unknown + 1);
 			printk_ratelimited(LOG_WARN "irq: %u has no handler\n", irq);
 		}
-		chip->end(token);
+		irq_chip->end(token);
 	}
 	this_cpu(interrupted) = NULL;
 	h->preempt_count -= PREEMPT_IRQ;
 }
-
-u64 irq_total(void)
-{
-	u64 n = 0;
-
-	for (u32 i = 0; i < nr_irqs; i++)
-		for (u32 c = 0; c < 4; c++)
-			n += descs[i].count[c];
-	return n;
-}
-
-static int interrupts_show(struct seq *s, void *arg)
-{
-	(void)arg;
-	seq_puts(s, "           CPU0       \n");
-	for (u32 i = 0; i < nr_irqs; i++)
-		if (descs[i].fn)
-			seq_printf(s, "%3u: %10lu     %s %5u %s\n", i, descs[i].count[0], chip->name, i, descs[i].name);
-	return 0;
-}
-PROC_FILE(interrupts, .path = "interrupts", .mode = 0444, .show = interrupts_show);

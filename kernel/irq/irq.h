@@ -1,5 +1,6 @@
 /* Interrupts: descriptors and domains, and work queues. */
 #pragma once
+#include <arch/cpu.h>
 #include <kernel/lib/list.h>
 #include <kernel/lib/types.h>
 
@@ -15,19 +16,27 @@ struct irqchip {
 	void (*end)(u32 token);
 	void (*send_ipi)(u32 cpu, u32 ipi);
 	void (*cpu_init)(void);			/* this CPU's interface */
-	void (*set_affinity)(u32 irq, u32 cpu);
+	void (*set_affinity)(u32 irq, u32 cpu);	/* a shared line (from 32 on): to that running CPU.  irq_lock held */
 };
 #define IRQ_NONE (~0u)
 #define IRQ_TOKEN_MASK 0x3ffu
 void irqchip_register(const struct irqchip *chip, u32 nr_irqs);
-/* irq_request - install a handler and unmask. 0, -EBUSY, -EINVAL */
+/* irq_request - install a handler, aim a shared line at a CPU that the default affinity allows, and unmask.  0, -EBUSY, -EINVAL.
+ * Context: thread. */
 int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name);
+/* irq_free - mask, and wait for handlers that still run.  Context: thread, may sleep. */
 void irq_free(u32 irq);
+/* irq_set_affinity - hand a line to the first running CPU of mask from now on.  -EINVAL: none of it runs; -EIO: no such line, or each
+ * CPU has its own.  The default is for lines yet to be requested.  Context: any. */
+int irq_set_affinity(u32 irq, cpumask_t mask);
+int irq_set_default_affinity(cpumask_t mask);
+cpumask_t irq_default_affinity(void);
 /* irq_cpu_init - this CPU's interface to the controller, and its private lines that have handlers.  Context: the CPU's start, irqs off. */
 void irq_cpu_init(void);
 /* irq_send_ipi - raise the software-generated interrupt ipi (0 to 15) on cpu, which runs.  Context: any. */
 void irq_send_ipi(u32 cpu, u32 ipi);
-u64 irq_total(void);				/* handled since boot, for /proc/stat */
+struct seq;
+void irq_stat_show(struct seq *s);		/* the "intr" line of /proc/stat */
 struct trap_frame;
 /* irq_dispatch - from trap.c: acknowledge, handle, until none.  Does irq enter/exit (preempt_count).  Context: irqs off. */
 void irq_dispatch(const struct trap_frame *tf);
