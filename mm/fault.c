@@ -6,6 +6,11 @@
  *   nothing there, anonymous    a zeroed page, writable at once if the VMA is
  *   nothing there, file         the page from the cache: read-only for private mappings; a private write copies it at once
  *   there, read-only, a write   anonymous and ours alone: made writable.  Otherwise copied (COW); shared file pages are marked dirty
+ *   there, and allowed          another thread was first, or this CPU's TLB knows fewer rights: it forgets them, and the access goes on
+ *
+ * mmap_lock keeps VMAs and tables, not pages: truncation comes without it, MADV_DONTNEED holds it for reading as well.  So a page seen in
+ * an entry may be gone, and its frame another's, at once.  What is done to it is done under the table's lock with the entry looked at
+ * again, or with a reference taken first and the entry (or page->mapping, under the page lock) looked at again after that.
  *
  * Blocks: a fault in a 2 MiB part that the VMA covers wholly, and where nothing was mapped yet, takes the part at once if an order-9
  * block lies free and much memory with it.  Zeroing 2 MiB for one touch is a waste, so without MADV_HUGEPAGE only the part's first
@@ -425,9 +430,15 @@ static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struc
 		    (!write || info.writable || (force && pfn_to_page(info.pfn)->refs == 1))) {
 			struct page *p = pfn_to_page(info.pfn);
 
+			/* it may have gone, and the frame be another's, before we had the reference */
 			if (page_get_unless_zero(p)) {
-				*out = p;
-				return 0;
+				u64 pfn = info.pfn;
+
+				if (pt_lookup(mm, addr, &info) && info.present && info.pfn == pfn) {
+					*out = p;
+					return 0;
+				}
+				page_put(p);
 			}
 		}
 		err = handle(vma, addr, write);

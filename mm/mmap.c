@@ -527,7 +527,8 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 	return ret;
 }
 
-/* Contents only: the VMAs stay as they are, uncut.  A hole is -ENOMEM, after the rest was done. */
+/* Contents only: the VMAs stay as they are, uncut, and mmap_lock is held for reading, so that other threads fault meanwhile.  A hole is
+ * -ENOMEM, after the rest was done. */
 static int advise_drop(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	int err = 0;
@@ -603,13 +604,15 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	if (addr + rounded > USER_END)
 		return -ENOMEM;
 	len = rounded;
-	rwsem_write_lock(&mm->mmap_lock);
-	if (fn) {
-		err = for_each_vma(mm, addr, addr + len, fn, &change);
-		merge_range(mm, addr, addr + len);
-	} else {
+	if (!fn) {
+		rwsem_read_lock(&mm->mmap_lock);
 		err = advise_drop(mm, addr, addr + len);
+		rwsem_read_unlock(&mm->mmap_lock);
+		return err;
 	}
+	rwsem_write_lock(&mm->mmap_lock);
+	err = for_each_vma(mm, addr, addr + len, fn, &change);
+	merge_range(mm, addr, addr + len);
 	rwsem_write_unlock(&mm->mmap_lock);
 	return err;
 }

@@ -14,7 +14,9 @@
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
  *
  * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
- * written, all under the lock of its table, so that nobody fills it in between (Arm ARM D5.10.1).  Rights may change in place.  Taken
+ * written, all under the lock of its table, so that nobody fills it in between (Arm ARM D5.10.1).  Where many entries are cleared and the
+ * flush is broadcast, which takes long, the lock is not held over it: the entries are PTE_SW_BUSY meanwhile, for which a fault waits by
+ * trying again.  Rights may change in place.  Taken
  * away, they are flushed everywhere before the call returns; widened, only here: another CPU that still holds the old entry faults once
  * more, finds that there is nothing to do, and drops it (tlb_fix_spurious).  How tables come and go: tables.c. */
 #include <kernel/debug.h>
@@ -26,7 +28,8 @@
 #include <mm/vmstat.h>
 #include "pagetable.h"
 
-#define BATCH 64
+#define BATCH 64		/* entries moved at a time */
+#define UNMAP_BATCH 256		/* entries cleared under one lock and flush */
 
 /* The table of that level for va, or NULL.  A block at level 2 ends the walk: *block is its entry. */
 static pte_t *walk(struct mm *mm, vaddr_t va, pte_t **block)
@@ -125,7 +128,7 @@ int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 		return err;
 	p = &table[table_index(addr, 3)];
 	spin_lock(table_lock(table));
-	if (pte_present(*p))
+	if (*p)
 		err = -EEXIST;
 	else
 		publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER));
@@ -143,7 +146,7 @@ u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr,
 	p = &table[table_index(addr, 3)];
 	spin_lock(table_lock(table));
 	for (u32 i = 0; i < nr; i++)
-		if (pages[i] && !pte_present(p[i])) {
+		if (pages[i] && !p[i]) {
 			atomic_store_release(&p[i], rights | page_to_phys(pages[i]));
 			done |= BIT(i);
 		}
@@ -444,33 +447,67 @@ static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gon
 	page_gone(arg, s->start, &info, PTRS_PER_TABLE);
 }
 
+/* Those that were ours: gone says which. */
+static void unbusy(pte_t *p, u32 nr, const pte_t *gone)
+{
+	struct spinlock *lock = table_lock(table_holding(p));
+
+	spin_lock(lock);
+	for (u32 i = 0; i < nr; i++)
+		if (gone[i])
+			atomic_store(&p[i], 0);
+	spin_unlock(lock);
+}
+
+/* Clear nr entries from p on and flush them; gone: what they were, 0 for those that were not there.  False: none was.  A fault may fill an
+ * entry as soon as it is let go, so that is after the flush: by the lock, or by PTE_SW_BUSY.  Preemption is off while entries are
+ * busy, for who waits for them may have a higher priority. */
+static bool clear_entries(struct mm *mm, pte_t *p, vaddr_t va, u32 nr, pte_t *gone)
+{
+	struct spinlock *lock = table_lock(table_holding(p));
+	u32 first = nr, last = 0;
+	pte_t left;
+
+	preempt_disable();
+	left = tlb_is_local(mm) ? 0 : PTE_SW_BUSY;
+	spin_lock(lock);
+	for (u32 i = 0; i < nr; i++) {
+		gone[i] = pte_present(p[i]) ? p[i] : 0;
+		if (!gone[i])
+			continue;
+		atomic_store(&p[i], left);
+		first = min(first, i);
+		last = i;
+	}
+	if (left)
+		spin_unlock(lock);
+	if (first < nr)
+		tlb_flush_range(mm, va + first * PAGE_SIZE, va + (last + 1) * PAGE_SIZE);
+	if (!left)
+		spin_unlock(lock);
+	else if (first < nr)
+		unbusy(p, nr, gone);
+	preempt_enable();
+	return first < nr;
+}
+
 static void unmap_table(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
 {
-	struct { vaddr_t va; pte_t e; } gone[BATCH];
-	vaddr_t va = s->start;
+	pte_t gone[UNMAP_BATCH];
 
-	while (va < s->end) {
-		u32 n = 0;
+	for (vaddr_t va = s->start; va < s->end; ) {
+		u32 nr = (u32)min((s->end - va) >> PAGE_SHIFT, (u64)UNMAP_BATCH);
+		bool some = clear_entries(mm, &s->table[table_index(va, 3)], va, nr, gone);
 
-		spin_lock(table_lock(s->table));
-		for (; va < s->end && n < BATCH; va += PAGE_SIZE) {
-			pte_t *p = &s->table[table_index(va, 3)], e = *p;
-
-			if (!e)
-				continue;
-			atomic_store(p, 0);
-			gone[n].va = va;
-			gone[n++].e = e;
-		}
-		if (n)		/* under the lock: a fault may fill an entry as soon as it is let go (break-before-make) */
-			tlb_flush_range(mm, gone[0].va, gone[n - 1].va + PAGE_SIZE);
-		spin_unlock(table_lock(s->table));
-		for (u32 i = 0; i < n; i++) {
+		for (u32 i = 0; some && i < nr; i++) {
 			struct pte_info info;
 
-			decode(gone[i].e, &info);
-			page_gone(arg, gone[i].va, &info, 1);
+			if (!gone[i])
+				continue;
+			decode(gone[i], &info);
+			page_gone(arg, va + i * PAGE_SIZE, &info, 1);
 		}
+		va += nr * PAGE_SIZE;
 	}
 }
 

@@ -16,6 +16,7 @@
 #define PTE_UXN		BIT(54)
 #define PTE_SW_NONE	BIT(55)		/* software: present to us, PROT_NONE to the program (VALID clear) */
 #define PTE_SW_SPECIAL	BIT(56)
+#define PTE_SW_BUSY	BIT(57)		/* software, alone in an entry: cleared, but not yet flushed everywhere; nobody fills it */
 #define PTE_ADDR_MASK	0x0000fffffffff000ul
 
 #define PTRS_PER_TABLE	512
@@ -70,3 +71,5 @@ void tlb_flush_page(struct mm *mm, vaddr_t va);
 void tlb_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
 void tlb_flush_mm(struct mm *mm);
 void tlb_mm_init(struct mm *mm);
+/* tlb_is_local - a flush of mm would not be broadcast.  Context: preemption off. */
+bool tlb_is_local(const struct mm *mm);

@@ -16,7 +16,7 @@
  * number changes.)  An mm without users runs nowhere: it loses its number (tlb_mm_retire), and with that needs no flush to end.
  *
  * Flushing.  If the mask is this CPU alone, the local instruction is enough; else the hardware broadcasts.  Never an interrupt.  An mm
- * without number needs nothing.  More than FLUSH_MAX pages drop the whole number.  A right that was only widened is flushed locally: on
+ * without number needs nothing.  Many pages (FLUSH_HERE, FLUSH_ALL) drop the whole number.  A right that was only widened is flushed locally: on
  * other CPUs the old entry faults once more, and that fault drops it there (tlb_fix_spurious).
  *
  * Order.
@@ -46,7 +46,8 @@ extern char early_empty[];
 #define ASID_MASK	(BIT(ASID_BITS) - 1ul)
 #define ASID_MOVING	BIT(63)		/* in mm->arch.asid: a CPU holds asid_lock and finds out whether the number may change */
 #define ACTIVE_LEFT	BIT(63)		/* in cpu_mm.active: that number is in TTBR0, but with the empty tables */
-#define FLUSH_MAX	64
+#define FLUSH_HERE	64		/* pages; more are flushed by number: local ones cost little */
+#define FLUSH_ALL	6		/* each broadcast stops all CPUs (QEMU), or crosses the bus and back */
 #define NARROW_AFTER	16
 
 static DEFINE_SPINLOCK(asid_lock, LC_RCU);
@@ -261,6 +262,11 @@ static inline bool flush_begin(struct mm *mm, u64 *asid, bool *local)
 	return false;
 }
 
+bool tlb_is_local(const struct mm *mm)
+{
+	return !(atomic_load(&mm->arch.asid) & ASID_MASK) || !(atomic_load(&mm->arch.cpus) & ~BIT(smp_cpu_id()));
+}
+
 static inline void flush_end(bool local)
 {
 	if (local)
@@ -309,22 +315,22 @@ void tlb_flush_mm(struct mm *mm)
 
 void tlb_flush_range(struct mm *mm, vaddr_t start, vaddr_t end)
 {
+	u64 pages = (end - start) >> PAGE_SHIFT;
 	bool local;
 	u64 asid;
 
-	if (end - start > FLUSH_MAX * PAGE_SIZE) {
-		tlb_flush_mm(mm);
-		return;
-	}
 	if (!flush_begin(mm, &asid, &local))
 		return;
-	for (; start < end; start += PAGE_SIZE) {
-		u64 op = asid | start >> 12;
-
-		if (local)
-			asm volatile("tlbi vae1, %0" : : "r"(op) : "memory");
-		else
-			asm volatile("tlbi vae1is, %0" : : "r"(op) : "memory");
+	if (likely(local)) {
+		for (; pages <= FLUSH_HERE && start < end; start += PAGE_SIZE)
+			asm volatile("tlbi vae1, %0" : : "r"(asid | start >> 12) : "memory");
+		if (pages > FLUSH_HERE)
+			asm volatile("tlbi aside1, %0" : : "r"(asid) : "memory");
+	} else {
+		for (; pages <= FLUSH_ALL && start < end; start += PAGE_SIZE)
+			asm volatile("tlbi vae1is, %0" : : "r"(asid | start >> 12) : "memory");
+		if (pages > FLUSH_ALL)
+			asm volatile("tlbi aside1is, %0" : : "r"(asid) : "memory");
 	}
 	flush_end(local);
 }
@@ -336,7 +342,7 @@ void tlb_flush_page(struct mm *mm, vaddr_t va)
 
 void kernel_tlb_flush_range(vaddr_t start, vaddr_t end)
 {
-	if (end - start > FLUSH_MAX * PAGE_SIZE) {
+	if (end - start > FLUSH_ALL * PAGE_SIZE) {
 		kernel_tlb_flush_all();
 		return;
 	}
@@ -354,7 +360,7 @@ void kernel_tlb_flush_all(void)
 void kernel_tlb_flush_here(vaddr_t start, vaddr_t end)
 {
 	asm volatile("dsb ishst" : : : "memory");
-	for (end = min(end, start + FLUSH_MAX * PAGE_SIZE); start < end; start += PAGE_SIZE)
+	for (end = min(end, start + FLUSH_HERE * PAGE_SIZE); start < end; start += PAGE_SIZE)
 		asm volatile("tlbi vaae1, %0" : : "r"(start >> 12 & 0xfffffffffffUL) : "memory");
 	asm volatile("dsb nsh\n\tisb" : : : "memory");
 }
