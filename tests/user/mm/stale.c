@@ -148,7 +148,7 @@ static void catch_segv(void)
 
 static void *counts_up(void *arg)
 {
-	unsigned long i = 0;
+	volatile unsigned long i = 0;	/* outlasts the jump */
 	pin((long)arg + 1);
 	while (!stopped()) {
 		if (!sigsetjmp(refused, 0))
