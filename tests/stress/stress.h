@@ -164,7 +164,7 @@ static inline int leaked(const struct leftovers *a, const struct leftovers *b, b
 /* ---- the frame ---- */
 static inline void say_file(const char *dir, const char *task, const char *file)
 {
-	char path[400], text[2000] = "";
+	char path[700], text[2000] = "";
 	snprintf(path, sizeof(path), "%s/%s/%s", dir, task, file);
 	read_file(path, text, sizeof(text));
 	for (char *p = text; *p; p++) if (*p == '\n') *p = p[1] ? '|' : ' ';
@@ -213,7 +213,8 @@ static inline const char *storm_run(const char *name, void (*body)(void), long m
 			break;
 		sleep_ms(100);
 		clock_gettime(CLOCK_MONOTONIC, &t);
-		if ((t.tv_sec - t0.tv_sec) * 1000 + (t.tv_nsec - t0.tv_nsec) / 1000000 >= ms)
+		if ((t.tv_sec - t0.tv_sec) * 1000 + (t.tv_nsec - t0.tv_nsec) / 1000000 >= ms &&
+		    atomic_load(&storm_shared->progress))
 			atomic_store(&storm_shared->over, 1);
 		unsigned long now = atomic_load(&storm_shared->progress);
 		still = now == last ? still + 1 : 0;
