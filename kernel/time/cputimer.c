@@ -2,8 +2,8 @@
  *
  * Theory.  There is no tick that could look.  A process with any such limit is "watched" (process.cpu_watch is not 0): then its tasks'
  * run time is also summed in watch_ran_ns, and whenever one of them is switched to, its CPU's watch timer is armed for when the nearest
- * limit could be reached at the earliest, as if all of its threads ran on all CPUs without a pause (watch_limit_ns, from the last
- * check).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires early when
+ * limit could be reached at the earliest, as if all of its threads ran on all CPUs without a pause (watch_limit_ns is what the last
+ * check left to all of them together).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires early when
  * time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS, and a limit is
  * never acted on early.  A process that is not watched pays one load at a switch and one at each charge.
  *
@@ -163,7 +163,13 @@ static void check(struct process *p)
 		left = min(left, check_table(tab, &u));
 	if (left == TIME_NEVER)
 		(void)atomic_cas(&p->cpu_watch, seen, 0u);
-	atomic_store(&p->watch_limit_ns, left / max(min(nr_cpus, READ_ONCE(p->nr_threads)), 1u));
+	atomic_store(&p->watch_limit_ns, left);
+}
+
+/* How many of p's threads may run at once.  Asked anew each time: a thread that was made since the last check runs beside the others. */
+static u32 watch_width(struct process *p)
+{
+	return max(min(nr_cpus, READ_ONCE(p->nr_threads)), 1u);
 }
 
 /* When current's process could reach a limit at the earliest, from now. */
@@ -171,7 +177,7 @@ static u64 watch_left(struct process *p)
 {
 	u64 limit = atomic_load(&p->watch_limit_ns), ran = atomic_load(&p->watch_ran_ns);
 
-	return limit > ran + STEP_NS ? limit - ran : STEP_NS;
+	return limit > ran ? max((limit - ran) / watch_width(p), STEP_NS) : STEP_NS;
 }
 
 void cpu_watch_arm(struct timer *watch, struct process *p, u64 now)
@@ -186,7 +192,8 @@ void cpu_watch_fired(struct timer *watch)
 	if (!atomic_load(&p->cpu_watch) || (current->pflags & PF_EXITING))
 		return;		/* another runs meanwhile, or it is leaving */
 	sched_charge_current();
-	if (atomic_load(&p->watch_ran_ns) + STEP_NS >= atomic_load(&p->watch_limit_ns))
+	/* What runs on other CPUs is charged later: it may be as much as what ran here. */
+	if (atomic_load(&p->watch_ran_ns) * watch_width(p) + STEP_NS >= atomic_load(&p->watch_limit_ns))
 		check(p);
 	if (atomic_load(&p->cpu_watch))
 		cpu_watch_arm(watch, p, clock_mono_ns());

@@ -64,6 +64,21 @@ TEST(the_limit_counts_all_threads)
 	CHECK(KILLED(wait_status(pid), SIGXCPU));
 }
 
+/* A thread that begins when the limit is already being watched counts at once: the soft limit is seen before the hard one. */
+TEST(the_limit_counts_threads_made_later)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct rlimit rl = { 1, 3 };
+		pthread_t t[3];
+		setrlimit(RLIMIT_CPU, &rl);
+		burn_ms(100);
+		for (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, spin, NULL);
+		for (;;) ;
+	}
+	CHECK(KILLED(wait_status(pid), SIGXCPU));
+}
+
 TEST(the_limit_is_inherited_not_the_time)
 {
 	struct rlimit rl = { 1, 1 };
