@@ -23,7 +23,7 @@ struct fs_struct;
 struct cred;
 struct tty;
 struct file;
-struct pid;
+struct pid_group;
 struct process;
 struct rlimits;
 struct posix_timers;
@@ -126,8 +126,8 @@ struct process {
 	struct list_head children, sibling;	/* [T] */
 	struct task *forker;		/* [T] the thread of parent that made it, or its heir; never NULL while parent is set */
 	s32 pgid, sid;			/* [T] */
-	struct list_head pgrp_link;	/* [T] all of one pgid, see kernel/proc/pid.h */
-	struct list_head session_link;	/* [T] */
+	struct pid_group *pgrp, *session;	/* [T] of those numbers, kernel/proc/pid.c */
+	struct list_head pgrp_link;	/* [T] in pgrp */
 	struct tty *ctty;		/* [T] controlling terminal */
 	bool session_leader;		/* [T] */
 	bool did_exec;			/* [T] for setpgid */

@@ -17,6 +17,7 @@
 #include <kernel/sync/lockcheck.h>
 #include <kernel/time/itimer.h>
 #include <kernel/time/time.h>
+#include <mm/slab.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
 
@@ -59,7 +60,7 @@ long sys_getsid(int pid)
 	return ret;
 }
 
-static long setpgid_locked(struct process *me, struct process *p, s32 pgid)
+static long setpgid_locked(struct process *me, struct process *p, s32 pgid, struct pid_group **spare)
 {
 	if (!p)
 		return -ESRCH;
@@ -73,24 +74,29 @@ static long setpgid_locked(struct process *me, struct process *p, s32 pgid)
 	}
 	if (p->session_leader)
 		return -EPERM;
-	if (pgid != p->pid && !pgrp_in_session(pgid, me->sid))
+	if (pgid != p->pid && !pgrp_in_session_locked(pgid, me->sid))
 		return -EPERM;
-	p->pgid = pgid;
+	pgrp_set(p, pid_group_get(pgid, spare));
 	return 0;
 }
 
 long sys_setpgid(int pid, int pgid)
 {
+	struct pid_group *spare;
 	struct process *me = current->proc;
 	long ret;
 
 	if (pgid < 0)
 		return -EINVAL;
+	spare = pid_group_alloc();
+	if (!spare)
+		return -ENOMEM;
 	spin_lock_irq(&proc_lock);
 	if (!pid)
 		pid = me->pid;
-	ret = setpgid_locked(me, process_find(pid), pgid ? pgid : pid);
+	ret = setpgid_locked(me, process_find(pid), pgid ? pgid : pid, &spare);
 	spin_unlock_irq(&proc_lock);
+	kfree(spare);
 	return ret;
 }
 
@@ -103,18 +109,24 @@ static void found(struct process *p, void *arg)
 long sys_setsid(void)
 {
 	struct process *p = current->proc;
+	struct pid_group *spare = pid_group_alloc(), *g;
 	bool exists = false;
 	long ret = -EPERM;
 
+	if (!spare)
+		return -ENOMEM;
 	spin_lock_irq(&proc_lock);
 	pgrp_for_each_locked(p->pid, found, &exists);
 	if (!p->session_leader && !exists) {
-		p->sid = p->pgid = p->pid;
+		g = pid_group_get(p->pid, &spare);
+		session_set(p, g);
+		pgrp_set(p, g);
 		p->session_leader = true;
 		p->ctty = NULL;
 		ret = p->sid;
 	}
 	spin_unlock_irq(&proc_lock);
+	kfree(spare);
 	return ret;
 }
 

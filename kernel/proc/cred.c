@@ -71,7 +71,15 @@ void cred_commit(struct cred *c)
 		current->proc->dumpable = 0;	/* another's secrets may be in memory now */
 		current->pdeath_signal = 0;
 	}
-	rcu_assign_pointer(current->cred, c);
+	if (c->user != old->user) {
+		spin_lock_irq(&proc_lock);
+		old->user->nr_tasks--;
+		c->user->nr_tasks++;
+		rcu_assign_pointer(current->cred, c);	/* the count follows the credentials that others see */
+		spin_unlock_irq(&proc_lock);
+	} else {
+		rcu_assign_pointer(current->cred, c);
+	}
 	cred_put(old);
 }
 

@@ -75,7 +75,7 @@ void orphan_check_locked(struct process *p, struct process *old_parent)
 	bool stopped = false;
 	int hup = SIGHUP, cont = SIGCONT;
 
-	if (!old_parent || old_parent->pgid == p->pgid || old_parent->sid != p->sid || !pgrp_is_orphaned(p->pgid))
+	if (!old_parent || old_parent->pgid == p->pgid || old_parent->sid != p->sid || !pgrp_is_orphaned_locked(p->pgid))
 		return;
 	pgrp_for_each_locked(p->pgid, any_stopped, &stopped);
 	if (!stopped)
@@ -91,7 +91,8 @@ static void reap_locked(struct process *p)
 	list_del_init(&p->sibling);
 	pid_unlink_task(leader);
 	list_del_rcu(&leader->thread_link);
-	pgrp_detach(p);
+	pgrp_set(p, NULL);
+	session_set(p, NULL);
 }
 
 /* Tell the parent; true if nobody will wait for it, so that it goes at once. */
@@ -201,7 +202,7 @@ void thread_exit(int status)
 	struct process *p = t->proc;
 	bool last;
 
-	t->pflags |= PF_EXITING;
+	signal_thread_leaves();
 	TRACE_TEXT(sched_exit, t->comm, (u64)status);
 	if (p->is_init && p->nr_threads == 1)
 		panic("init exited, status %d", status);

@@ -15,6 +15,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/rseq.h>
+#include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sysctl.h>
 #include <kernel/time/time.h>
@@ -114,7 +115,6 @@ static struct process *process_create(u64 flags)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->pgrp_link);
-	list_init(&p->session_link);
 	list_init(&p->shared_pending.queue);
 	wait_queue_init(&p->child_wait);
 	p->oom_score_adj = old->oom_score_adj;
@@ -173,18 +173,6 @@ static int copy_mm(struct task *t, u64 flags)
 	return mm_fork(&t->mm);
 }
 
-static u32 count_user_tasks(u32 uid)
-{
-	struct task *t;
-	u32 n = 0;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		n += t->cred->uid == uid;
-	rcu_read_unlock();
-	return n;
-}
-
 static int check_clone_flags(u64 flags)
 {
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
@@ -193,12 +181,26 @@ static int check_clone_flags(u64 flags)
 		return -EINVAL;
 	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD))
 		return -EINVAL;		/* no namespaces in this kernel */
-	if (task_count() >= READ_ONCE(threads_max))
-		return -EAGAIN;
-	if (!capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN) && current->cred->uid &&
-	    count_user_tasks(current->cred->uid) >= rlimit(RLIMIT_NPROC))
-		return -EAGAIN;
 	return 0;
+}
+
+/* Are there too many already?  Asked early, to fail cheaply, and again under proc_lock, where the counts change. */
+static bool too_many_tasks(void)
+{
+	const struct user *u = current->cred->user;
+
+	return task_count() >= READ_ONCE(threads_max) ||
+	       (READ_ONCE(u->nr_tasks) >= rlimit(RLIMIT_NPROC) && u != &root_user && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN));
+}
+
+/* A fork is as one moment to signals: it begins anew if one came meanwhile, so that the child was there before, or the signal is acted on first.
+ * A thread is not made in a group that ends. */
+static bool signal_came_locked(const struct process *p)
+{
+	if (!current->mm)
+		return false;
+	recalc_sigpending_locked(current);
+	return signal_pending() || (p->group_flags & PROC_GROUP_EXIT);
 }
 
 static void task_release_parts(struct task *t)
@@ -213,53 +215,61 @@ static void task_release_parts(struct task *t)
 		cred_put(t->cred);
 }
 
-/* Into the tables.  -EAGAIN: no number; -ERESTARTNOINTR: a signal came first (a fork must not escape a kill). */
+static void link_process(struct task *t, struct process *p, const struct clone_spec *spec)
+{
+	struct process *me = current->proc, *parent = spec->flags & CLONE_PARENT ? me->parent : me;
+
+	p->pid = t->tid;
+	p->leader = t;
+	p->parent = parent;
+	p->forker = spec->flags & CLONE_PARENT ? me->forker : current;
+	p->exit_signal = spec->exit_signal;
+	p->ctty = me->ctty;
+	session_set(p, me->session);
+	pgrp_set(p, me->pgrp);
+	if (!parent || current->pflags & PF_KTHREAD) {	/* the first program */
+		p->is_init = true;
+		init_process = p;
+		p->parent = NULL;
+		p->forker = NULL;
+	} else {
+		list_add_tail(&p->sibling, &parent->children);
+	}
+}
+
+/* Into the tables.  -EAGAIN: no number, or too many; -ERESTARTNOINTR: a signal came first. */
 static int link_task(struct task *t, struct process *p, const struct clone_spec *spec)
 {
-	bool thread = spec->flags & CLONE_THREAD;
+	struct sighand *sh = current->proc->sighand;
+	int err = -EAGAIN;
 	s32 tid;
 
 	spin_lock_irq(&proc_lock);
-	tid = pid_alloc();
-	if (tid < 0 || (current->mm && signal_pending() && fatal_signal_pending(current))) {
-		spin_unlock_irq(&proc_lock);
-		return tid < 0 ? tid : -ERESTARTNOINTR;
-	}
+	spin_lock(&sh->lock);	/* who ends or stops the whole group goes by its list of threads */
+	if (too_many_tasks())
+		goto out;
+	err = -ERESTARTNOINTR;
+	if (signal_came_locked(current->proc))
+		goto out;
+	err = tid = pid_alloc();
+	if (tid < 0)
+		goto out;
 	t->tid = tid;
 	t->proc = p;
-	if (thread) {
-		if (p->group_flags & PROC_GROUP_EXIT) {
-			spin_unlock_irq(&proc_lock);
-			return -ERESTARTNOINTR;
-		}
+	if (spec->flags & CLONE_THREAD)
 		refcount_inc(&p->refs);
-	} else {
-		struct process *parent = spec->flags & CLONE_PARENT ? current->proc->parent : current->proc;
-
-		p->pid = tid;
-		p->leader = t;
-		p->parent = parent;
-		p->forker = spec->flags & CLONE_PARENT ? current->proc->forker : current;
-		p->exit_signal = spec->exit_signal;
-		p->sid = current->proc->sid;
-		p->ctty = current->proc->ctty;
-		pgrp_attach(p, current->proc->pgid);
-		if (!parent || current->pflags & PF_KTHREAD) {	/* the first program */
-			p->is_init = true;
-			init_process = p;
-			p->parent = NULL;
-			p->forker = NULL;
-		} else {
-			list_add_tail(&p->sibling, &parent->children);
-		}
-	}
+	else
+		link_process(t, p, spec);
 	if (current->head.flags & TIF_TRACE)	/* again, under the lock: see proc_trace_set */
 		t->head.flags |= TIF_TRACE;
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	pid_link_task(t);
+	err = 0;
+out:
+	spin_unlock(&sh->lock);
 	spin_unlock_irq(&proc_lock);
-	return 0;
+	return err;
 }
 
 static int setup_task(struct task *t, const struct clone_spec *spec)
@@ -293,6 +303,10 @@ static int copy_task(const struct clone_spec *spec, const struct trap_frame *tf,
 
 	if (err)
 		return err;
+	if (too_many_tasks())
+		return -EAGAIN;
+	if (current->mm && signal_pending())	/* it would be in vain */
+		return -ERESTARTNOINTR;
 	t = task_alloc();
 	if (!t)
 		return -ENOMEM;
@@ -413,10 +427,11 @@ long sys_clone3(void __user *args, size_t size)
 int process_make_init(void)
 {
 	struct clone_spec spec = { .flags = 0, .exit_signal = SIGCHLD };
+	struct pid_group *zero = pid_group_alloc();
 	struct process *p = process_create(0);
 	int err;
 
-	if (!p)
+	if (!p || !zero)
 		return -ENOMEM;
 	current->fs = fs_struct_clone(current->fs);
 	current->files = fdtable_create();
@@ -426,8 +441,12 @@ int process_make_init(void)
 	list_del_rcu(&current->all_link);	/* it stops being a kernel thread; nobody walks their list yet */
 	spin_unlock_irq(&proc_lock);
 	err = link_task(current, p, &spec);
-	if (!err)
-		p->sid = p->pgid = 0;
+	spin_lock_irq(&proc_lock);
+	if (!err) {		/* in group and session 0, until it makes its own */
+		session_set(p, pid_group_get(0, &zero));
+		pgrp_set(p, p->session);
+	}
+	spin_unlock_irq(&proc_lock);
 	return err;
 }
 

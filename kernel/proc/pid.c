@@ -1,20 +1,30 @@
-/* Numbers: tasks by tid, process groups.
+/* Numbers: of tasks, process groups, sessions.
  *
  * One hash table from number to task; a process is found through the task of the same number or, when that thread is gone but the
  * process is not, through the process table entry kept by its leader, which stays until it is reaped.  Look-ups run under RCU or
- * proc_lock.  Numbers rise and wrap at pid_max; one is free when neither task, group nor session bears it. */
+ * proc_lock.
+ *
+ * A second table from number to pid_group, for the numbers that processes bear as their group or session: it lists the group's members and
+ * counts the session's, and goes with the last of both.  Groups are walked under proc_lock only: a process that changes its group
+ * would lead a reader without lock from one list into the other.  So a signal to a group reaches a child that is being forked: the child is
+ * linked before, or the parent has the signal and begins its fork anew (link_task).
+ *
+ * Numbers rise and wrap at pid_max; one is free when neither task, group nor session bears it. */
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/hash.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/user.h>
 #include <kernel/sysctl.h>
+#include <mm/slab.h>
 
-#define HASH_BITS	8
+#define HASH_BITS	10
 
 DEFINE_SPINLOCK(proc_lock, LC_PROC_TABLE);
 LIST_HEAD(all_tasks);
 struct process *init_process;
 static struct task *table[1 << HASH_BITS];	/* [proc_lock, R] chained through task.pid_next */
+static struct pid_group *groups[1 << HASH_BITS];	/* [proc_lock] chained through next */
 static s32 last_pid;
 static u64 pid_max = 32768;
 SYSCTL(pid_max, "kernel/pid_max", .value = &pid_max, .min = 301, .max = 1 << 22);
@@ -42,16 +52,18 @@ struct process *process_find(s32 pid)
 	return t && t->proc->pid == pid ? t->proc : NULL;
 }
 
+static struct pid_group *group_find(s32 n)
+{
+	struct pid_group *g = groups[hash_64((u64)n, HASH_BITS)];
+
+	while (g && g->nr != n)
+		g = g->next;
+	return g;
+}
+
 static bool number_in_use(s32 n)
 {
-	struct task *t;
-
-	if (task_find(n))
-		return true;
-	list_for_each_entry(t, &all_tasks, all_link)
-		if (t->proc->pgid == n || t->proc->sid == n)
-			return true;
-	return false;
+	return task_find(n) || group_find(n);
 }
 
 /* The low numbers are left to what was there first once they have all been given out. */
@@ -76,6 +88,7 @@ void pid_link_task(struct task *t)
 	rcu_assign_pointer(*b, t);
 	list_add_tail_rcu(&t->all_link, &all_tasks);
 	nr_tasks++;
+	t->cred->user->nr_tasks++;
 }
 
 void pid_unlink_task(struct task *t)
@@ -87,6 +100,7 @@ void pid_unlink_task(struct task *t)
 	rcu_assign_pointer(*p, t->pid_next);
 	list_del_rcu(&t->all_link);
 	nr_tasks--;
+	t->cred->user->nr_tasks--;
 }
 
 u32 task_count(void)
@@ -94,52 +108,123 @@ u32 task_count(void)
 	return nr_tasks;
 }
 
-void pgrp_attach(struct process *p, s32 pgid)
+/* --- groups and sessions */
+
+struct pid_group *pid_group_alloc(void)
 {
-	p->pgid = pgid;
+	return kzalloc(sizeof(struct pid_group), GFP_KERNEL);
 }
 
-void pgrp_detach(struct process *p)
+struct pid_group *pid_group_get(s32 n, struct pid_group **spare)
 {
-	p->pgid = 0;
+	struct pid_group *g = group_find(n), **b = &groups[hash_64((u64)n, HASH_BITS)];
+
+	if (g || !spare || !*spare)
+		return g;
+	g = *spare;
+	*spare = NULL;
+	*g = (struct pid_group){ .nr = n, .next = *b };
+	list_init(&g->members);
+	*b = g;
+	return g;
+}
+
+static void group_leave(struct pid_group *g)
+{
+	struct pid_group **p = &groups[hash_64((u64)g->nr, HASH_BITS)];
+
+	if (!list_empty(&g->members) || g->nr_session)
+		return;
+	while (*p != g)
+		p = &(*p)->next;
+	*p = g->next;
+	kfree(g);
+}
+
+void pgrp_set(struct process *p, struct pid_group *g)
+{
+	struct pid_group *old = p->pgrp;
+
+	list_del_init(&p->pgrp_link);
+	p->pgrp = g;
+	p->pgid = g ? g->nr : 0;
+	if (g)
+		list_add_tail(&p->pgrp_link, &g->members);
+	if (old)
+		group_leave(old);
+}
+
+void session_set(struct process *p, struct pid_group *s)
+{
+	struct pid_group *old = p->session;
+
+	p->session = s;
+	p->sid = s ? s->nr : 0;
+	if (s)
+		s->nr_session++;
+	if (old) {
+		old->nr_session--;
+		group_leave(old);
+	}
 }
 
 void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg)
 {
-	struct task *t;
+	struct pid_group *g = group_find(pgid);
+	struct process *p;
 
-	list_for_each_entry(t, &all_tasks, all_link)
-		if (t->proc->pgid == pgid && t->proc->leader == t)
-			fn(t->proc, arg);
+	if (g)
+		list_for_each_entry(p, &g->members, pgrp_link)
+			fn(p, arg);
+}
+
+struct session_search { s32 sid; bool found; };
+
+static void look_at_session(struct process *p, void *arg)
+{
+	struct session_search *s = arg;
+
+	s->found |= p->sid == s->sid;
+}
+
+bool pgrp_in_session_locked(s32 pgid, s32 sid)
+{
+	struct session_search s = { sid, false };
+
+	pgrp_for_each_locked(pgid, look_at_session, &s);
+	return s.found;
 }
 
 bool pgrp_in_session(s32 pgid, s32 sid)
 {
-	struct task *t;
-	bool found = false;
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
+	bool found = pgrp_in_session_locked(pgid, sid);
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (t->proc->pgid == pgid && t->proc->sid == sid)
-			found = true;
-	rcu_read_unlock();
+	spin_unlock_irqrestore(&proc_lock, flags);
 	return found;
 }
 
-/* A group is orphaned if no member has a parent in another group of the same session. */
-bool pgrp_is_orphaned(s32 pgid)
+static void look_for_parent(struct process *p, void *arg)
+{
+	const struct process *parent = p->parent;
+
+	if (!p->zombie && parent && !parent->is_init && parent->pgid != p->pgid && parent->sid == p->sid)
+		*(bool *)arg = false;
+}
+
+bool pgrp_is_orphaned_locked(s32 pgid)
 {
 	bool orphaned = true;
-	struct task *t;
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		struct process *p = t->proc, *parent = p->parent;
+	pgrp_for_each_locked(pgid, look_for_parent, &orphaned);
+	return orphaned;
+}
 
-		if (p->pgid == pgid && p->leader == t && !p->zombie && parent && !parent->is_init &&
-		    parent->pgid != pgid && parent->sid == p->sid)
-			orphaned = false;
-	}
-	rcu_read_unlock();
+bool pgrp_is_orphaned(s32 pgid)
+{
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
+	bool orphaned = pgrp_is_orphaned_locked(pgid);
+
+	spin_unlock_irqrestore(&proc_lock, flags);
 	return orphaned;
 }

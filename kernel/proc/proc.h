@@ -8,7 +8,7 @@ extern struct process *init_process;
 struct task *task_find(s32 tid);	/* RCU read side or proc_lock held; no reference */
 struct process *process_find(s32 pid);
 static inline s32 current_pid(void) { return current->proc->pid; }
-bool pgrp_is_orphaned(s32 pgid);
+bool pgrp_is_orphaned(s32 pgid);	/* this and the next take proc_lock */
 bool pgrp_in_session(s32 pgid, s32 sid);
 /* exec_kernel - init: turn the current kernel thread into a program. Returns -errno on failure. */
 int exec_kernel(const char *path, char *const argv[], char *const envp[]);

@@ -22,8 +22,22 @@ enum { JOBCTL_STOP = 1 };					/* task.jobctl: stop at the next chance */
 s32 pid_alloc(void);			/* or -EAGAIN; takes no lock of the caller's */
 void pid_link_task(struct task *t);
 void pid_unlink_task(struct task *t);
-void pgrp_attach(struct process *p, s32 pgid);
-void pgrp_detach(struct process *p);
+/* A number that processes bear as their group or their session. */
+struct pid_group {
+	s32 nr;				/* [I] */
+	u32 nr_session;			/* [proc_lock] processes of that session */
+	struct list_head members;	/* [proc_lock] process.pgrp_link */
+	struct pid_group *next;		/* [proc_lock] hash chain */
+};
+/* pid_group_alloc - a spare one for pid_group_get; NULL: no memory.  Context: thread, no lock; kfree if not used.
+ * pid_group_get - the one of that number; if there is none, the spare is made into it.  pgrp_set, session_set - p goes over to it, from the one
+ * it was in; NULL: to none. */
+struct pid_group *pid_group_alloc(void);
+struct pid_group *pid_group_get(s32 n, struct pid_group **spare);
+void pgrp_set(struct process *p, struct pid_group *g);
+void session_set(struct process *p, struct pid_group *s);
+bool pgrp_in_session_locked(s32 pgid, s32 sid);
+bool pgrp_is_orphaned_locked(s32 pgid);
 u32 task_count(void);
 /* pgrp_for_each - fn for each process of the group */
 void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg);
@@ -47,6 +61,8 @@ void sighand_put(struct sighand *sh);
 void signal_discard_locked(struct process *p, int sig);	/* forget it wherever it is pending */
 void recalc_sigpending_locked(struct task *t);
 void signal_wake_locked(struct task *t, bool fatal);
+/* signal_thread_leaves - current becomes PF_EXITING: what it would have taken of its process's signals, and its part in a stop, is for others. */
+void signal_thread_leaves(void);
 int signal_send_locked(struct task *t, struct process *p, int sig, const siginfo_t *info);
 
 /* robust.c: robust list, PI futexes, clear_child_tid.  exec: the thread goes on.  Context: t is current, its mm in use. */

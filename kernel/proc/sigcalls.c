@@ -181,26 +181,34 @@ static int kill_process(struct process *p, int sig, const siginfo_t *info)
 	return sig ? signal_send_process(p, sig, info) : 0;
 }
 
+struct kill_many { int sig; const siginfo_t *info; int err; bool any, ok; };
+
+static void kill_one(struct process *p, void *arg)
+{
+	struct kill_many *k = arg;
+
+	if (p->zombie)
+		return;
+	k->any = true;
+	k->err = kill_process(p, k->sig, k->info);
+	k->ok |= !k->err;
+}
+
 /* pid 0: own group; -1: everybody but init and us; below: that group. */
 static int kill_many(int pid, int sig, const siginfo_t *info)
 {
-	s32 pgid = pid == 0 ? current->proc->pgid : -pid;
-	bool any = false, ok = false;
+	struct kill_many k = { .sig = sig, .info = info, .err = -ESRCH };
 	struct task *t;
-	int err = -ESRCH;
 
-	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		struct process *p = t->proc;
-
-		if (p->leader != t || p->zombie)
-			continue;
-		if (pid == -1 ? p->is_init || p == current->proc : p->pgid != pgid)
-			continue;
-		any = true;
-		err = kill_process(p, sig, info);
-		ok |= !err;
-	}
-	return ok ? 0 : any && pid != -1 ? err : pid == -1 && any ? 0 : -ESRCH;
+	spin_lock_irq(&proc_lock);
+	if (pid != -1)
+		pgrp_for_each_locked(pid ? -pid : current->proc->pgid, kill_one, &k);
+	else
+		list_for_each_entry(t, &all_tasks, all_link)
+			if (t->proc->leader == t && !t->proc->is_init && t->proc != current->proc)
+				kill_one(t->proc, &k);
+	spin_unlock_irq(&proc_lock);
+	return k.ok ? 0 : k.any && pid != -1 ? k.err : pid == -1 && k.any ? 0 : -ESRCH;
 }
 
 long sys_kill(int pid, int sig)

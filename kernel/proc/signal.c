@@ -360,19 +360,26 @@ int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 	return send(NULL, p, sig, info);
 }
 
+struct group_signal { int sig, n; };
+
+static void send_to_member(struct process *p, void *arg)
+{
+	struct group_signal *gs = arg;
+
+	if (p->zombie)
+		return;
+	signal_send_process(p, gs->sig, NULL);
+	gs->n++;
+}
+
 int signal_send_pgrp(s32 pgid, int sig)
 {
-	struct task *t;
-	int n = 0;
+	struct group_signal gs = { sig, 0 };
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (t->proc->pgid == pgid && t->proc->leader == t && !t->proc->zombie) {
-			signal_send_process(t->proc, sig, NULL);
-			n++;
-		}
-	rcu_read_unlock();
-	return n ? 0 : -ESRCH;
+	pgrp_for_each_locked(pgid, send_to_member, &gs);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return gs.n ? 0 : -ESRCH;
 }
 
 int signal_send_session_leader(s32 sid, int sig)
@@ -481,6 +488,17 @@ bool signal_take_locked(u64 mask, siginfo_t *info)
 	return true;
 }
 
+/* The last of them to stop, or to end instead, tells the parent.  sighand lock held; it is dropped. */
+static void stop_complete(struct process *p)
+{
+	p->group_flags |= PROC_STOPPED;
+	p->wait_events = (p->wait_events & ~(u32)WAIT_EV_CONTINUED) | WAIT_EV_STOPPED;
+	spin_unlock_irq(&p->sighand->lock);
+	spin_lock_irq(&proc_lock);
+	notify_parent_locked(p, CLD_STOPPED, (int)p->stop_sig);
+	spin_unlock_irq(&proc_lock);
+}
+
 static void stop_self(int sig)
 {
 	struct task *t = current, *i;
@@ -500,12 +518,7 @@ static void stop_self(int sig)
 	}
 	set_current_state(TASK_STOPPED);
 	if (p->stop_count && --p->stop_count == 0) {
-		p->group_flags |= PROC_STOPPED;
-		p->wait_events = (p->wait_events & ~(u32)WAIT_EV_CONTINUED) | WAIT_EV_STOPPED;
-		spin_unlock_irq(&p->sighand->lock);
-		spin_lock_irq(&proc_lock);
-		notify_parent_locked(p, CLD_STOPPED, (int)p->stop_sig);
-		spin_unlock_irq(&proc_lock);
+		stop_complete(p);
 	} else {
 		spin_unlock_irq(&p->sighand->lock);
 	}
@@ -515,6 +528,40 @@ static void stop_self(int sig)
 		notify_parent_locked(p, CLD_CONTINUED, SIGCONT);
 	spin_unlock_irq(&proc_lock);
 	spin_lock_irq(&p->sighand->lock);
+}
+
+/* current will not take these signals of its process any more, for which it may have been chosen: others are to look. */
+static void leave_to_others_locked(u64 left)
+{
+	struct process *p = current->proc;
+	struct task *i;
+
+	left &= p->shared_pending.set.bits;
+	if (likely(!left))
+		return;
+	list_for_each_entry_rcu(i, &p->threads, thread_link)
+		if (i != current && !(i->pflags & PF_EXITING) && (left & ~i->blocked.bits)) {
+			signal_wake_locked(i, false);
+			left &= i->blocked.bits;
+		}
+}
+
+void signal_thread_leaves(void)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+
+	spin_lock_irq(&p->sighand->lock);
+	t->pflags |= PF_EXITING;	/* nobody chooses it from here on */
+	leave_to_others_locked(~t->blocked.bits);
+	if (unlikely(t->jobctl & JOBCTL_STOP)) {
+		t->jobctl &= ~(u32)JOBCTL_STOP;
+		if (p->stop_count && --p->stop_count == 0) {
+			stop_complete(p);
+			return;
+		}
+	}
+	spin_unlock_irq(&p->sighand->lock);
 }
 
 static void settle_restart(struct trap_frame *tf, const struct ksigaction *act)
@@ -572,6 +619,7 @@ static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigacti
 		return;
 	}
 	spin_lock_irq(&t->proc->sighand->lock);
+	leave_to_others_locked((act->mask.bits | sig_bit(sig)) & ~t->blocked.bits);
 	t->blocked.bits |= act->mask.bits;
 	if (!(act->flags & SA_NODEFER))
 		t->blocked.bits |= sig_bit(sig);
@@ -664,6 +712,7 @@ void signal_set_blocked(struct sigset set)
 
 	set.bits &= ~SIG_UNBLOCKABLE;
 	spin_lock_irq(&t->proc->sighand->lock);
+	leave_to_others_locked(set.bits & ~t->blocked.bits);
 	t->blocked = set;
 	recalc_sigpending_locked(t);
 	spin_unlock_irq(&t->proc->sighand->lock);

@@ -8,7 +8,7 @@
 /* signal_send_* - Context: any, no lock ranked at or above LC_SIGHAND held (proc_lock may be). info NULL: kernel-made SI_KERNEL/SI_USER. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);		/* thread-directed */
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
-int signal_send_pgrp(s32 pgid, int sig);		/* from the kernel (tty): takes proc_lock (reader side RCU) */
+int signal_send_pgrp(s32 pgid, int sig);		/* from the kernel (tty): takes proc_lock */
 int signal_send_session_leader(s32 sid, int sig);
 /* signal_force - for faults: current cannot ignore or block it. */
 void signal_force(int sig, int code, u64 addr);
