@@ -122,7 +122,7 @@ TEST(a_line_of_sessions_dies_at_once)
 {
 	enum { LINE = 6 };
 	volatile pid_t *pids = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 80; round++) {
 		int ready[2];
 		char c;
 		CHECK(pipe(ready) == 0);
