@@ -3,7 +3,8 @@
  * A walk first runs under RCU (preemption off) and writes no shared memory: it carries (mount, dentry, inode, sequence) from one
  * component to the next, each step checking that the parent's sequence has not moved since its inode was read, so that the chain
  * was true at one moment.  At the end it takes the references that the caller wants and checks the last sequence and mount_seq
- * again.  Whatever RCU cannot do - a name that is not cached, a symlink whose text is not in memory, permission or revalidation
+ * again; stat() and access() look at the inode right there instead (path_look_user), and so write nothing shared at all.  Whatever
+ * RCU cannot do - a name that is not cached, a symlink whose text is not in memory, permission or revalidation
  * by the filesystem, a race - ends the try with -ECHILD, and the walk begins anew with references in hand (ref-walk), where a
  * component not cached is asked of the filesystem with the directory's lock held.
  *
@@ -600,6 +601,49 @@ int walk_path(struct walk *w, int dirfd, const char *name, u32 flags)
 	if (unlikely(err == -ECHILD))
 		err = walk_by_ref(w, dirfd, name, flags);
 	TRACE_TEXT(vfs_lookup, name, (u64)err, flags);
+	return err;
+}
+
+static int look_rcu(struct walk *w, int dirfd, const char *name, u32 flags, path_look_fn *look, void *arg)
+{
+	int err;
+
+	walk_reset(w, flags, true);
+	rcu_read_lock();
+	w->mount_seq = seq_read_begin(&mount_seq);
+	err = start(w, dirfd, name);
+	if (likely(!err))
+		err = walk_components(w, name);
+	if (likely(!err)) {
+		err = look(&w->path, w->inode, true, arg);
+		if (unlikely(seq_read_retry(&w->path.dentry->seq, w->seq)))
+			err = -ECHILD;
+	}
+	if (unlikely(seq_read_retry(&mount_seq, w->mount_seq)))
+		err = -ECHILD;
+	rcu_read_unlock();
+	return err;
+}
+
+int path_look_user(int dirfd, const char __user *user, u32 flags, path_look_fn *look, void *arg)
+{
+	struct filename fn;
+	struct walk w;
+	int err = getname(&fn, user, flags & LOOKUP_EMPTY);
+
+	if (unlikely(err))
+		return err;
+	err = !*fn.name && !(flags & LOOKUP_EMPTY) ? -ENOENT : look_rcu(&w, dirfd, fn.name, flags, look, arg);
+	if (unlikely(err == -ECHILD)) {
+		err = walk_by_ref(&w, dirfd, fn.name, flags);
+		if (!err) {
+			err = look(&w.path, w.inode, false, arg);
+			path_put(&w.path);
+			walk_end(&w);
+		}
+	}
+	TRACE_TEXT(vfs_lookup, fn.name, (u64)err, flags);
+	putname(&fn);
 	return err;
 }
 

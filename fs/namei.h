@@ -55,6 +55,11 @@ static inline void walk_end(struct walk *w)
 }
 /* path_lookup_user - getname and walk. */
 int path_lookup_user(int dirfd, const char __user *name, u32 flags, struct path *out);
+/* path_look - find out something about where a path leads, without keeping it: look(path, inode, rcu, arg) at the end of the walk,
+ * whose result comes back.  rcu: no reference is held, look may not sleep, and may be called again; -ECHILD from it asks for that
+ * second call, with references.  A look at what is cached writes no shared memory.  flags: as for path_lookup, not LOOKUP_CREATE. */
+typedef int path_look_fn(const struct path *p, struct inode *inode, bool rcu, void *arg);
+int path_look_user(int dirfd, const char __user *name, u32 flags, path_look_fn *look, void *arg);
 /* dir_lookup - the child q of d's directory, cached or asked; referenced, perhaps negative.  dir inode locked for writing. */
 int dir_lookup(struct dentry *parent, const struct qname *q, struct dentry **out);
 

@@ -406,13 +406,28 @@ long sys_fchownat(int dirfd, const char __user *name, u32 uid, u32 gid, u32 flag
 	return err;
 }
 
+static int access_look(const struct path *p, struct inode *i, bool rcu, void *arg)
+{
+	u32 mode = *(u32 *)arg;
+	int err = 0;
+
+	if (rcu && i->ops->permission)
+		return -ECHILD;		/* it may sleep */
+	if ((mode & MAY_EXEC) && inode_is_reg(i) && (p->mnt->flags & MS_NOEXEC))
+		err = -EACCES;
+	if (!err && mode)
+		err = inode_permission(i, mode);
+	if (!err && (mode & MAY_WRITE) && (inode_is_reg(i) || inode_is_dir(i)))
+		err = mount_want_write(p->mnt);
+	return err;
+}
+
 /* access(2) asks for the real user: the file-system identity is lent for the walk. */
 static int access_as_real(int dirfd, const char __user *name, u32 mode, u32 flags)
 {
 	const struct cred *old = current->cred;
 	struct cred lent = *old;
 	bool real = !(flags & AT_EACCESS) && (old->uid != old->fsuid || old->gid != old->fsgid);
-	struct path p;
 	int err;
 
 	if (real) {		/* on the stack: nobody else may keep a reference of it, and no file is opened meanwhile */
@@ -421,18 +436,8 @@ static int access_as_real(int dirfd, const char __user *name, u32 mode, u32 flag
 		lent.cap_effective = old->uid ? 0 : old->cap_permitted;
 		WRITE_ONCE(current->cred, &lent);
 	}
-	err = path_of(dirfd, name, flags, &p);
-	if (!err) {
-		struct inode *i = p.dentry->inode;
-
-		if ((mode & MAY_EXEC) && inode_is_reg(i) && (p.mnt->flags & MS_NOEXEC))
-			err = -EACCES;
-		if (!err && mode)
-			err = inode_permission(i, mode);
-		if (!err && (mode & MAY_WRITE) && (inode_is_reg(i) || inode_is_dir(i)))
-			err = mount_want_write(p.mnt);
-		path_put(&p);
-	}
+	err = path_look_user(dirfd, name, (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			     access_look, &mode);
 	if (real) {
 		WRITE_ONCE(current->cred, old);
 		synchronize_rcu();	/* readers of our credentials in /proc */

@@ -64,17 +64,26 @@ static u32 stat_lookup_flags(u32 flags)
 	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 }
 
+static int stat_look(const struct path *p, struct inode *inode, bool rcu, void *arg)
+{
+	struct kstat *st = arg;
+	int err;
+
+	if (unlikely(inode->ops->getattr)) {
+		if (rcu)
+			return -ECHILD;		/* it may sleep */
+		err = inode->ops->getattr(inode, st);
+	} else {
+		inode_getattr_generic(inode, st);
+		err = 0;
+	}
+	st->mnt_id = (u64)p->mnt->id;
+	return err;
+}
+
 static int stat_path(int dirfd, const char __user *name, u32 flags, struct kstat *st)
 {
-	struct path p;
-	int err = path_lookup_user(dirfd, name, stat_lookup_flags(flags), &p);
-
-	if (err)
-		return err;
-	err = inode_getattr(p.dentry->inode, st);
-	st->mnt_id = (u64)p.mnt->id;
-	path_put(&p);
-	return err;
+	return path_look_user(dirfd, name, stat_lookup_flags(flags), stat_look, st);
 }
 
 long sys_newfstatat(int dirfd, const char __user *name, struct stat __user *buf, u32 flags)
