@@ -5,6 +5,10 @@
  * barrier).  At least one of them sees the other.  Entries live on the waiter's stack; the queue's lock guards the list, and a
  * waker runs callbacks under it, so an entry cannot vanish in mid-callback.
  *
+ * Who is woken by wake_up() is off the queue by that: it finds no lock to wait for, on a CPU that wakes while the waker's is still
+ * busy, and further wake-ups before it runs cost nothing.  It queues itself again if it must sleep on.  Entries with a function of
+ * their own (poll, epoll) stay.
+ *
  * wait_queue_active() may skip the lock when nobody waits; its barrier stands for task_wake's in that case. */
 #include <kernel/sync/wait.h>
 #include <kernel/debug.h>
@@ -24,11 +28,24 @@ int wake_default(struct wait_entry *we, void *key)
 	return task_wake(we->task, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE);
 }
 
+/* Wakes, and takes the entry off the queue: its owner then need not take the lock, which the waker still holds when the woken runs. */
+static int wake_and_unlink(struct wait_entry *we, void *key)
+{
+	int woken = wake_default(we, key);
+
+	if (woken) {
+		list_unlink(&we->link);
+		atomic_store(&we->link.next, &we->link);
+		atomic_store_release(&we->link.prev, &we->link);	/* our last touch; pairs with finish_wait */
+	}
+	return woken;
+}
+
 void wait_entry_init(struct wait_entry *we)
 {
 	list_init(&we->link);
 	we->task = current;
-	we->func = wake_default;
+	we->func = wake_and_unlink;
 	we->exclusive = false;
 	we->private = NULL;
 }
@@ -70,7 +87,8 @@ void prepare_to_wait(struct wait_queue *wq, struct wait_entry *we, u32 state)
 void finish_wait(struct wait_queue *wq, struct wait_entry *we)
 {
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	wait_remove(wq, we);
+	if (atomic_load_acquire(&we->link.prev) != &we->link)	/* a waker's last store, see wake_and_unlink */
+		wait_remove(wq, we);
 }
 
 static void wake_locked(struct wait_queue *wq, void *key, bool all)

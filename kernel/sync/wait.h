@@ -29,7 +29,7 @@ void wait_queue_init(struct wait_queue *wq);
 static inline bool wait_queue_active(struct wait_queue *wq) { smp_mb(); return !list_empty(&wq->head); }
 
 int wake_default(struct wait_entry *we, void *key);	/* wakes we->task */
-void wait_entry_init(struct wait_entry *we);		/* for current, wake_default */
+void wait_entry_init(struct wait_entry *we);		/* for current; a wake-up takes it off the queue, unless func is set to another */
 void wait_add(struct wait_queue *wq, struct wait_entry *we);
 void wait_remove(struct wait_queue *wq, struct wait_entry *we);
 /* prepare_to_wait - queue we (once) and set current's state; finish_wait undoes both. state: TASK_INTERRUPTIBLE ... */
