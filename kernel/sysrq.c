@@ -57,21 +57,14 @@ static void show_cpus(void)
 	}
 }
 
-static void show_task(struct task *t)
-{
-	printk(LOG_NOTICE "task:%-15s state:%c pid:%-5d tgid:%-5d flags:0x%04x%s\n", t->comm, task_state_char(t), t->tid, t->proc->pid, t->pflags,
-	       t->on_cpu ? " (running)" : "");
-	backtrace_task(t);
-}
-
 static void show_tasks(void)
 {
 	struct task *t;
 
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		show_task(t);
+		task_print(t);
 	list_for_each_entry_rcu(t, &kernel_threads, all_link)
-		show_task(t);
+		task_print(t);
 }
 
 static void show_blocked(void)
@@ -80,7 +73,7 @@ static void show_blocked(void)
 
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
 		if (task_state_char(t) == 'D')
-			show_task(t);
+			task_print(t);
 }
 
 static void show_locks(void)

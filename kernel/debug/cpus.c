@@ -25,7 +25,7 @@
 struct snapshot {
 	u32 asked, answered;		/* [a] the number of the last request, and of the last one answered */
 	u32 parked;			/* [a] it answers no more, and need not */
-	bool user, self;
+	bool user, self, idle;
 	s32 tid;
 	char comm[TASK_COMM_LEN];
 	u64 pc, pcs[32];
@@ -44,6 +44,7 @@ void cpu_snapshot_take(void)
 	s->tid = current->tid;
 	s->pc = tf ? tf->pc : 0;
 	s->user = tf && frame_from_user(tf);
+	s->idle = current == sched_idle_task(smp_cpu_id());
 	s->n = s->user ? 0 : stack_walk(tf ? tf->x[29] : (u64)__builtin_frame_address(0), s->pcs, ARRAY_SIZE(s->pcs));
 	atomic_store_release(&s->answered, asked);
 }
@@ -95,8 +96,8 @@ bool cpu_snapshot_print(u32 cpu)
 		return true;
 	}
 	printk(LOG_EMERG "CPU %u: %s[%d] at %pS%s\n", cpu, s->comm, s->tid, (void *)(s->pc ? s->pc : s->n ? s->pcs[0] : 0),
-	       s->self ? ", in a panic of its own" : sched_cpu_is_idle(cpu) ? ", idle" : "");
-	for (u32 i = 0; i < s->n && !sched_cpu_is_idle(cpu); i++)
+	       s->self ? ", in a panic of its own" : s->idle ? ", idle" : "");
+	for (u32 i = 0; i < s->n && !s->idle; i++)
 		printk(LOG_EMERG "  [<%016lx>] %pS\n", s->pcs[i], (void *)s->pcs[i]);
 	return true;
 }
@@ -132,4 +133,11 @@ void __noreturn cpu_park(bool self)
 	atomic_store_release(&this_cpu(snapshot).parked, 1u);
 	for (;;)
 		cpu_wait_for_interrupt();
+}
+
+void task_print(struct task *t)
+{
+	printk(LOG_NOTICE "task:%-15s state:%c pid:%-5d tgid:%-5d flags:0x%04x%s\n", t->comm, task_state_char(t), t->tid, t->proc->pid, t->pflags,
+	       t->on_cpu ? " (running)" : "");
+	backtrace_task(t);
 }

@@ -1,4 +1,4 @@
-/* Looking at other CPUs: what each is doing, told by the one who asks. */
+/* Looking at other CPUs and tasks: what each is doing, told by the one who asks. */
 #pragma once
 #include <kernel/lib/types.h>
 
@@ -14,3 +14,6 @@ bool cpu_backtrace(u32 cpu);
 void cpus_stop(void);
 /* cpu_park - halt for good, with a snapshot.  self: it came by itself, not by cpus_stop.  Context: irqs off. */
 void __noreturn cpu_park(bool self);
+/* task_print - log what a task is, and where it sleeps.  Context: any, no run queue's lock held; t is referenced, or under RCU. */
+struct task;
+void task_print(struct task *t);

@@ -37,6 +37,7 @@
 #include <arch/mmu.h>
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
+#include <kernel/debug/watchdog.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
 #include <kernel/proc/rseq.h>
@@ -62,6 +63,8 @@ void resched_curr(struct rq *rq)
 
 	if (rq->cpu != smp_cpu_id() && !(old & TIF_NEED_RESCHED) && sched_send_ipi)
 		sched_send_ipi(rq->cpu);
+	if (rq->curr != rq->idle)
+		watchdog_poke();
 }
 
 void rq_unlock(struct rq *rq)
@@ -279,6 +282,8 @@ static void put_to_sleep(struct rq *rq, struct task *prev, u64 now)
 	count_down(rq, now);
 	prev->nvcsw++;
 	if (unlikely(prev->state & TASK_UNINTERRUPTIBLE)) {
+		if (!(prev->state & TASK_WAKEKILL))
+			hung_task_poke();
 		rq->nr_uninterruptible += !(prev->pflags & PF_KTHREAD);
 		rq->nr_iowait += prev->se.in_iowait;
 	}
@@ -320,6 +325,7 @@ static void schedule_once(bool preempted)
 	ticks = clock_counter();
 	now = clock_counter_to_ns(ticks);
 	atomic_fetch_and(&prev->head.flags, ~TIF_NEED_RESCHED);
+	WRITE_ONCE(rq->nr_passes, rq->nr_passes + 1);
 	update_curr(rq, now);
 	if (!preempted && prev->state != TASK_RUNNING && !((prev->state & TASK_INTERRUPTIBLE) && signal_pending()))
 		put_to_sleep(rq, prev, now);
@@ -643,6 +649,15 @@ void sched_kick(struct task *t)
 	if (rq->curr == t && rq->cpu != smp_cpu_id())
 		sched_send_ipi(rq->cpu);
 	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+bool sched_cpu_asked(u32 cpu, u64 *passes)
+{
+	struct rq *rq = cpu_rq(cpu);
+	struct task *t = READ_ONCE(rq->curr);
+
+	*passes = READ_ONCE(rq->nr_passes);
+	return t && (atomic_load(&t->head.flags) & TIF_NEED_RESCHED);
 }
 
 struct task *sched_curr_task(u32 cpu) { return READ_ONCE(per_cpu(runqueue, cpu).curr); }

@@ -65,6 +65,9 @@ u64 sched_idle_ns(u32 cpu);
 void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);	/* since the CPU came up; none goes back */
 /* task_times - CPU time of t so far, in EL0 and in the kernel; neither ever goes back.  Context: any, no run queue's lock held. */
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
+/* sched_cpu_asked - has the CPU's running task been asked to make room, and not yet?  *passes: how often the CPU went through the
+ * scheduler so far.  A racy look, under RCU. */
+bool sched_cpu_asked(u32 cpu, u64 *passes);
 bool sched_cpu_is_idle(u32 cpu);		/* a racy look */
 /* sched_kick - a flag was set in t's head: if t runs on another CPU, it passes through the way out to EL0 soon.  Context: any, no run
  * queue's lock held. */

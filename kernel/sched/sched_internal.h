@@ -34,6 +34,7 @@ struct rq {
 	struct timer rt_timer;		/* armed while real-time tasks run */
 	struct timer slice;		/* armed only while somebody waits */
 	struct timer watch;		/* armed while the running process is watched, and left when it no longer runs */
+	u64 nr_passes;			/* through the scheduler, switch or not; read racily */
 	u64 nr_switches, nr_stolen, nr_pushed, nr_rt_pulled;
 	s64 nr_uninterruptible;		/* went to sleep so here, less those woken here: only the sum of all means something */
 	u64 idle_since, idle_ns;
