@@ -77,7 +77,7 @@ int irq_set_affinity(u32 irq, cpumask_t mask)
 	irqflags_t irqs;
 	int err = 0;
 
-	if (irq >= nr_irqs || irq < FIRST_SHARED)
+	if (irq < FIRST_SHARED || irq >= MAX_IRQS || irq >= nr_irqs)
 		return -EIO;
 	irqs = spin_lock_irqsave(&irq_lock);
 	if (!irq_descs[irq].fn)

@@ -152,10 +152,14 @@ static bool proc_there;		/* [irq_lock] */
 
 void irq_proc_add(u32 irq)
 {
-	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
-	bool wanted = proc_there && irq >= NR_SGIS && !irq_descs[irq].in_proc;
 	struct line_files *f;
+	irqflags_t irqs;
+	bool wanted;
 
+	if (irq < NR_SGIS || irq >= MAX_IRQS)
+		return;
+	irqs = spin_lock_irqsave(&irq_lock);
+	wanted = proc_there && !irq_descs[irq].in_proc;
 	irq_descs[irq].in_proc |= wanted;
 	spin_unlock_irqrestore(&irq_lock, irqs);
 	f = wanted ? kzalloc(sizeof(*f), GFP_KERNEL) : NULL;

@@ -1,4 +1,4 @@
-#include <kernel/errno.h>
+#include <asm/errno.h>
 #include <kernel/lib/cpumask.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>

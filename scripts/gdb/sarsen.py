@@ -1,4 +1,4 @@
-"""GDB commands for the Sarsen kernel: sarsen-attach, -tasks, -bt, -vmas, -dmesg, -pagetable.  Loaded by `make gdb`; by hand:
+"""GDB commands for the Sarsen kernel: sarsen-attach, -cpus, -tasks, -bt, -locks, -vmas, -dmesg, -pagetable.  Loaded by `make gdb`; by hand:
 
     gdb-multiarch build/sarsen.elf -ex 'target remote :1234' -x scripts/gdb/sarsen.py
 
@@ -9,6 +9,7 @@ import gdb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import sarsenlib as k		# noqa: E402
+import sarsencpu		# noqa: E402
 import sarsenlog		# noqa: E402
 import sarsenpt			# noqa: E402
 
@@ -68,6 +69,23 @@ class Tasks(Command):
                 words, where = ("R ready" if not state else k.STATES.get(state, "? %x" % state)), k.where(t)
             print("%5d %5d %-10s %3d %-16s %s" % (t["tid"], t["proc"]["pid"] if int(t["proc"]) else 0, words, k.cpu_of(t),
                                                   k.task_name(t), where))
+
+
+class Cpus(Command):
+    """sarsen-cpus: every processor: who runs there, how many tasks are runnable, switches and interrupts so far, flags (I in an interrupt, P
+    preemption off, R asked to reschedule), and the function or program address it is at."""
+
+    def run(self, argv):
+        for line in sarsencpu.cpu_lines():
+            print(line)
+
+
+class Locks(Command):
+    """sarsen-locks: the locks that tasks hold and where each was taken (debug builds)."""
+
+    def run(self, argv):
+        lines = list(sarsencpu.lock_lines())
+        print("\n".join(lines) if lines else "no lock is held")
 
 
 class Backtrace(Command):
@@ -169,7 +187,7 @@ class Pagetable(Command):
             print(line)
 
 
-for c, name in ((Attach, "attach"), (Tasks, "tasks"), (Backtrace, "bt"), (Vmas, "vmas"), (Dmesg, "dmesg"), (Pagetable, "pagetable")):
+for c, name in ((Attach, "attach"), (Tasks, "tasks"), (Backtrace, "bt"), (Vmas, "vmas"), (Dmesg, "dmesg"), (Cpus, "cpus"), (Locks, "locks"), (Pagetable, "pagetable")):
     c("sarsen-" + name)
 
 gdb.execute("set pagination off")

@@ -138,7 +138,8 @@ def cpus():
 def per_cpu(name, cpu):
     """CPU cpu's copy of a per-CPU variable"""
     v = gdb.parse_and_eval(name)
-    return gdb.Value(int(v.address) + int(gdb.parse_and_eval("percpu_offsets[%d]" % cpu))).cast(v.type.pointer()).dereference()
+    at = (int(v.address) + int(gdb.parse_and_eval("percpu_offsets[%d]" % cpu))) & 0xffffffffffffffff	# the offset may be a step down
+    return gdb.Value(at).cast(v.type.pointer()).dereference()
 
 
 def tasks():
