@@ -2,7 +2,7 @@
  *
  * KTEST_REPORTS(suite, name, text) { ... } must make the kernel report something: it runs alone, in a boot of its own with
  * ktest_reports=suite.name, and passes when a line of the log that begins with "Kernel panic:" or "WARN:" has text in it.  Of a text
- * "first|second|..." each later piece must stand in a line of its own behind that, in this order.
+ * "first|second|..." each later piece must stand in a line of its own behind that, in this order; one that begins with "smp:" only where there are more CPUs.
  * ktest= only lists those of its suites ("# reports: suite.name: text"); scripts/test-kernel boots for each. */
 #pragma once
 #include <kernel/lib/types.h>

@@ -13,6 +13,7 @@
 #include <kernel/time/time.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <tests/kernel/runner.h>
 
 #define hidden(v) ({ __typeof__(v) __h = (v); asm volatile("" : "+r"(__h)); __h; })
 
@@ -39,6 +40,34 @@ KTEST_REPORTS(fatal, after_vfree, "data abort at EL1")
 	vfree((void *)p);
 	*hidden(p) = 2;
 }
+
+/* --- a panic stops the other CPUs, and tells of them ------------------------------------------------------------------------------------ */
+static u32 there;
+static void __attribute__((noinline, noclone)) spin_for_ever(void) { for (;;) cpu_relax(); }
+static void busy_there(void *arg) { (void)arg; atomic_store(&there, 1u); spin_for_ever(); }
+static void deaf_there(void *arg) { arch_irq_disable(); busy_there(arg); }
+static void panic_there(void *arg) { (void)arg; atomic_store(&there, 1u); panic("one of two"); }
+
+/* fn runs on CPU 1, if there is one, and has begun. */
+static void elsewhere(void (*fn)(void *))
+{
+	static struct runner r;
+
+	if (!(atomic_load(&cpu_online_mask) & BIT(1)) || !runner_create(&r, fn, NULL) || sched_set_affinity(r.task, BIT(1)))
+		return;
+	sched_set_affinity(current, BIT(0));
+	runner_go(&r);
+	while (!atomic_load(&there))
+		sleep_ns(NSEC_PER_MSEC);
+}
+
+KTEST_REPORTS(panic, tells_of_the_others, "Kernel panic: one alone|tells_of_the_others+|smp:CPU 1: ktest[0] at spin_for_ever+|smp:runner_main+") { elsewhere(busy_there); panic("one alone"); }
+KTEST_REPORTS(panic, does_not_wait_for_ever, "Kernel panic: one alone|smp:CPU 1: does not answer; it last switched to ktest[0]")
+{
+	elsewhere(deaf_there);
+	panic("one alone");
+}
+KTEST_REPORTS(panic, of_two_cpus_at_once, "Kernel panic: one of two") { elsewhere(panic_there); panic("one of two"); }
 
 static u32 code[] = { 0xd65f03c0 };	/* ret */
 KTEST_REPORTS(fatal, data_is_not_executed, "instruction abort at EL1") { (hidden((void (*)(void))(u64)code))(); }
