@@ -1,5 +1,6 @@
 /* Buddy, slabs, vmalloc, the VMA tree against a plain array, and allocations made to fail. */
 #include <linux/fcntl.h>
+#include <arch/context.h>
 #include <fs/vfs.h>
 #include <kernel/errno.h>
 #include <kernel/ktest.h>
@@ -9,7 +10,9 @@
 #include <kernel/task.h>
 #include <mm/mm_internal.h>
 #include <mm/page_internal.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
+#include <tests/kernel/runner.h>
 
 KTEST(buddy, aligned_and_zeroed)
 {
@@ -335,3 +338,52 @@ KTEST(failure, every_allocation_of_mm_create)
 	mm_put(mm);
 }
 #endif
+
+/* --- stocks of other CPUs --------------------------------------------------------------------------------------------------------- */
+static void leave_stocks(void *arg)
+{
+	static void *objs[20];
+	struct page *pages[40];
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		sched_set_affinity(current, BIT(cpu));
+		sched_yield_current();
+		for (u32 i = 0; i < ARRAY_SIZE(pages); i++)
+			pages[i] = page_alloc(0, 0);
+		for (u32 i = 0; i < ARRAY_SIZE(objs); i++)
+			objs[i] = kmalloc(4000, 0);
+		for (u32 i = 0; i < ARRAY_SIZE(pages); i++)
+			if (pages[i])
+				page_free(pages[i], 0);
+		for (u32 i = 0; i < ARRAY_SIZE(objs); i++)
+			kfree(objs[i]);
+		kstack_free(kstack_alloc());
+	}
+	(void)arg;
+}
+
+static u64 pages_in_stocks(void)
+{
+	u64 blocks = 0;
+
+	for (u32 order = 0; order <= 10; order++)
+		blocks += page_nr_of_order(order) << order;
+	return page_nr_free() > blocks ? page_nr_free() - blocks : 0;
+}
+
+KTEST(reclaim, takes_the_stocks_of_all_cpus)
+{
+	struct runner r;
+	u64 least = ~0ul, stacks;
+
+	EXPECT(runner_start(&r, leave_stocks, NULL));
+	runner_join(&r);
+	EXPECT(pages_in_stocks() >= 20 * nr_cpus);
+	stacks = vmstat_read(VM_STACK_PAGES);
+	for (u32 i = 0; i < 10 && least > 8; i++) {	/* other threads may fill theirs again at once */
+		stocks_drain();
+		least = min(least, pages_in_stocks());
+	}
+	EXPECT(least <= 8);
+	EXPECT(vmstat_read(VM_STACK_PAGES) + nr_cpus * (KERNEL_STACK_SIZE / PAGE_SIZE) <= stacks + KERNEL_STACK_SIZE / PAGE_SIZE);
+}

@@ -394,7 +394,7 @@ KTEST(pagetable, asids_roll_over)
 {
 	struct mm *old[OLD_ONES] = { NULL };
 	struct page *pages[OLD_ONES] = { NULL };
-	u32 wrong = 0;
+	u32 wrong = 0, numbers = tlb_limit_numbers(256);
 	bool ok = true;
 
 	for (u32 i = 0; i < OLD_ONES; i++) {
@@ -417,6 +417,7 @@ KTEST(pagetable, asids_roll_over)
 		mm_put(mm);
 	}
 	borrow(NULL);
+	tlb_limit_numbers(numbers);
 	for (u32 i = 0; i < OLD_ONES; i++) {
 		if (old[i]) {
 			pt_unmap_range(old[i], BASE, BASE + PAGE_SIZE, count_gone, NULL);
