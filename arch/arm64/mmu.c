@@ -426,7 +426,8 @@ bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn)
 	return was;
 }
 
-static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
+/* false: by now it is none, for a fault has split it. */
+static bool unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
 {
 	pte_t *l2 = table_holding(s->block), *spare, e;
 	struct pte_info info;
@@ -435,7 +436,7 @@ static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gon
 	e = *s->block;
 	if (!is_block(e)) {
 		spin_unlock(table_lock(l2));
-		return;
+		return false;
 	}
 	atomic_store(s->block, 0);
 	tlb_flush_page(mm, s->start);
@@ -445,6 +446,7 @@ static void unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gon
 	table_free(spare);
 	decode(e, &info);
 	page_gone(arg, s->start, &info, PTRS_PER_TABLE);
+	return true;
 }
 
 /* Those that were ours: gone says which. */
@@ -518,10 +520,10 @@ void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_g
 	while (span_next(mm, &start, end, &s)) {
 		if (!s.block) {
 			unmap_table(mm, &s, page_gone, arg);
-		} else if (span_whole(&s)) {
-			unmap_block(mm, &s, page_gone, arg);
-		} else {
+		} else if (!span_whole(&s)) {
 			split_block(mm, s.start, s.block);
+			start = s.start;
+		} else if (!unmap_block(mm, &s, page_gone, arg)) {
 			start = s.start;
 		}
 	}
