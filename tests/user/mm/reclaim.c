@@ -139,8 +139,10 @@ TEST(and_again)
 TEST(several_at_once)
 {
 	pid_t pids[4];
+	klogctl(5, NULL, 0);
 	for (int i = 0; i < 4; i++)
 		pids[i] = glutton();
 	for (int i = 0; i < 4; i++)
 		CHECK(KILLED(wait_status(pids[i]), SIGKILL));
+	CHECK_EQ(times_in(log_text(), "illed process "), 4);		/* each once, and nobody else */
 }
