@@ -168,7 +168,7 @@ void futex_pi_take_end(struct pi_take *pt)
 	kfree(pt->spare);
 	if (pt->state)
 		state_put(pt->state);
-	*pt = (struct pi_take){ NULL };
+	*pt = (struct pi_take){ .spare = NULL };
 }
 
 /* --- waiting for the lock */
@@ -298,7 +298,7 @@ static long lock_pi_once(u32 __user *uaddr, bool shared, struct futex_timer *ft,
 
 long futex_lock_pi(u32 __user *uaddr, bool shared, u64 deadline, bool real, bool try)
 {
-	struct pi_take pt = { NULL };
+	struct pi_take pt = { .spare = NULL };
 	struct futex_timer ft;
 	bool final;
 	long ret;
