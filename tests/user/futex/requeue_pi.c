@@ -179,12 +179,12 @@ TEST(producer_and_consumers)
 	pthread_t t[4];
 	void *why;
 	for (int i = 0; i < 4; i++) CHECK(pthread_create(&t[i], NULL, consumer, &taken[i]) == 0);
-	for (int i = 0; i <= 500; i++) {
+	for (int i = 0; i <= 120; i++) {
 		CHECK_EQ(lock_pi(&mutex), 0);
-		if (i < 500) items++;
+		if (i < 120) items++;
 		else over = true;
 		cond++;
-		CHECK(requeue_pi(&cond, 1, i % 2 || i == 500 ? INT_MAX : 0, &mutex, cond) >= 0);
+		CHECK(requeue_pi(&cond, 1, i % 2 || i == 120 ? INT_MAX : 0, &mutex, cond) >= 0);
 		CHECK_EQ(unlock(), 0);
 	}
 	for (int i = 0; i < 4; i++) {
@@ -192,6 +192,6 @@ TEST(producer_and_consumers)
 		if (why) printf("# %s\n", (char *)why);
 		CHECK(!why);
 	}
-	CHECK_EQ(taken[0] + taken[1] + taken[2] + taken[3], 500);
+	CHECK_EQ(taken[0] + taken[1] + taken[2] + taken[3], 120);
 	CHECK_EQ(mutex, 0);
 }
