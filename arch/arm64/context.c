@@ -25,7 +25,7 @@ static DEFINE_PER_CPU(struct task *, fp_owner);
 
 void fpsimd_switch(struct task *prev, struct task *next)
 {
-	if (!(prev->pflags & PF_KTHREAD) && !(prev->head.flags & TIF_FP_RESTORE)) {
+	if (!(prev->pflags & PF_KTHREAD) && !(atomic_load(&prev->head.flags) & TIF_FP_RESTORE)) {
 		fp_save(&prev->arch.fp);
 		prev->arch.fp_cpu = smp_cpu_id();
 		this_cpu(fp_owner) = prev;
@@ -51,7 +51,7 @@ void fpsimd_restore_current(void)
 void fpsimd_save_current(void)
 {
 	preempt_disable();
-	if (!(current->head.flags & TIF_FP_RESTORE))
+	if (!(atomic_load(&current->head.flags) & TIF_FP_RESTORE))
 		fp_save(&current->arch.fp);
 	preempt_enable();
 }

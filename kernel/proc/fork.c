@@ -260,7 +260,7 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 		refcount_inc(&p->refs);
 	else
 		link_process(t, p, spec);
-	if (current->head.flags & TIF_TRACE)	/* again, under the lock: see proc_trace_set */
+	if (atomic_load(&current->head.flags) & TIF_TRACE)	/* again, under the lock: see proc_trace_set */
 		t->head.flags |= TIF_TRACE;
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
@@ -284,7 +284,7 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 		t->altstack = current->altstack;
 	else
 		t->altstack.flags = 2;	/* SS_DISABLE */
-	t->head.flags = current->head.flags & TIF_TRACE;
+	t->head.flags = atomic_load(&current->head.flags) & TIF_TRACE;
 	if (!(spec->flags & CLONE_VM)) {
 		t->rseq = current->rseq;
 		t->rseq_sig = current->rseq_sig;

@@ -354,7 +354,7 @@ void schedule(void)
 	might_sleep();
 	do
 		schedule_once(false);
-	while (unlikely(current_head()->flags & TIF_NEED_RESCHED));
+	while (unlikely(need_resched()));
 }
 
 void preempt_schedule(void)
@@ -363,14 +363,14 @@ void preempt_schedule(void)
 		return;		/* the way out of what turned them off looks again */
 	do
 		schedule_once(true);
-	while (current_head()->flags & TIF_NEED_RESCHED);
+	while (need_resched());
 }
 
 void preempt_schedule_user(void)
 {
 	do
 		schedule_once(true);
-	while (current_head()->flags & TIF_NEED_RESCHED);
+	while (need_resched());
 }
 
 /* From the way out of an interrupt that hit the kernel: interrupts are off, preempt_count is 0. */
@@ -379,7 +379,7 @@ void preempt_schedule_irq(void)
 	do {
 		schedule_once(true);
 		arch_irq_disable();
-	} while (current_head()->flags & TIF_NEED_RESCHED);
+	} while (need_resched());
 }
 
 void sched_first_run(struct task *prev)
@@ -673,10 +673,10 @@ void __noreturn cpu_idle_loop(void)
 		if (unlikely(READ_ONCE(log_wake_pending)))
 			printk_wake_readers();	/* printk under a lock could not */
 		arch_irq_disable();
-		if (!(current_head()->flags & TIF_NEED_RESCHED))
+		if (!need_resched())
 			cpu_wait_for_interrupt();
 		arch_irq_enable();	/* what woke us is handled here */
-		if (current_head()->flags & TIF_NEED_RESCHED)
+		if (need_resched())
 			schedule();
 	}
 }

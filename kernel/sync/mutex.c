@@ -64,7 +64,7 @@ static bool mutex_spin(struct mutex *m)
 			got = true;
 			break;
 		}
-		if ((v & MUTEX_WAITERS) || (owner && !atomic_load(&owner->on_cpu)) || (atomic_load(&current_head()->flags) & TIF_NEED_RESCHED))
+		if ((v & MUTEX_WAITERS) || (owner && !atomic_load(&owner->on_cpu)) || need_resched())
 			break;
 		cpu_relax();
 	}

@@ -34,6 +34,9 @@ _Static_assert(__builtin_offsetof(struct task_head, stale) == 4 && __builtin_off
 
 static inline struct task_head *current_head(void) { return (struct task_head *)current; }
 
+/* need_resched - current should let others run.  Others set it, so nothing that is read plainly.  Context: any. */
+static inline bool need_resched(void) { return atomic_load(&current_head()->flags) & TIF_NEED_RESCHED; }
+
 void preempt_schedule(void);
 
 #ifdef CONFIG_DEBUG
