@@ -199,7 +199,7 @@ static int mkwrite(struct vma *vma, struct fault *f)
 
 static void sync_code_once(struct page *p)
 {
-	if (p->flags & PG_CODE_SYNCED)
+	if (page_flags(p) & PG_CODE_SYNCED)
 		return;
 	cache_sync_code(page_address(p), PAGE_SIZE);
 	atomic_fetch_or(&p->flags, PG_CODE_SYNCED);
@@ -427,7 +427,7 @@ static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struc
 		return -EFAULT;
 	for (int tries = 0; tries < 8; tries++) {
 		if (pt_lookup(mm, addr, &info) && info.present &&
-		    (!write || info.writable || (force && pfn_to_page(info.pfn)->refs == 1))) {
+		    (!write || info.writable || (force && atomic_load_acquire(&pfn_to_page(info.pfn)->refs) == 1))) {
 			struct page *p = pfn_to_page(info.pfn);
 
 			/* it may have gone, and the frame be another's, before we had the reference */

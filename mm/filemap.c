@@ -95,7 +95,7 @@ struct page *filemap_lookup(struct address_space *as, u64 index)
 static void count_page(const struct page *p, s64 n)
 {
 	vmstat_add(VM_FILE_PAGES, n);
-	if (p->flags & PG_SWAPBACKED)
+	if (page_flags(p) & PG_SWAPBACKED)
 		vmstat_add(VM_SHMEM_PAGES, n);
 }
 
@@ -154,7 +154,7 @@ static int fill_page(struct address_space *as, struct page *p)
 	err = as->ops->read_page(as, p);		/* unlocks */
 	if (!err) {
 		page_lock(p);
-		err = p->flags & PG_UPTODATE ? 0 : -EIO;
+		err = page_flags(p) & PG_UPTODATE ? 0 : -EIO;
 		page_unlock(p);
 	}
 	return err;
@@ -168,13 +168,13 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 	for (;;) {
 		struct page *p = filemap_lookup(as, index);
 
-		if (p && likely(p->flags & PG_UPTODATE)) {
+		if (p && likely(page_flags(p) & PG_UPTODATE)) {
 			*out = p;
 			return 0;
 		}
 		if (p) {	/* somebody is filling it, or failed to */
 			page_lock(p);
-			if (p->mapping == as && !(p->flags & PG_UPTODATE)) {
+			if (p->mapping == as && !(page_flags(p) & PG_UPTODATE)) {
 				err = fill_page(as, p);		/* unlocks */
 			} else {
 				err = p->mapping == as ? 0 : -EAGAIN;

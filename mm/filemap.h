@@ -47,7 +47,7 @@ void filemap_evict(struct address_space *as);	/* inode goes: all pages */
 static inline void page_changed(struct page *p)
 {
 	atomic_fetch_or(&p->flags, PG_DIRTY);
-	if (unlikely(p->flags & PG_CODE_SYNCED))
+	if (unlikely(page_flags(p) & PG_CODE_SYNCED))
 		atomic_fetch_and(&p->flags, ~(u32)PG_CODE_SYNCED);
 }
 /* filemap_map_around - a read fault: map addr's page and its neighbours (a row of 16 in the file) as far as the cache has them and the

@@ -29,16 +29,16 @@ void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr);
 static inline void page_mapped(struct page *p)
 {
 	if (atomic_add_return(&p->mapcount, 1) == 1)
-		vmstat_add(p->flags & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, 1);
+		vmstat_add(page_flags(p) & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, 1);
 }
 static inline void page_unmapped(struct page *p)
 {
 	if (atomic_add_return(&p->mapcount, -1) == 0)
-		vmstat_add(p->flags & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, -1);
+		vmstat_add(page_flags(p) & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, -1);
 }
 static inline void rss_add(struct mm *mm, const struct page *p, s64 n)
 {
-	atomic_add(p->flags & PG_ANON ? &mm->rss_anon : p->flags & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
+	atomic_add(page_flags(p) & PG_ANON ? &mm->rss_anon : page_flags(p) & PG_SWAPBACKED ? &mm->rss_shmem : &mm->rss_file, n);
 }
 #define STACK_GUARD_PAGES 256ul
 extern u64 vm_wx;		/* vm.wx: 1 allows writable and executable at once */

@@ -46,6 +46,8 @@ static inline paddr_t page_to_phys(const struct page *p) { return page_to_pfn(p)
 static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
 static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
 static inline struct page *virt_to_page(const void *va) { return phys_to_page(virt_to_phys(va)); }
+/* page_flags - others set and clear bits of their own at any time, so nothing that is read plainly.  Context: any. */
+static inline u32 page_flags(const struct page *p) { return atomic_load(&p->flags); }
 static inline bool pfn_valid(u64 pfn) { return pfn >= page_base_pfn && pfn < page_end_pfn; }
 
 typedef u32 gfp_t;

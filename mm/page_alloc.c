@@ -70,7 +70,7 @@ static void buddy_free(struct page *p, u32 order)
 		if (!pfn_valid(other))
 			break;
 		b = pfn_to_page(other);
-		if (!(b->flags & PG_BUDDY) || b->order != order)
+		if (!(page_flags(b) & PG_BUDDY) || b->order != order)
 			break;
 		area_remove(b, order);
 		pfn &= ~(1ul << order);
@@ -263,7 +263,7 @@ static void give_back(struct page *p, u32 order)
 {
 	irqflags_t flags;
 
-	DEBUG_ASSERT(!(p->flags & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p->mapcount == 0);
+	DEBUG_ASSERT(!(page_flags(p) & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p->mapcount == 0);
 	if (IS_DEBUG) {
 		kasan_unpoison(page_address(p), PAGE_SIZE << order);	/* it may have been a slab */
 		memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
@@ -315,7 +315,7 @@ void pages_put(struct page *p, u32 order)
 		}
 	if (n == nr) {
 		for (u32 i = 1; i < nr; i++) {
-			DEBUG_ASSERT(!(p[i].flags & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p[i].mapcount == 0);
+			DEBUG_ASSERT(!(page_flags(&p[i]) & (PG_BUDDY | PG_LOCKED | PG_RESERVED)) && p[i].mapcount == 0);
 			p[i].flags = 0;
 			p[i].mapping = NULL;
 		}

@@ -13,7 +13,7 @@ static struct wait_queue *queue_of(struct page *p)
 {
 	struct wait_queue *wq = &queues[hash_64((u64)p, QUEUE_BITS)];
 
-	if (unlikely(!wq->head.next)) {		/* first use: an empty ring; a race writes the same values */
+	if (unlikely(!READ_ONCE(wq->head.next))) {	/* first use: an empty ring; who sees half of it takes the lock before using it */
 		irqflags_t flags = spin_lock_irqsave(&wq->lock);
 
 		if (!wq->head.next)

@@ -60,7 +60,7 @@ static inline struct page *slab_of(const void *obj)
 {
 	struct page *p = virt_to_page(obj);
 
-	return p->flags & PG_HUGE_TAIL ? (struct page *)p->private : p;
+	return page_flags(p) & PG_HUGE_TAIL ? (struct page *)p->private : p;
 }
 
 static void cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, void (*ctor)(void *))
@@ -409,7 +409,7 @@ size_t ksize(const void *p)
 {
 	struct page *page = virt_to_page(p);
 
-	return page->flags & PG_SLAB ? page->slab->size : PAGE_SIZE << page->order;
+	return page_flags(page) & PG_SLAB ? page->slab->size : PAGE_SIZE << page->order;
 }
 
 void kfree(const void *p)
@@ -419,7 +419,7 @@ void kfree(const void *p)
 	if (!p)
 		return;
 	page = virt_to_page(p);
-	if (likely(page->flags & PG_SLAB))
+	if (likely(page_flags(page) & PG_SLAB))
 		slab_free(page->slab, (void *)p);
 	else
 		page_free(page, page->order);
