@@ -4,7 +4,7 @@
  * which is freed after a grace period.  While one task alone holds the table, its calls borrow files without a reference
  * (fdref_get): nobody else can close them.  When the table is shared, a lookup runs under RCU: read the slot, take a reference
  * unless it is zero, and look whether the slot still holds the same file; the file's memory outlasts the read side because whoever
- * empties a slot of a shared table marks the file FMODE_RCU before it drops its reference.
+ * empties a slot of a shared table marks the file FILE_RCU before it drops its reference.
  *
  * A slot may be reserved (bit set, pointer NULL) while its file is being opened: lookups see EBADF, dup2 onto it EBUSY. */
 #include <fs/file.h>
@@ -265,7 +265,7 @@ static struct file *slot_take(struct fdtable *t, u32 fd)
 
 	if (f) {
 		if (unlikely(!fdtable_private(t)))
-			atomic_fetch_or(&f->mode, FMODE_RCU);
+			atomic_fetch_or(&f->marks, FILE_RCU);
 		atomic_store(&t->arr->files[fd], NULL);
 		slot_free(t->arr, fd);
 	}

@@ -5,7 +5,7 @@
  * locks.  Kernel threads have no way out to EL0 and close at once too, when they may sleep.
  *
  * Memory: threads that share a descriptor table look files up under RCU, so a file that was ever removed from a shared table
- * (FMODE_RCU) is freed after a grace period.  All others are freed directly: a private table's files can't be looked up by anybody
+ * (FILE_RCU) is freed after a grace period.  All others are freed directly: a private table's files can't be looked up by anybody
  * without its lock.
  *
  * Files without a name (pipes, eventfd, epoll, memfd) stand on an anonymous mount; their dentry says what /proc shows. */
@@ -69,7 +69,7 @@ void file_release(struct file *f)
 		TRACE(vfs_release, f->inode->ino, f->mode);
 	if (unlikely(!list_empty(&f->epoll_links)))
 		epoll_file_gone(f);
-	if (unlikely(f->mode & FMODE_LOCKS))
+	if (unlikely(atomic_load(&f->marks) & FILE_LOCKS))
 		locks_release(f);
 	if (f->ops && f->ops->release && f->inode)
 		f->ops->release(f);
@@ -84,7 +84,7 @@ void file_release(struct file *f)
 	if (f->cred)
 		cred_put(f->cred);
 	percpu_count_add(&nr_files, -1);
-	if (unlikely(f->mode & FMODE_RCU))
+	if (unlikely(atomic_load(&f->marks) & FILE_RCU))
 		call_rcu(&f->rcu, file_free_rcu);
 	else
 		slab_free(file_cache, f);

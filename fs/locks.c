@@ -294,7 +294,7 @@ long locks_fcntl_set(struct file *f, int fd, const struct flock __user *ufl, boo
 		return -EBADF;
 	if (l.type == F_UNLCK && !f->inode->locks)
 		return 0;
-	atomic_fetch_or(&f->mode, FMODE_LOCKS);
+	atomic_fetch_or(&f->marks, FILE_LOCKS);
 	err = set_record(f->inode, &l, wait);
 	if (!err && !ofd && l.type != F_UNLCK && !fdtable_private(current->files)) {
 		/* another thread may have closed the descriptor meanwhile: then nobody would release the lock */
@@ -425,7 +425,7 @@ static long do_flock(struct file *f, u8 type, bool wait)
 		kfree(spare);
 		return -ENOLCK;
 	}
-	atomic_fetch_or(&f->mode, FMODE_LOCKS);
+	atomic_fetch_or(&f->marks, FILE_LOCKS);
 	wait_entry_init(&we);
 	for (;;) {
 		prepare_to_wait(&ls->wait, &we, TASK_INTERRUPTIBLE);

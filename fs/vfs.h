@@ -184,13 +184,14 @@ struct mount {
 
 enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /* no position */, FMODE_EXEC = 16, FMODE_NOCACHE = 32,
 	     FMODE_WRITER = 64 /* holds inode->writers */, FMODE_ATIME = 128 /* reads may move atime */,
-	     FMODE_RCU = 256 /* was in a shared table: free it after a grace period */, FMODE_LOCKS = 512 /* had record locks */,
 	     FMODE_EXECED = 1024 /* holds deny-write */ };
+enum file_marks { FILE_RCU = 1 /* was in a shared table: free it after a grace period */, FILE_LOCKS = 2 /* had record locks */ };
 
 struct file {
 	struct refcount refs;
 	u32 mode;			/* [I] FMODE_* */
 	u32 flags;			/* [lock, read racily] O_* */
+	u32 marks;			/* [a] FILE_* */
 	const struct file_ops *ops;	/* [I] */
 	struct path path;		/* [I] referenced */
 	struct inode *inode;		/* [I] path.dentry->inode (or anonymous) */

@@ -89,7 +89,7 @@ struct task {
 
 	/* accounting */
 	u64 utime_ns, stime_ns;		/* [Q] as task_times last told them */
-	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] */
+	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] written; others read them racily */
 	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;
 

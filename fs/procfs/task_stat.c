@@ -219,7 +219,7 @@ int task_status_show(struct seq *s, struct task *t)
 	mask_format(cpus, nr_cpus, mask, sizeof(mask));
 	mask_list_format(cpus, list, sizeof(list));
 	seq_printf(s, "Cpus_allowed:\t%s\nCpus_allowed_list:\t%s\n", mask, list);
-	seq_printf(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
-		   t->nivcsw);
+	seq_printf(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		   READ_ONCE(t->nvcsw), READ_ONCE(t->nivcsw));
 	return 0;
 }

@@ -51,7 +51,7 @@ static int pin_word(vaddr_t a, struct page **page)
 		return 0;
 	if (mm_pin_page(current->mm, a, false, page))
 		return -EFAULT;
-	if (!((*page)->flags & PG_ANON) && READ_ONCE((*page)->mapping))
+	if (!(page_flags(*page) & PG_ANON) && READ_ONCE((*page)->mapping))
 		return 0;
 	page_put(*page);
 	return -EFAULT;
@@ -70,7 +70,7 @@ int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k)
 		return 0;
 	if (pin_word(a, &k->page))
 		return -EFAULT;
-	if (k->page->flags & PG_ANON) {		/* a fork may give the word another page, but not another address */
+	if (page_flags(k->page) & PG_ANON) {		/* a fork may give the word another page, but not another address */
 		page_put(k->page);
 		k->page = NULL;
 		k->offset |= 1;			/* shared and private do not meet, as on Linux */

@@ -29,7 +29,8 @@ void usage_add(struct usage *to, const struct usage *u)
 
 void usage_of_task(struct task *t, struct usage *u)
 {
-	*u = (struct usage){ .min_flt = t->min_flt, .maj_flt = t->maj_flt, .nvcsw = t->nvcsw, .nivcsw = t->nivcsw };
+	*u = (struct usage){ .min_flt = READ_ONCE(t->min_flt), .maj_flt = READ_ONCE(t->maj_flt), .nvcsw = READ_ONCE(t->nvcsw),
+			     .nivcsw = READ_ONCE(t->nivcsw) };
 	task_times(t, &u->utime_ns, &u->stime_ns);
 }
 
