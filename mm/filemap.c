@@ -415,7 +415,7 @@ static void row_lock(struct address_space *as, u64 first, u64 nr, u32 want, stru
 		row[i] = NULL;
 		if (index < first || index >= first + nr || !get_if_ours(as, p, index))
 			continue;
-		if ((p->flags & want) != want || !page_trylock(p)) {
+		if ((page_flags(p) & want) != want || !page_trylock(p)) {
 			page_put(p);
 		} else if (p->mapping != as) {
 			page_unlock(p);
