@@ -28,7 +28,7 @@ static struct pid_group *groups[1 << HASH_BITS];	/* [proc_lock] chained through 
 static s32 last_pid;
 static u64 pid_max = 32768;
 SYSCTL(pid_max, "kernel/pid_max", .value = &pid_max, .min = 301, .max = 1 << 22);
-static u32 nr_tasks;
+static u32 nr_tasks;			/* [T] counted; read without */
 
 static struct task **bucket(s32 tid)
 {
@@ -105,7 +105,7 @@ void pid_unlink_task(struct task *t)
 
 u32 task_count(void)
 {
-	return nr_tasks;
+	return READ_ONCE(nr_tasks);
 }
 
 /* --- groups and sessions */
