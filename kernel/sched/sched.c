@@ -86,7 +86,7 @@ void update_curr(struct rq *rq, u64 now)
 		return;
 	t->se.exec_start = now;
 	t->se.sum_exec += ran;
-	if (unlikely(t->proc->cpu_watch))
+	if (unlikely(atomic_load(&t->proc->cpu_watch)))
 		atomic_add(&t->proc->watch_ran_ns, ran);
 	if (unlikely(task_is_rt(t)))
 		rq->rt_time += t->se.eff_prio < RT_KERNEL_PRIO ? ran : 0;
@@ -429,7 +429,7 @@ struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 		struct rq *rq = cpu_rq(atomic_load_acquire(&t->se.cpu));
 
 		*flags = spin_lock_irqsave(&rq->lock);
-		if (likely(rq->cpu == t->se.cpu))
+		if (likely(rq->cpu == atomic_load(&t->se.cpu)))
 			return rq;
 		spin_unlock_irqrestore(&rq->lock, *flags);
 	}
@@ -563,6 +563,8 @@ bool task_wake_sync(struct task *t, u32 mask)
 void sched_fork(struct task *t)
 {
 	const struct sched_entity *p = &current->se;
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(current, &flags);	/* others change our policy, and what belongs to it, under it */
 
 	t->se = (struct sched_entity){
 		.slice_ns = SLICE_NS, .nice = p->nice, .policy = p->policy, .rt_priority = p->rt_priority,
@@ -576,6 +578,7 @@ void sched_fork(struct task *t)
 		}
 		t->se.weight = fair_weight(t->se.nice, t->se.policy);
 	}
+	rq_unlock_irqrestore(rq, flags);
 	t->se.eff_prio = t->se.rt_priority;	/* what was lent to the parent is not inherited */
 	t->head.preempt_count = 1;	/* finish_switch drops it */
 	t->state = TASK_UNINTERRUPTIBLE;
