@@ -60,8 +60,8 @@ static long set_policy(s32 pid, int policy, int prio, const s32 *nice)
 	if (!t)
 		return -ESRCH;
 	if (policy < 0) {
-		policy = (int)t->se.policy;
-		reset = t->se.reset_on_fork;
+		policy = (int)READ_ONCE(t->se.policy);
+		reset = READ_ONCE(t->se.reset_on_fork);
 	} else {
 		reset = policy & SCHED_RESET_ON_FORK_BIT;
 		policy &= ~SCHED_RESET_ON_FORK_BIT;
@@ -71,8 +71,8 @@ static long set_policy(s32 pid, int policy, int prio, const s32 *nice)
 	else if (!may_change(t) || (is_rt(policy) && !capable(CAP_SYS_NICE) && (u64)prio > rlimit(RLIMIT_RTPRIO)))
 		err = -EPERM;
 	else {
-		t->se.reset_on_fork = reset;
-		sched_set_policy(t, policy, prio, nice ? *nice : t->se.nice);
+		WRITE_ONCE(t->se.reset_on_fork, reset);
+		sched_set_policy(t, policy, prio, nice ? *nice : NICE_KEEP);
 		pi_prio_changed(t);
 	}
 	task_put(t);
@@ -104,17 +104,20 @@ long sys_sched_setparam(int pid, void __user *param)
 long sys_sched_getscheduler(int pid)
 {
 	struct task *t = pid < 0 ? NULL : find_task(pid);
+	struct sched_params sp;
 	long ret;
 
 	if (!t)
 		return pid < 0 ? -EINVAL : -ESRCH;
-	ret = t->se.policy | (t->se.reset_on_fork ? SCHED_RESET_ON_FORK_BIT : 0);
+	sched_params(t, &sp);
+	ret = sp.policy | (sp.reset_on_fork ? SCHED_RESET_ON_FORK_BIT : 0);
 	task_put(t);
 	return ret;
 }
 
 long sys_sched_getparam(int pid, void __user *param)
 {
+	struct sched_params sp;
 	struct task *t;
 	s32 prio;
 
@@ -123,7 +126,8 @@ long sys_sched_getparam(int pid, void __user *param)
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	prio = is_rt(t->se.policy) ? (s32)t->se.rt_priority : 0;
+	sched_params(t, &sp);
+	prio = is_rt(sp.policy) ? (s32)sp.rt_priority : 0;
 	task_put(t);
 	return put_user(prio, (s32 __user *)param);
 }
@@ -152,6 +156,7 @@ long sys_sched_setattr(int pid, void __user *attr, unsigned flags)
 long sys_sched_getattr(int pid, void __user *attr, unsigned size, unsigned flags)
 {
 	struct sched_attr a = { .size = SCHED_ATTR_SIZE_VER0 };
+	struct sched_params sp;
 	struct task *t;
 
 	if (!attr || pid < 0 || size < SCHED_ATTR_SIZE_VER0 || size > 4096 || flags)
@@ -159,12 +164,13 @@ long sys_sched_getattr(int pid, void __user *attr, unsigned size, unsigned flags
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	a.sched_policy = t->se.policy;
-	a.sched_flags = t->se.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
-	if (is_rt((int)t->se.policy))
-		a.sched_priority = t->se.rt_priority;
+	sched_params(t, &sp);
+	a.sched_policy = sp.policy;
+	a.sched_flags = sp.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
+	if (is_rt((int)sp.policy))
+		a.sched_priority = sp.rt_priority;
 	else
-		a.sched_nice = t->se.nice;
+		a.sched_nice = sp.nice;
 	task_put(t);
 	return copy_to_user(attr, &a, SCHED_ATTR_SIZE_VER0);
 }
@@ -222,6 +228,7 @@ long sys_sched_rr_get_interval(int pid, void __user *interval)
 {
 	struct __kernel_timespec ts = { 0 };
 	struct task *t;
+	u32 policy;
 	u64 ns;
 
 	if (pid < 0)
@@ -229,8 +236,9 @@ long sys_sched_rr_get_interval(int pid, void __user *interval)
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	ns = t->se.policy == SCHED_RR ? (u64)sched_rr_ns : t->se.policy == SCHED_FIFO ? 0 : SLICE_NS;
+	policy = READ_ONCE(t->se.policy);
 	task_put(t);
+	ns = policy == SCHED_RR ? (u64)READ_ONCE(sched_rr_ns) : policy == SCHED_FIFO ? 0 : SLICE_NS;
 	ts.tv_nsec = (s64)ns;
 	return copy_to_user(interval, &ts, sizeof(ts));
 }
@@ -249,9 +257,9 @@ static long set_nice(struct task *t, s32 nice)
 {
 	if (!may_change(t))
 		return -EPERM;
-	if (nice < t->se.nice && !capable(CAP_SYS_NICE) && (u64)(20 - nice) > rlimit(RLIMIT_NICE))
+	if (nice < READ_ONCE(t->se.nice) && !capable(CAP_SYS_NICE) && (u64)(20 - nice) > rlimit(RLIMIT_NICE))
 		return -EACCES;
-	sched_set_policy(t, t->se.policy, t->se.rt_priority, nice);
+	sched_set_nice(t, nice);
 	return 0;
 }
 
@@ -284,8 +292,8 @@ long sys_getpriority(int which, int who)
 		return -EINVAL;
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (!(t->pflags & PF_KTHREAD) && is_meant(t, which, who) && 20 - t->se.nice > best)
-			best = 20 - t->se.nice;
+		if (!(t->pflags & PF_KTHREAD) && is_meant(t, which, who))
+			best = max(best, 20l - READ_ONCE(t->se.nice));
 	rcu_read_unlock();
 	return best;
 }

@@ -570,7 +570,7 @@ void sched_fork(struct task *t)
 		.slice_ns = SLICE_NS, .nice = p->nice, .policy = p->policy, .rt_priority = p->rt_priority,
 		.weight = p->weight, .affinity = p->affinity, .cpu = p->cpu, .vruntime = p->vruntime, .wake_sleeps = p->wake_sleeps,
 	};
-	if (p->reset_on_fork) {
+	if (READ_ONCE(p->reset_on_fork)) {
 		t->se.nice = p->nice < 0 ? 0 : p->nice;
 		if (t->se.rt_priority) {
 			t->se.policy = SCHED_NORMAL;
@@ -598,11 +598,9 @@ void __noreturn sched_exit(void)
 	panic("sched: a dead task was scheduled");
 }
 
-/* Change t's class or weight: take it off its queue, change it, put it back. */
-bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
+/* Change t's class or weight: take it off its queue, change it, put it back.  Locks: rq's. */
+static void change_policy(struct rq *rq, struct task *t, u32 policy, u32 rt_priority, s32 nice)
 {
-	irqflags_t flags;
-	struct rq *rq = task_rq_lock(t, &flags);
 	bool waits = task_waits(rq, t);
 
 	update_curr(rq, clock_mono_ns());
@@ -620,8 +618,34 @@ bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
 		enqueue_waiting(rq, t, false);
 	if (t->se.on_rq)
 		resched_curr(rq);
+}
+
+bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice)
+{
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+
+	change_policy(rq, t, policy, rt_priority, nice == NICE_KEEP ? t->se.nice : nice);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	return true;
+}
+
+void sched_set_nice(struct task *t, s32 nice)
+{
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+
+	change_policy(rq, t, t->se.policy, t->se.rt_priority, nice);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_params(struct task *t, struct sched_params *p)
+{
+	irqflags_t flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+
+	*p = (struct sched_params){ t->se.policy, t->se.rt_priority, t->se.nice, READ_ONCE(t->se.reset_on_fork) };
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 bool sched_cpu_is_idle(u32 cpu)

@@ -34,6 +34,11 @@ void __noreturn kthread_exit(void);
 void sched_set_boost(struct task *t, u32 prio);
 static inline u32 sched_prio(const struct task *t) { return READ_ONCE(t->se.eff_prio); }
 bool sched_set_policy(struct task *t, u32 policy, u32 rt_priority, s32 nice);
+#define NICE_KEEP 0x7f				/* instead of nice */
+/* sched_set_nice - the policy stays.  sched_params - all that belongs together, at one moment.  Context: any. */
+void sched_set_nice(struct task *t, s32 nice);
+struct sched_params { u32 policy, rt_priority; s32 nice; bool reset_on_fork; };
+void sched_params(struct task *t, struct sched_params *p);
 /* sched_set_affinity - let t run on the CPUs of mask alone; those that do not run are kept in it for later.  0 or -EINVAL if none of them
  * runs.  On return t runs on no other CPU.  Context: thread, may sleep; if it may not, a task that runs elsewhere leaves soon after. */
 int sched_set_affinity(struct task *t, cpumask_t mask);
