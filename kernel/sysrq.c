@@ -137,7 +137,7 @@ static void nice_all(void)
 	struct task *t;
 
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR)
+		if (READ_ONCE(t->se.policy) == SCHED_FIFO || READ_ONCE(t->se.policy) == SCHED_RR)
 			sched_set_policy(t, SCHED_NORMAL, 0, 0);
 }
 

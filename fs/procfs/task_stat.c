@@ -50,8 +50,9 @@ static void children_usage(struct process *p, struct usage *u)
 /* Linux's PF_* as ps and others know them. */
 static u32 stat_flags(const struct task *t)
 {
-	return (t->pflags & PF_KTHREAD ? 0x00200000u : 0) | (t->pflags & PF_EXITING ? 0x4u : 0) | (t->pflags & PF_FORKNOEXEC ? 0x40u : 0) |
-	       (t->pflags & PF_SIGNALED ? 0x400u : 0);
+	u32 f = READ_ONCE(t->pflags);
+
+	return (f & PF_KTHREAD ? 0x00200000u : 0) | (f & PF_EXITING ? 0x4u : 0) | (f & PF_FORKNOEXEC ? 0x40u : 0) | (f & PF_SIGNALED ? 0x400u : 0);
 }
 
 static unsigned long ticks(u64 ns) { return (unsigned long)(ns / NS_PER_TICK); }
@@ -74,22 +75,22 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 	struct usage kids;
 	u64 ignored, caught;
 	u32 tty_nr;
-	s32 tpgid, prio = t->se.eff_prio ? -1 - (s32)t->se.eff_prio : 20 + t->se.nice;
+	s32 tpgid, eff = (s32)READ_ONCE(t->se.eff_prio), prio = eff ? -1 - eff : 20 + READ_ONCE(t->se.nice);
 
 	children_usage(p, &kids);
 	tty_stat_info(p, &tty_nr, &tpgid);
 	signal_dispositions(p, &ignored, &caught);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state_char(t), parent_pid(p), p->pgid, p->sid, (s32)tty_nr, tpgid,
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state_char(t), parent_pid(p), READ_ONCE(p->pgid), READ_ONCE(p->sid), (s32)tty_nr, tpgid,
 		   stat_flags(t));
 	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %lu ", u->min_flt, kids.min_flt, u->maj_flt, kids.maj_flt, ticks(u->utime_ns),
 		   ticks(u->stime_ns), ticks(kids.utime_ns), ticks(kids.stime_ns));
-	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, t->se.nice, p->nr_threads, ticks(t->start_ns),
-		   mm ? mm->total_vm * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, p->rlim->lim[RLIMIT_RSS].cur);
+	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, READ_ONCE(t->se.nice), READ_ONCE(p->nr_threads), ticks(t->start_ns),
+		   mm ? READ_ONCE(mm->total_vm) * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, p->rlim->lim[RLIMIT_RSS].cur);
 	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu %lu %lu ", open ? open->start_code : 0ul, open ? open->end_code : 0ul,
-		   open ? open->start_stack : 0ul, t->pending.set.bits & STAT_SIGS, t->blocked.bits & STAT_SIGS, ignored & STAT_SIGS,
+		   open ? open->start_stack : 0ul, READ_ONCE(t->pending.set.bits) & STAT_SIGS, READ_ONCE(t->blocked.bits) & STAT_SIGS, ignored & STAT_SIGS,
 		   caught & STAT_SIGS);
-	seq_printf(s, "%d 0 0 %d %u %u %u 0 0 0 ", t->wait_where ? 1 : 0, p->leader == t ? p->exit_signal : -1, t->se.cpu, t->se.rt_priority,
-		   t->se.policy);
+	seq_printf(s, "%d 0 0 %d %u %u %u 0 0 0 ", READ_ONCE(t->wait_where) ? 1 : 0, p->leader == t ? READ_ONCE(p->exit_signal) : -1,
+		   READ_ONCE(t->se.cpu), READ_ONCE(t->se.rt_priority), READ_ONCE(t->se.policy));
 	stat_addresses(s, t, open);
 	if (mm)
 		mm_put(mm);
