@@ -710,19 +710,12 @@ static void mounts_one(struct seq *s, struct mount *m, const char *where, char *
 
 static void mountinfo_one(struct seq *s, struct mount *m, const char *where, char *buf)
 {
-	char *w = kstrdup(where, GFP_KERNEL), *inside = buf + PATH_MAX;
-	const struct dentry *d;
+	char *w = kstrdup(where, GFP_KERNEL), *inside = dentry_string(m->root, m->sb->root, buf, PATH_MAX);
 
 	if (!w)
 		return;
-	*--inside = 0;
-	for (d = m->root; d != m->sb->root && d->parent != d && inside - buf > 300; d = d->parent) {
-		inside -= d->name_len;
-		memcpy(inside, d->name, d->name_len);
-		*--inside = '/';
-	}
 	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 0, DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
-	put_escaped(s, *inside ? inside : "/");
+	put_escaped(s, inside && *inside ? inside : "/");
 	seq_putc(s, ' ');
 	put_escaped(s, w);
 	seq_putc(s, ' ');

@@ -67,6 +67,8 @@ void fs_get_root(struct path *out);
 void fs_get_cwd(struct path *out);
 void fs_set_cwd(const struct path *p);		/* takes its own references */
 void fs_set_root(const struct path *p);
+/* dentry_string - "/a/b" from root down to it, at the end of buf; NULL if it does not fit.  Nothing need be held.  Context: thread. */
+char *dentry_string(const struct dentry *from, const struct dentry *root, char *buf, size_t size);
 char *path_string_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside);
 
 /* vfs_create_node and friends - w->path/w->last from a LOOKUP_PARENT walk. */

@@ -40,6 +40,25 @@ static bool prepend(char **at, char *buf, const char *text, size_t len)
 
 enum climb { CLIMB_ROOT, CLIMB_TOP, CLIMB_TOO_LONG };
 
+/* d's name before *at.  A pointer of one name with the length of another would lead out of it, so both are of one moment; what
+ * stands there may change under the copy (rename_seq tells), but not go away.  Locks: RCU. */
+static bool prepend_name(char **at, char *buf, const struct dentry *d)
+{
+	const char *name;
+	u32 seq, len;
+	bool fits;
+
+	do {
+		seq = seq_read_begin(&d->seq);
+		name = READ_ONCE(d->name);
+		len = READ_ONCE(d->name_len);
+	} while (seq_read_retry(&d->seq, seq));
+	race_marked_begin();
+	fits = prepend(at, buf, name, len);
+	race_marked_end();
+	return fits;
+}
+
 /* One try at climbing; *at moves down as names are put before it. */
 static enum climb climb(const struct path *p, const struct path *root, char *buf, char **at)
 {
@@ -50,7 +69,7 @@ static enum climb climb(const struct path *p, const struct path *root, char *buf
 	for (;;) {
 		if (d == root->dentry && m == root->mnt)
 			break;
-		if (d == m->root || d->parent == d) {
+		if (d == m->root || READ_ONCE(d->parent) == d) {
 			const struct mount *up = READ_ONCE(m->parent);
 
 			if (!up || d != m->root)
@@ -59,7 +78,7 @@ static enum climb climb(const struct path *p, const struct path *root, char *buf
 			m = up;
 			continue;
 		}
-		if (!prepend(at, buf, d->name, d->name_len) || !prepend(at, buf, "/", 1))
+		if (!prepend_name(at, buf, d) || !prepend(at, buf, "/", 1))
 			return CLIMB_TOO_LONG;
 		any = true;
 		d = READ_ONCE(d->parent);
@@ -80,12 +99,30 @@ static char *anon_string(const struct dentry *d, char *buf, size_t size)
 	return n < (int)size ? buf : NULL;
 }
 
+char *dentry_string(const struct dentry *from, const struct dentry *root, char *buf, size_t size)
+{
+	bool fits;
+	char *at;
+	u32 rs;
+
+	do {
+		rs = seq_read_begin(&rename_seq);
+		at = buf + size;
+		fits = prepend(&at, buf, "", 1);
+		rcu_read_lock();
+		for (const struct dentry *d = from, *up; fits && d != root && (up = READ_ONCE(d->parent)) != d; d = up)
+			fits = prepend_name(&at, buf, d) && prepend(&at, buf, "/", 1);
+		rcu_read_unlock();
+	} while (seq_read_retry(&rename_seq, rs));
+	return fits ? at : NULL;
+}
+
 char *path_string_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside)
 {
 	enum climb res;
 	char *at;
 
-	if (p->dentry->flags & DENTRY_ANON)
+	if (READ_ONCE(p->dentry->flags) & DENTRY_ANON)
 		return anon_string(p->dentry, buf, size);
 	for (;;) {
 		u32 rs = seq_read_begin(&rename_seq), ms = seq_read_begin(&mount_seq);
@@ -93,7 +130,7 @@ char *path_string_from(const struct path *p, const struct path *root, char *buf,
 		at = buf + size;
 		if (!prepend(&at, buf, "", 1))
 			return NULL;
-		if (dentry_unhashed(p->dentry) && p->dentry->parent != p->dentry && !prepend(&at, buf, " (deleted)", 10))
+		if (dentry_unhashed(p->dentry) && READ_ONCE(p->dentry->parent) != p->dentry && !prepend(&at, buf, " (deleted)", 10))
 			return NULL;
 		rcu_read_lock();
 		res = climb(p, root, buf, &at);

@@ -4,6 +4,7 @@
 #include "tap.h"
 #include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define WORKERS 4
 #define ROUNDS 400
@@ -146,6 +147,46 @@ static void *fds_worker(void *arg)
 		}
 	}
 	return (void *)bad;
+}
+
+static char long_name[201];
+
+static void *renamer(void *arg)
+{
+	for (int i = 0; i < 4000; i++)
+		if (rename(i & 1 ? long_name : "s", i & 1 ? "s" : long_name))
+			return (void *)1;
+	atomic_store((atomic_int *)arg, 1);
+	return NULL;
+}
+
+/* The name that getcwd tells is one that the directory had, never a mixture of two. */
+TEST(a_directory_renamed_under_those_who_ask_where_they_are)
+{
+	static atomic_int over;
+	char start[256], buf[1024], expect[2][1024];
+	pthread_t th;
+	void *bad;
+
+	memset(long_name, 'l', 200);
+	CHECK(getcwd(start, sizeof(start)));
+	CHECK(mkdir("s", 0700) == 0);
+	int inside = open("s", O_RDONLY | O_DIRECTORY), outside = open(".", O_RDONLY | O_DIRECTORY);
+	CHECK(inside >= 0 && outside >= 0);
+	sprintf(expect[0], "%s/s", strcmp(start, "/") ? start : "");
+	sprintf(expect[1], "%s/%s", strcmp(start, "/") ? start : "", long_name);
+	CHECK(pthread_create(&th, NULL, renamer, &over) == 0);
+	char link[64];
+	sprintf(link, "/proc/self/fd/%d", inside);
+	for (int i = 0; i < 20000 && !atomic_load(&over); i++) {
+		ssize_t n = readlink(link, buf, sizeof(buf) - 1);
+		CHECK(n > 0);
+		buf[n] = 0;
+		CHECK(!strcmp(buf, expect[0]) || !strcmp(buf, expect[1]));
+	}
+	pthread_join(th, &bad);
+	CHECK(bad == NULL);
+	CHECK(rmdir("s") == 0);
 }
 
 TEST(a_descriptor_closed_under_its_readers)
