@@ -94,11 +94,15 @@ restart:
 	for (n = atomic_load_acquire(&bucket_of(parent, q->hash)->first); n; n = atomic_load_acquire(&n->next)) {
 		struct dentry *d = container_of(n, struct dentry, hash);
 		u32 seq;
+		bool same;
 
-		if (d->hashval != q->hash || READ_ONCE(d->parent) != parent)
+		if (READ_ONCE(d->hashval) != q->hash || READ_ONCE(d->parent) != parent)
 			continue;
 		seq = seq_read_begin(&d->seq);
-		if (d->name_len != q->len || READ_ONCE(d->parent) != parent || !same_name(READ_ONCE(d->name), q->name, q->len))
+		race_marked_begin();	/* a torn name is one that seq or, on a miss, rename_seq tells of */
+		same = d->name_len == q->len && READ_ONCE(d->parent) == parent && same_name(READ_ONCE(d->name), q->name, q->len);
+		race_marked_end();
+		if (!same)
 			continue;
 		*inode = READ_ONCE(d->inode);
 		if (seq_read_retry(&d->seq, seq))

@@ -71,7 +71,9 @@ struct clock_params clock_params(void)
 
 	do {
 		s = seq_read_begin(&seq);
+		race_marked_begin();
 		p = now_params;
+		race_marked_end();
 	} while (seq_read_retry(&seq, s));
 	return p;
 }
@@ -83,7 +85,9 @@ u64 clock_counter_to_ns(u64 counter)
 
 	do {
 		s = seq_read_begin(&seq);
+		race_marked_begin();
 		ns = line_at(&now_params, counter);
+		race_marked_end();
 	} while (seq_read_retry(&seq, s));
 	return ns;
 }
@@ -94,9 +98,11 @@ void clock_read(u64 *mono_ns, s64 offset_ns[NR_TIMER_CLOCKS])
 
 	do {
 		s = seq_read_begin(&seq);
+		race_marked_begin();
 		*mono_ns = line_at(&now_params, counter_in_order());
 		offset_ns[TIMER_REAL] = now_params.real_ns;
 		offset_ns[TIMER_TAI] = now_params.real_ns + now_params.tai_ns;
+		race_marked_end();
 	} while (seq_read_retry(&seq, s));
 	offset_ns[TIMER_MONO] = 0;
 }
@@ -108,7 +114,9 @@ u64 clock_mono_ns(void)
 
 	do {
 		s = seq_read_begin(&seq);
+		race_marked_begin();
 		ns = line_at(&now_params, clock_counter());
+		race_marked_end();
 	} while (seq_read_retry(&seq, s));
 	return ns;
 }
@@ -144,9 +152,11 @@ u64 clock_ns_to_counter(u64 ns)
 
 	do {
 		s = seq_read_begin(&seq);
+		race_marked_begin();
 		base = now_params.base;
 		inv = inverse;
 		ticks = ns > now_params.base_ns ? ns - now_params.base_ns : 0;
+		race_marked_end();
 	} while (seq_read_retry(&seq, s));
 	/* In two parts: no 128-bit division.  Early by rounding at most; the timer then arms again. */
 	ticks = ticks / NSEC_PER_SEC * freq_hz + ticks % NSEC_PER_SEC * freq_hz / NSEC_PER_SEC;
