@@ -33,6 +33,7 @@ test:
 	scripts/deps
 	$(MAKE) $(JOBS2) all build/ktest/Image
 	$(MAKE) $(JOBS2) DEBUG=1 all
+	$(if $(filter race stress,$(or $(PARTS),race)),$(MAKE) $(JOBS2) RACE=1 all)
 	$(MAKE) initramfs
 	scripts/test $(PARTS)
 
