@@ -35,7 +35,7 @@
 #include <unistd.h>
 
 #ifndef TAP_TIMEOUT
-#define TAP_TIMEOUT 20
+#define TAP_TIMEOUT 60
 #endif
 #define TAP_SKIP 77
 
