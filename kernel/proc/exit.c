@@ -91,8 +91,7 @@ static void reap_locked(struct process *p)
 	list_del_init(&p->sibling);
 	pid_unlink_task(leader);
 	list_del_rcu(&leader->thread_link);
-	pgrp_set(p, NULL);
-	session_set(p, NULL);
+	pid_groups_leave(p);
 }
 
 /* Tell the parent; true if nobody will wait for it, so that it goes at once. */

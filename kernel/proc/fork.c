@@ -225,8 +225,7 @@ static void link_process(struct task *t, struct process *p, const struct clone_s
 	p->forker = spec->flags & CLONE_PARENT ? me->forker : current;
 	p->exit_signal = spec->exit_signal;
 	p->ctty = me->ctty;
-	session_set(p, me->session);
-	pgrp_set(p, me->pgrp);
+	pid_groups_inherit(p, me);
 	if (!parent || current->pflags & PF_KTHREAD) {	/* the first program */
 		p->is_init = true;
 		init_process = p;

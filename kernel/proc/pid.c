@@ -129,11 +129,11 @@ struct pid_group *pid_group_get(s32 n, struct pid_group **spare)
 	return g;
 }
 
-static void group_leave(struct pid_group *g)
+static void group_left(struct pid_group *g)
 {
 	struct pid_group **p = &groups[hash_64((u64)g->nr, HASH_BITS)];
 
-	if (!list_empty(&g->members) || g->nr_session)
+	if (likely(g->nr_session || !list_empty(&g->members)))
 		return;
 	while (*p != g)
 		p = &(*p)->next;
@@ -147,11 +147,10 @@ void pgrp_set(struct process *p, struct pid_group *g)
 
 	list_del_init(&p->pgrp_link);
 	p->pgrp = g;
-	p->pgid = g ? g->nr : 0;
-	if (g)
-		list_add_tail(&p->pgrp_link, &g->members);
+	p->pgid = g->nr;
+	list_add_tail(&p->pgrp_link, &g->members);
 	if (old)
-		group_leave(old);
+		group_left(old);
 }
 
 void session_set(struct process *p, struct pid_group *s)
@@ -159,13 +158,35 @@ void session_set(struct process *p, struct pid_group *s)
 	struct pid_group *old = p->session;
 
 	p->session = s;
-	p->sid = s ? s->nr : 0;
-	if (s)
-		s->nr_session++;
-	if (old) {
-		old->nr_session--;
-		group_leave(old);
+	p->sid = s->nr;
+	s->nr_session++;
+	if (old && --old->nr_session == 0)
+		group_left(old);
+}
+
+void pid_groups_inherit(struct process *p, const struct process *from)
+{
+	p->pgrp = from->pgrp;
+	p->pgid = from->pgid;
+	p->session = from->session;
+	p->sid = from->sid;
+	if (likely(p->pgrp)) {
+		list_add_tail(&p->pgrp_link, &p->pgrp->members);
+		p->session->nr_session++;
 	}
+}
+
+void pid_groups_leave(struct process *p)
+{
+	struct pid_group *g = p->pgrp, *s = p->session;
+
+	list_del_init(&p->pgrp_link);
+	p->pgid = 0;
+	p->pgrp = p->session = NULL;
+	s->nr_session--;
+	group_left(g);
+	if (s != g)
+		group_left(s);
 }
 
 void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg)

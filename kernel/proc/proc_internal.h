@@ -31,11 +31,13 @@ struct pid_group {
 };
 /* pid_group_alloc - a spare one for pid_group_get; NULL: no memory.  Context: thread, no lock; kfree if not used.
  * pid_group_get - the one of that number; if there is none, the spare is made into it.  pgrp_set, session_set - p goes over to it, from the one
- * it was in; NULL: to none. */
+ * it was in.  pid_groups_inherit - a new process begins where from is.  pid_groups_leave - p is reaped. */
 struct pid_group *pid_group_alloc(void);
 struct pid_group *pid_group_get(s32 n, struct pid_group **spare);
 void pgrp_set(struct process *p, struct pid_group *g);
 void session_set(struct process *p, struct pid_group *s);
+void pid_groups_inherit(struct process *p, const struct process *from);
+void pid_groups_leave(struct process *p);
 bool pgrp_in_session_locked(s32 pgid, s32 sid);
 bool pgrp_is_orphaned_locked(s32 pgid);
 u32 task_count(void);

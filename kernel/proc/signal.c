@@ -551,6 +551,10 @@ void signal_thread_leaves(void)
 	struct task *t = current;
 	struct process *p = t->proc;
 
+	if (p->nr_threads == 1) {	/* nobody else could, and nobody else makes threads */
+		t->pflags |= PF_EXITING;
+		return;
+	}
 	spin_lock_irq(&p->sighand->lock);
 	t->pflags |= PF_EXITING;	/* nobody chooses it from here on */
 	leave_to_others_locked(~t->blocked.bits);
