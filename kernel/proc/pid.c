@@ -87,8 +87,8 @@ void pid_link_task(struct task *t)
 	t->pid_next = *b;
 	rcu_assign_pointer(*b, t);
 	list_add_tail_rcu(&t->all_link, &all_tasks);
-	nr_tasks++;
-	t->cred->user->nr_tasks++;
+	WRITE_ONCE(nr_tasks, nr_tasks + 1);
+	WRITE_ONCE(t->cred->user->nr_tasks, t->cred->user->nr_tasks + 1);
 }
 
 void pid_unlink_task(struct task *t)
@@ -99,8 +99,8 @@ void pid_unlink_task(struct task *t)
 		p = &(*p)->pid_next;
 	rcu_assign_pointer(*p, t->pid_next);
 	list_del_rcu(&t->all_link);
-	nr_tasks--;
-	t->cred->user->nr_tasks--;
+	WRITE_ONCE(nr_tasks, nr_tasks - 1);
+	WRITE_ONCE(t->cred->user->nr_tasks, t->cred->user->nr_tasks - 1);
 }
 
 u32 task_count(void)

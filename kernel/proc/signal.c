@@ -551,7 +551,7 @@ void signal_thread_leaves(void)
 	struct task *t = current;
 	struct process *p = t->proc;
 
-	if (p->nr_threads == 1) {	/* nobody else could, and nobody else makes threads */
+	if (READ_ONCE(p->nr_threads) == 1) {	/* nobody else could, and nobody else makes threads */
 		t->pflags |= PF_EXITING;
 		return;
 	}

@@ -131,7 +131,7 @@ void pi_set_owner(struct pi_lock *l, struct task *owner)
 
 	if (old)
 		rb_erase(&l->owned, &old->pi_owned);
-	l->owner = owner;
+	WRITE_ONCE(l->owner, owner);	/* wait_for_lock looks without the lock */
 	if (owner)
 		owned_insert(owner, l);
 	follow(old);
