@@ -97,6 +97,32 @@ TEST(what_does_not_move_is_always_found)
 	CHECK_EQ(start_all(moves_worker), 0);
 }
 
+/* Two names change places, each time in one step: neither is ever absent. */
+static void *exchange_worker(void *arg)
+{
+	long me = (long)arg, bad = 0;
+	struct stat st;
+	for (int i = 0; i < ROUNDS; i++)
+		if (me < 2)
+			bad += syscall(SYS_renameat2, AT_FDCWD, me ? "a/one" : "b/two", AT_FDCWD, me ? "b/two" : "a/one", 2 /* RENAME_EXCHANGE */) != 0;
+		else
+			bad += stat("a/one", &st) || (st.st_size != 1 && st.st_size != 2) || stat("b/two", &st);
+	return (void *)bad;
+}
+
+TEST(exchanged_names_never_vanish)
+{
+	struct stat a, b;
+	scratch();
+	CHECK(mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0);
+	int one = open("a/one", O_CREAT | O_RDWR, 0600), two = open("b/two", O_CREAT | O_RDWR, 0600);
+	CHECK(ftruncate(one, 1) == 0 && ftruncate(two, 2) == 0);
+	CHECK_EQ(start_all(exchange_worker), 0);
+	CHECK(stat("a/one", &a) == 0 && stat("b/two", &b) == 0);
+	CHECK_EQ(a.st_size + b.st_size, 3);
+	CHECK(a.st_ino != b.st_ino);
+}
+
 /* Directories made, entered and removed under each other's feet. */
 static void *dirs_worker(void *arg)
 {
