@@ -116,6 +116,10 @@ __weak void wait_sleep(u64 deadline_ns) { (void)deadline_ns; host_die("asleep", 
 __weak void wake_up_all(struct wait_queue *wq) { (void)wq; }
 
 /* locks: nobody else is there, so a lock that is taken already is a deadlock */
+/* one CPU: no other has pages in stock */
+void pages_drain(void);
+__weak void pages_drain(void) { }
+
 __weak void preempt_schedule(void) { }
 __weak void spin_lock_slow(struct spinlock *l) { (void)l; stop("spin lock taken twice", __FILE__, __LINE__); }
 __weak void mutex_init(struct mutex *m, enum lock_class class) { memset(m, 0, sizeof(*m)); (void)class; }
