@@ -84,13 +84,13 @@ static void pipe_destroy(struct pipe *p)
 static void wake_readers(struct pipe *p)
 {
 	if (wait_queue_active(&p->rd_wait))
-		wake_up_key(&p->rd_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM));
+		wake_up_key_sync(&p->rd_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM));
 }
 
 static void wake_writers(struct pipe *p)
 {
 	if (wait_queue_active(&p->wr_wait))
-		wake_up_key(&p->wr_wait, (void *)(u64)(EPOLLOUT | EPOLLWRNORM));
+		wake_up_key_sync(&p->wr_wait, (void *)(u64)(EPOLLOUT | EPOLLWRNORM));
 }
 
 /* Drop the mutex, sleep on wq until woken, take it again.  0 or -ERESTARTSYS. */

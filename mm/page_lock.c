@@ -33,7 +33,9 @@ void page_lock(struct page *p)
 	might_sleep();
 	if (page_trylock(p))
 		return;
+	sched_io_begin();		/* as a rule its holder reads or writes it */
 	wait_event(queue_of(p), (atomic_fetch_or(&p->flags, PG_WAITERS), page_trylock(p)));
+	sched_io_end();
 }
 
 void page_unlock(struct page *p)

@@ -15,6 +15,7 @@
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
+#include <kernel/sched/sched.h>
 #include <kernel/sync/rcu.h>
 #include <mm/page_internal.h>
 #include <mm/reclaim.h>
@@ -61,12 +62,15 @@ void stocks_drain(void)
 u64 reclaim(void)
 {
 	u64 before = page_nr_free(), after;
+	bool nested;
 
 	might_sleep();
+	nested = psi_memstall_begin();
 	shrink_caches();
 	rcu_barrier();
 	stocks_drain();
 	after = page_nr_free();
+	psi_memstall_end(nested);
 	return after > before ? after - before : 0;
 }
 

@@ -46,6 +46,7 @@ int proc_text_open(struct inode *inode, struct file *f);
 /* proc_may_inspect - may current look into t?  Its owner and root may. */
 bool proc_may_inspect(struct task *t);
 int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
+int task_schedstat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
 int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t);
 struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */

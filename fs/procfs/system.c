@@ -68,31 +68,42 @@ static int loadavg_show(struct seq *s, void *arg)
 }
 PROC_FILE(loadavg, .path = "loadavg", .mode = 0444, .show = loadavg_show);
 
+static void cpu_line(struct seq *s, const struct cpu_times *t)
+{
+	seq_printf(s, " %lu %lu %lu %lu %lu %lu 0 0 0 0\n", (unsigned long)(t->user_ns / NS_PER_TICK), (unsigned long)(t->nice_ns / NS_PER_TICK),
+		   (unsigned long)(t->system_ns / NS_PER_TICK), (unsigned long)(t->idle_ns / NS_PER_TICK),
+		   (unsigned long)(t->iowait_ns / NS_PER_TICK), (unsigned long)(t->irq_ns / NS_PER_TICK));
+}
+
 static int stat_show(struct seq *s, void *arg)
 {
-	u64 u, sy, id, tu = 0, ts = 0, ti = 0;
+	struct cpu_times one[NR_CPUS], all = { 0 };
+	cpumask_t online = atomic_load(&cpu_online_mask);
 	s32 last;
 
 	(void)arg;
-	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
-		if (cpu_online_mask >> cpu & 1) {
-			sched_cpu_times(cpu, &u, &sy, &id);
-			tu += u;
-			ts += sy;
-			ti += id;
-		}
-	seq_printf(s, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)(tu / NS_PER_TICK), (unsigned long)(ts / NS_PER_TICK),
-		   (unsigned long)(ti / NS_PER_TICK));
-	for (u32 cpu = 0; cpu < max(nr_cpus, 1u); cpu++)
-		if (cpu_online_mask >> cpu & 1) {
-			sched_cpu_times(cpu, &u, &sy, &id);
-			seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", cpu, (unsigned long)(u / NS_PER_TICK), (unsigned long)(sy / NS_PER_TICK),
-				   (unsigned long)(id / NS_PER_TICK));
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++) {
+		if (!(online & BIT(cpu)))
+			continue;
+		sched_cpu_times(cpu, &one[cpu]);
+		all.user_ns += one[cpu].user_ns;
+		all.nice_ns += one[cpu].nice_ns;
+		all.system_ns += one[cpu].system_ns;
+		all.idle_ns += one[cpu].idle_ns;
+		all.iowait_ns += one[cpu].iowait_ns;
+		all.irq_ns += one[cpu].irq_ns;
+	}
+	seq_puts(s, "cpu ");
+	cpu_line(s, &all);
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++)
+		if (online & BIT(cpu)) {
+			seq_printf(s, "cpu%u", cpu);
+			cpu_line(s, &one[cpu]);
 		}
 	count_tasks(&last);
 	irq_stat_show(s);
-	seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked 0\n", sched_nr_switches(),
-		   (unsigned long)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), last, sched_nr_running());
+	seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %lu\nprocs_blocked %u\n", sched_nr_switches(),
+		   (unsigned long)((clock_real_ns() - clock_mono_ns()) / NSEC_PER_SEC), last, sched_nr_running(), sched_nr_iowait());
 	return 0;
 }
 PROC_FILE(stat, .path = "stat", .mode = 0444, .show = stat_show);

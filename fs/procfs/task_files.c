@@ -250,6 +250,7 @@ static int exe_link(struct task *t, struct path *out)
 const struct pid_entry pid_entries[] = {
 	{ .name = "stat", .mode = S_IFREG | 0444, .show = task_stat_show, .show_thread = thread_stat_show },
 	{ .name = "status", .mode = S_IFREG | 0444, .show = task_status_show },
+	{ .name = "schedstat", .mode = S_IFREG | 0444, .show = task_schedstat_show },
 	{ .name = "statm", .mode = S_IFREG | 0444, .show = task_statm_show },
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },

@@ -113,6 +113,16 @@ int thread_stat_show(struct seq *s, struct task *t)
 	return stat_of(s, t, &u);
 }
 
+/* Nanoseconds on a CPU and waiting for one, and how often it got one: of the one thread. */
+int task_schedstat_show(struct seq *s, struct task *t)
+{
+	u64 user, system;
+
+	task_times(t, &user, &system);	/* brings sum_exec up to date */
+	seq_printf(s, "%lu %lu %lu\n", READ_ONCE(t->se.sum_exec), READ_ONCE(t->se.run_delay_ns), READ_ONCE(t->se.nr_turns));
+	return 0;
+}
+
 int task_statm_show(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm_get(t);

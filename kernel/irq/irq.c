@@ -15,7 +15,9 @@
 #include <kernel/irq/irq_internal.h>
 #include <kernel/lib/bitmap.h>
 #include <kernel/printk.h>
+#include <kernel/sched/sched.h>
 #include <kernel/sync/rcu.h>
+#include <kernel/time/time.h>
 
 struct irq_desc irq_descs[MAX_IRQS];
 const struct irqchip *irq_chip;
@@ -137,6 +139,7 @@ void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
 	struct irq_counts *counts = this_cpu_ptr(&irq_counts);
+	u64 begun = clock_counter();
 	u32 token;
 
 	h->preempt_count += PREEMPT_IRQ;
@@ -156,5 +159,6 @@ void irq_dispatch(const struct trap_frame *tf)
 		irq_chip->end(token);
 	}
 	this_cpu(interrupted) = NULL;
+	sched_account_irq(begun);
 	h->preempt_count -= PREEMPT_IRQ;
 }

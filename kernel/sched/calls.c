@@ -1,4 +1,7 @@
-/* The scheduler's system calls: policies, priorities, affinity. */
+/* The scheduler's system calls: policies, priorities, affinity.
+ *
+ * SCHED_DEADLINE is a policy that is not known here (EINVAL), as it is on a Linux of before 3.14; so are utilisation clamps
+ * (EOPNOTSUPP, as on one built without them). */
 #include <asm/errno.h>
 #include <linux/capability.h>
 #include <linux/resource.h>
@@ -26,7 +29,12 @@ static struct task *find_task(s32 pid)
 	return t;
 }
 
-static bool may_change(const struct task *t)
+static u64 limit_of(const struct task *t, int which)
+{
+	return READ_ONCE(t->proc->rlim->lim[which].cur);
+}
+
+static bool owner(const struct task *t)
 {
 	const struct cred *c = current_cred();
 	bool ok;
@@ -34,7 +42,18 @@ static bool may_change(const struct task *t)
 	rcu_read_lock();
 	ok = c->euid == t->cred->euid || c->euid == t->cred->uid;
 	rcu_read_unlock();
-	return ok || capable(CAP_SYS_NICE);
+	return ok;
+}
+
+static bool may_change(const struct task *t)
+{
+	return owner(t) || capable(CAP_SYS_NICE);
+}
+
+/* May t have this nice value by its RLIMIT_NICE? */
+static bool nice_allowed(const struct task *t, s32 nice)
+{
+	return (u64)(20 - nice) <= limit_of(t, RLIMIT_NICE) || capable(CAP_SYS_NICE);
 }
 
 static bool policy_known(int policy)
@@ -47,34 +66,64 @@ static bool is_rt(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* prio 1..99 for real-time policies, 0 otherwise; policy < 0 keeps the present one. */
-static long set_policy(s32 pid, int policy, int prio, const s32 *nice)
+/* What is asked for, completed from what t has (task_params). */
+struct wish { int policy, prio; s32 nice; bool reset; };
+
+static void task_params(struct task *t, struct wish *w, struct sched_params *now)
+{
+	sched_params(t, now);
+	w->prio = is_rt((int)now->policy) ? (int)now->rt_priority : 0;
+	w->nice = now->nice;
+}
+
+/* sched(7), "Privileges and resource limits". */
+static bool wish_allowed(const struct task *t, const struct sched_params *now, const struct wish *w)
+{
+	int old = (int)now->policy;
+
+	if (!is_rt(w->policy) && w->nice < now->nice && !nice_allowed(t, w->nice))
+		return false;
+	if (is_rt(w->policy)) {
+		u64 limit = limit_of(t, RLIMIT_RTPRIO);
+
+		if ((w->policy != old && !limit) || (w->prio > (int)now->rt_priority && (u64)w->prio > limit))
+			return capable(CAP_SYS_NICE);
+	}
+	if (old == SCHED_IDLE && w->policy != SCHED_IDLE && !nice_allowed(t, now->nice))
+		return false;
+	return (owner(t) && !(now->reset_on_fork && !w->reset)) || capable(CAP_SYS_NICE);
+}
+
+static long grant(struct task *t, const struct sched_params *now, const struct wish *w)
+{
+	if (!policy_known(w->policy) || w->prio < 0 || w->prio > 99 || is_rt(w->policy) != (w->prio != 0))
+		return -EINVAL;
+	if (!wish_allowed(t, now, w))
+		return -EPERM;
+	WRITE_ONCE(t->se.reset_on_fork, w->reset);
+	sched_set_policy(t, (u32)w->policy, (u32)w->prio, w->nice == now->nice ? NICE_KEEP : w->nice);
+	pi_prio_changed(t);
+	return 0;
+}
+
+/* policy < 0 keeps the present one. */
+static long set_policy(s32 pid, int policy, int prio)
 {
 	struct task *t;
-	bool reset = false;
-	long err = 0;
+	struct sched_params now;
+	struct wish w;
+	long err;
 
 	if (pid < 0)
 		return -EINVAL;
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	if (policy < 0) {
-		policy = (int)READ_ONCE(t->se.policy);
-		reset = READ_ONCE(t->se.reset_on_fork);
-	} else {
-		reset = policy & SCHED_RESET_ON_FORK_BIT;
-		policy &= ~SCHED_RESET_ON_FORK_BIT;
-	}
-	if (!policy_known(policy) || (is_rt(policy) ? prio < 1 || prio > 99 : prio != 0))
-		err = -EINVAL;
-	else if (!may_change(t) || (is_rt(policy) && !capable(CAP_SYS_NICE) && (u64)prio > rlimit(RLIMIT_RTPRIO)))
-		err = -EPERM;
-	else {
-		WRITE_ONCE(t->se.reset_on_fork, reset);
-		sched_set_policy(t, policy, prio, nice ? *nice : NICE_KEEP);
-		pi_prio_changed(t);
-	}
+	task_params(t, &w, &now);
+	w.prio = prio;
+	w.reset = policy < 0 ? now.reset_on_fork : policy & SCHED_RESET_ON_FORK_BIT;
+	w.policy = policy < 0 ? (int)now.policy : policy & ~SCHED_RESET_ON_FORK_BIT;
+	err = grant(t, &now, &w);
 	task_put(t);
 	return err;
 }
@@ -87,7 +136,7 @@ long sys_sched_setscheduler(int pid, int policy, void __user *param)
 		return -EINVAL;
 	if (get_user(prio, (s32 __user *)param))
 		return -EFAULT;
-	return set_policy(pid, policy, prio, NULL);
+	return set_policy(pid, policy, prio);
 }
 
 long sys_sched_setparam(int pid, void __user *param)
@@ -98,7 +147,7 @@ long sys_sched_setparam(int pid, void __user *param)
 		return -EINVAL;
 	if (get_user(prio, (s32 __user *)param))
 		return -EFAULT;
-	return set_policy(pid, -1, prio, NULL);
+	return set_policy(pid, -1, prio);
 }
 
 long sys_sched_getscheduler(int pid)
@@ -117,45 +166,92 @@ long sys_sched_getscheduler(int pid)
 
 long sys_sched_getparam(int pid, void __user *param)
 {
-	struct sched_params sp;
 	struct task *t;
-	s32 prio;
+	struct sched_params now;
+	struct wish w;
 
 	if (pid < 0 || !param)
 		return -EINVAL;
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	sched_params(t, &sp);
-	prio = is_rt(sp.policy) ? (s32)sp.rt_priority : 0;
+	task_params(t, &w, &now);
 	task_put(t);
-	return put_user(prio, (s32 __user *)param);
+	return put_user(w.prio, (s32 __user *)param);
 }
 
-long sys_sched_setattr(int pid, void __user *attr, unsigned flags)
+/* A structure of another version: what lies behind ours must be zero; one that is too short, or not, is told our size. */
+static long attr_from_user(struct sched_attr *a, void __user *attr)
 {
-	struct sched_attr a = { 0 };
 	u32 size;
+	u8 more[64];
 
-	if (!attr || pid < 0 || flags)
-		return -EINVAL;
 	if (get_user(size, (u32 __user *)attr))
 		return -EFAULT;
 	if (!size)
 		size = SCHED_ATTR_SIZE_VER0;
 	if (size < SCHED_ATTR_SIZE_VER0 || size > 4096)
-		return -E2BIG;
-	if (copy_from_user(&a, attr, size < sizeof(a) ? size : sizeof(a)))
+		goto too_big;
+	memset(a, 0, sizeof(*a));
+	if (copy_from_user(a, attr, min(size, (u32)sizeof(*a))))
 		return -EFAULT;
-	if (a.sched_nice < -20 || a.sched_nice > 19 || !policy_known((int)a.sched_policy))
+	for (u32 at = sizeof(*a); at < size; at += sizeof(more)) {
+		u32 n = min(size - at, (u32)sizeof(more));
+
+		if (copy_from_user(more, (u8 __user *)attr + at, n))
+			return -EFAULT;
+		for (u32 i = 0; i < n; i++)
+			if (more[i])
+				goto too_big;
+	}
+	if ((a->sched_flags & SCHED_FLAG_UTIL_CLAMP) && size < SCHED_ATTR_SIZE_VER1)
 		return -EINVAL;
-	return set_policy(pid, (int)(a.sched_policy | (a.sched_flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK_BIT : 0)),
-			  (int)a.sched_priority, is_rt((int)a.sched_policy) ? NULL : &a.sched_nice);
+	a->sched_nice = max(-20, min(a->sched_nice, 19));
+	return 0;
+too_big:
+	(void)!put_user((u32)sizeof(*a), (u32 __user *)attr);
+	return -E2BIG;
+}
+
+long sys_sched_setattr(int pid, void __user *attr, unsigned flags)
+{
+	struct sched_attr a;
+	struct task *t;
+	struct sched_params now;
+	struct wish w;
+	long err;
+
+	if (!attr || pid < 0 || flags)
+		return -EINVAL;
+	err = attr_from_user(&a, attr);
+	if (err)
+		return err;
+	if ((int)a.sched_policy < 0 || (a.sched_flags & ~(u64)SCHED_FLAG_ALL))
+		return -EINVAL;
+	t = find_task(pid);
+	if (!t)
+		return -ESRCH;
+	task_params(t, &w, &now);
+	if (a.sched_flags & SCHED_FLAG_KEEP_POLICY) {
+		w.policy = (int)now.policy;
+		w.reset = now.reset_on_fork;
+	} else {
+		w.policy = (int)a.sched_policy;
+		w.reset = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
+	}
+	if (!(a.sched_flags & SCHED_FLAG_KEEP_PARAMS)) {
+		w.prio = (int)a.sched_priority;
+		if (!is_rt(w.policy))
+			w.nice = a.sched_nice;
+	}
+	err = a.sched_flags & SCHED_FLAG_UTIL_CLAMP ? -EOPNOTSUPP : grant(t, &now, &w);
+	task_put(t);
+	return err;
 }
 
 long sys_sched_getattr(int pid, void __user *attr, unsigned size, unsigned flags)
 {
-	struct sched_attr a = { .size = SCHED_ATTR_SIZE_VER0 };
+	struct sched_attr a = { .size = min(size, (unsigned)sizeof(a)) };
 	struct sched_params sp;
 	struct task *t;
 
@@ -172,7 +268,7 @@ long sys_sched_getattr(int pid, void __user *attr, unsigned size, unsigned flags
 	else
 		a.sched_nice = sp.nice;
 	task_put(t);
-	return copy_to_user(attr, &a, SCHED_ATTR_SIZE_VER0);
+	return copy_to_user(attr, &a, a.size);
 }
 
 long sys_sched_setaffinity(int pid, unsigned len, void __user *mask)
@@ -257,7 +353,7 @@ static long set_nice(struct task *t, s32 nice)
 {
 	if (!may_change(t))
 		return -EPERM;
-	if (nice < READ_ONCE(t->se.nice) && !capable(CAP_SYS_NICE) && (u64)(20 - nice) > rlimit(RLIMIT_NICE))
+	if (nice < READ_ONCE(t->se.nice) && !nice_allowed(t, nice))
 		return -EACCES;
 	sched_set_nice(t, nice);
 	return 0;

@@ -21,6 +21,7 @@ struct sched_entity {
 	bool reset_on_fork;
 	bool turn_over;			/* RR: its slice has ended, it goes to the tail of its list */
 	bool in_iowait, in_memstall;	/* [own] it waits for a device, if it sleeps; it waits or works for memory: psi.c */
+	bool wakes_sync;		/* [own] who it wakes now it is likely to wait for: a hint to select_cpu */
 	bool sync_placed;		/* put beside its waker, who is expected to sleep soon */
 	u8 wake_sleeps;			/* [own] 0 .. 4: how often it slept soon after it had woken somebody */
 	u32 cpu;			/* run queue it is or was on: changed under the old one's lock, read with acquire */

@@ -34,6 +34,7 @@
  * preempt_count of every task that is switched out is 1: the run queue's lock. */
 #include <linux/sched.h>
 #include <arch/context.h>
+#include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
@@ -555,11 +556,6 @@ bool task_wake(struct task *t, u32 mask)
 	return wake(t, mask, 0);
 }
 
-bool task_wake_sync(struct task *t, u32 mask)
-{
-	return wake(t, mask, WAKE_SYNC);
-}
-
 void sched_fork(struct task *t)
 {
 	const struct sched_entity *p = &current->se;
@@ -724,6 +720,7 @@ void sched_init(void)
 	timer_init(&rq->watch, cpu_watch_fired);
 	timer_init(&rq->rt_timer, rt_timer_fired);
 	balance_init(rq);
+	cpu_tell_number(rq->cpu);
 	current->se = (struct sched_entity){
 		.weight = WEIGHT_NICE0, .slice_ns = SLICE_NS, .policy = SCHED_NORMAL, .cpu = rq->cpu, .affinity = ~0ull,
 	};

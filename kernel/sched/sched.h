@@ -11,8 +11,6 @@ void preempt_schedule_user(void);
 void sched_yield_current(void);
 /* task_wake - make t runnable if its state is in mask; true if it was asleep.  Context: any. */
 bool task_wake(struct task *t, u32 mask);
-/* task_wake_sync - the same by one that is about to sleep: t may be put on its CPU, to run there then. */
-bool task_wake_sync(struct task *t, u32 mask);
 static inline bool task_wake_normal(struct task *t) { return task_wake(t, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE); }
 /* sched_fork - set up a new task's entity from current's; sched_wake_new puts it on a run queue the first time; vfork: current is
  * about to wait for it. */
@@ -67,7 +65,12 @@ cpumask_t sched_cpus_running(bool (*wanted)(const struct task *t, const void *ar
 u64 sched_nr_running(void), sched_nr_switches(void);
 void sched_loadavg(u64 avg[3]);		/* fixed point, 11 bits */
 u64 sched_idle_ns(u32 cpu);
-void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);	/* since the CPU came up; none goes back */
+/* What a CPU did since it came up.  irq: in interrupt handlers; iowait: idle while one that slept there for a device had not been woken. */
+struct cpu_times { u64 user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns; };
+void sched_cpu_times(u32 cpu, struct cpu_times *out);
+/* sched_account_irq - an interrupt was handled, from the counter value `begun` until now.  Context: irq. */
+void sched_account_irq(u64 begun);
+u32 sched_nr_iowait(void);			/* tasks that wait for a device; a racy sum */
 /* task_times - CPU time of t so far, in EL0 and in the kernel; neither ever goes back.  Context: any, no run queue's lock held. */
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 /* sched_cpu_asked - has the CPU's running task been asked to make room, and not yet?  *passes: how often the CPU went through the

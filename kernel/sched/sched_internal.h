@@ -43,8 +43,9 @@ struct rq {
 	u64 start_ns;			/* when this queue began to run */
 	u64 system_ticks;		/* time in the kernel, of all tasks but idle, up to the last switch */
 	u64 nice_ticks;			/* time in EL0 of tasks with nice above 0 */
+	u64 irq_ticks[2];		/* [own CPU, irq] in interrupt handlers; that interrupted the idle task */
 	u64 curr_ticks0, curr_start;	/* curr's kernel_ticks when it was switched to, and the counter then */
-	u64 told_user_ns, told_system_ns;	/* as sched_cpu_times last told them */
+	struct cpu_times told;		/* as sched_cpu_times told them last */
 	struct rq_stall {		/* psi.c: since when, 0 not now; and for how long in all */
 		u64 wait_since, wait_ns;	/* somebody waits for the CPU */
 		u64 io_since, io_ns;		/* somebody waits for a device */
@@ -109,7 +110,7 @@ void rt_timer_fired(struct timer *timer);
 extern s64 sched_rr_ns;					/* an RR turn; [a] */
 
 /* balance.c */
-enum { WAKE_SYNC = 1, WAKE_FORK = 2, WAKE_VFORK = 4, WAKE_MOVE = 8 };
+enum { WAKE_FORK = 1, WAKE_VFORK = 2, WAKE_MOVE = 4 };
 u32 select_cpu(struct task *t, u32 flags);		/* where t, which is on no queue, should run.  Context: interrupts off */
 bool cpu_is_free(u32 cpu);				/* idle, and nothing on its way there: a racy look */
 bool steal_task(struct rq *rq, u64 now);		/* rq has nothing to run: take a waiting fair task from another */
@@ -124,4 +125,4 @@ void load_update(u64 now);				/* before nr_running changes */
 void psi_average(u64 now);				/* bring the averages up to date.  Context: any, interrupts off */
 void stall_changed(struct rq *rq, u64 now);		/* rq->nr_iowait, nr_memstall or who runs changed */
 void memstall_leave(struct rq *rq, struct task *t, u64 now), memstall_join(struct rq *rq, struct task *t, u64 now);
-u64 sched_nr_uninterruptible(void);
+u64 sched_nr_uninterruptible(void), sched_iowait_ns(u32 cpu);

@@ -34,22 +34,42 @@ void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-void sched_cpu_times(u32 cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns)
+void sched_account_irq(u64 begun)
 {
-	u64 idle = sched_idle_ns(cpu), busy, ticks;
-	struct rq *rq = per_cpu_ptr(&runqueue, cpu);
+	struct rq *rq = this_rq();
+
+	rq->irq_ticks[current == rq->idle] += clock_counter() - begun;
+}
+
+static u64 told(u64 *last, u64 now)
+{
+	return *last = max(*last, now);
+}
+
+/* Of a task that is in the kernel on another CPU at this moment, what it has spent since it came in counts as user time until it leaves. */
+void sched_cpu_times(u32 cpu, struct cpu_times *out)
+{
+	u64 idle = sched_idle_ns(cpu), iowait = sched_iowait_ns(cpu), busy, ticks, irq, user;
+	struct rq *rq = cpu_rq(cpu);
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
 
 	ticks = rq->system_ticks;
+	if (rq->curr != rq->idle)
+		ticks += READ_ONCE(rq->curr->head.kernel_ticks) - rq->curr_ticks0;
 	if (rq->curr == current)
-		ticks += current->head.kernel_ticks - rq->curr_ticks0 + clock_counter() - current->head.entered;
+		ticks += clock_counter() - current->head.entered;
 	busy = clock_mono_ns() - rq->start_ns;
 	busy -= min(idle, busy);
-	rq->told_system_ns = max(rq->told_system_ns, min(clock_ticks_to_ns(ticks), busy));
-	rq->told_user_ns = max(rq->told_user_ns, busy - min(busy, rq->told_system_ns));
-	*system_ns = rq->told_system_ns;
-	*user_ns = rq->told_user_ns;
-	*idle_ns = idle;
+	irq = clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[0]));
+	out->irq_ns = told(&rq->told.irq_ns, irq + clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[1])));
+	ticks = min(clock_ticks_to_ns(ticks), busy);
+	out->system_ns = told(&rq->told.system_ns, ticks - min(irq, ticks));
+	user = busy - min(busy, max(ticks, out->system_ns));
+	out->nice_ns = told(&rq->told.nice_ns, min(clock_ticks_to_ns(rq->nice_ticks), user));
+	out->user_ns = told(&rq->told.user_ns, user - min(user, out->nice_ns));
+	idle -= min(idle, clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[1])));
+	out->iowait_ns = told(&rq->told.iowait_ns, min(iowait, idle));
+	out->idle_ns = told(&rq->told.idle_ns, idle - min(idle, out->iowait_ns));
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 

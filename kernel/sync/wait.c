@@ -129,6 +129,13 @@ void wake_up_key(struct wait_queue *wq, void *key)
 	wake_queue(wq, key, false);
 }
 
+void wake_up_key_sync(struct wait_queue *wq, void *key)
+{
+	current->se.wakes_sync = true;
+	wake_queue(wq, key, false);
+	current->se.wakes_sync = false;
+}
+
 void wake_up_all_key(struct wait_queue *wq, void *key)
 {
 	wake_queue(wq, key, true);

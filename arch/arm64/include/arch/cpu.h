@@ -53,6 +53,10 @@ static inline void cpu_wait_for_interrupt(void) { asm volatile("dsb sy\n\twfi" :
 #define dsb_sy() asm volatile("dsb sy" : : : "memory")
 #define dsb_ish() asm volatile("dsb ish" : : : "memory")
 
+/* cpu_tell_number - tell programs which CPU this is: TPIDRRO_EL0 holds its number for good, so that no switch has to write anything and
+ * the vDSO's getcpu is one instruction.  (The kernel uses the register for nothing but the way into a panic.)  Context: the CPU's start. */
+static inline void cpu_tell_number(u32 cpu) { write_sysreg(cpu, tpidrro_el0); }
+
 /* CPUs: bit masks over NR_CPUS */
 typedef u64 cpumask_t;
 extern u32 nr_cpus;			/* CPUs present in the device tree, at most NR_CPUS */
