@@ -49,13 +49,19 @@ static u64 told(u64 *last, u64 now)
 /* Of a task that is in the kernel on another CPU at this moment, what it has spent since it came in counts as user time until it leaves. */
 void sched_cpu_times(u32 cpu, struct cpu_times *out)
 {
-	u64 idle = sched_idle_ns(cpu), iowait = sched_iowait_ns(cpu), busy, ticks, irq, user;
+	u64 idle = sched_idle_ns(cpu), iowait = sched_iowait_ns(cpu), busy, ticks, nice, irq, user;
 	struct rq *rq = cpu_rq(cpu);
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
 
 	ticks = rq->system_ticks;
-	if (rq->curr != rq->idle)
-		ticks += READ_ONCE(rq->curr->head.kernel_ticks) - rq->curr_ticks0;
+	nice = rq->nice_ticks;
+	if (rq->curr != rq->idle) {
+		u64 kernel = READ_ONCE(rq->curr->head.kernel_ticks) - rq->curr_ticks0, all = clock_counter() - rq->curr_start;
+
+		ticks += kernel;
+		if (rq->curr->se.nice > 0)
+			nice += all - min(kernel, all);
+	}
 	if (rq->curr == current)
 		ticks += clock_counter() - current->head.entered;
 	busy = clock_mono_ns() - rq->start_ns;
@@ -65,7 +71,7 @@ void sched_cpu_times(u32 cpu, struct cpu_times *out)
 	ticks = min(clock_ticks_to_ns(ticks), busy);
 	out->system_ns = told(&rq->told.system_ns, ticks - min(irq, ticks));
 	user = busy - min(busy, max(ticks, out->system_ns));
-	out->nice_ns = told(&rq->told.nice_ns, min(clock_ticks_to_ns(rq->nice_ticks), user));
+	out->nice_ns = told(&rq->told.nice_ns, min(clock_ticks_to_ns(nice), user));
 	out->user_ns = told(&rq->told.user_ns, user - min(user, out->nice_ns));
 	idle -= min(idle, clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[1])));
 	out->iowait_ns = told(&rq->told.iowait_ns, min(iowait, idle));
