@@ -119,7 +119,7 @@ int task_schedstat_show(struct seq *s, struct task *t)
 	u64 user, system;
 
 	task_times(t, &user, &system);	/* brings sum_exec up to date */
-	seq_printf(s, "%lu %lu %lu\n", READ_ONCE(t->se.sum_exec), READ_ONCE(t->se.run_delay_ns), READ_ONCE(t->se.nr_turns));
+	seq_printf(s, "%lu %lu %lu\n", READ_ONCE(t->se.sum_exec), READ_ONCE(t->se.run_delay_ns), t->nvcsw + t->nivcsw);
 	return 0;
 }
 

@@ -27,5 +27,5 @@ struct sched_entity {
 	u32 cpu;			/* run queue it is or was on: changed under the old one's lock, read with acquire */
 	cpumask_t affinity;
 	u64 woke_ns;			/* [own] when it last woke somebody, 0: not since it slept */
-	u64 queued_ns, run_delay_ns, nr_turns;	/* when it began to wait; all its waiting for a CPU; how often it got one */
+	u64 queued_ns, run_delay_ns;	/* when it began to wait; all its waiting for a CPU */
 };

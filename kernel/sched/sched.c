@@ -191,7 +191,6 @@ static struct task *pick_next(struct rq *rq, u64 now)
 		return rq->idle;
 	dequeue_waiting(rq, t);
 	t->se.run_delay_ns += now - t->se.queued_ns;
-	t->se.nr_turns++;
 	return t;
 }
 
@@ -200,12 +199,12 @@ static struct task *choose(struct rq *rq, u64 now)
 {
 	struct task *t;
 
-	if (unlikely(atomic_load(&rt_overload) & ~BIT(rq->cpu)))
+	if (unlikely(atomic_load(&rt_overload)))
 		rt_pull(rq);
 	t = pick_next(rq, now);
 	if (t == rq->idle && sched_many() && steal_task(rq, now))
 		t = pick_next(rq, now);
-	if (unlikely(rq->rt_bitmap[0] | rq->rt_bitmap[1] | rq->rt_overloaded))
+	if (unlikely(rq->rt_bitmap[0] | rq->rt_bitmap[1] | rq->rt_overloaded) && sched_many())
 		rt_waiting_changed(rq);
 	return t;
 }
@@ -217,7 +216,8 @@ static void finish_switch(struct task *prev)
 	bool moves = prev->se.in_flight | prev->se.move_watched;
 
 	lock_check_acquire(&rq->lock, LC_RQ, 0, true);
-	rq->kick = NO_CPU;
+	if (unlikely(kick != NO_CPU))
+		rq->kick = NO_CPU;
 	atomic_store_release(&prev->on_cpu, 0u);
 	spin_debug_release(&rq->lock);
 	atomic_store_release(&rq->lock.locked, 0u);
@@ -341,10 +341,10 @@ static void schedule_once(bool preempted)
 	rq->curr = next;
 	arm_slice(rq, now);
 	if (next == prev) {
-		preempt_disable();
+		preempt_disable();	/* the caller looks at the flag, not the unlocking */
 		rq_unlock(rq);
 		arch_irq_enable();
-		preempt_enable_no_resched();	/* the caller looks at the flag */
+		preempt_enable_no_resched();
 		return;
 	}
 	switch_to(rq, prev, next, ticks);

@@ -67,7 +67,17 @@ void update_curr(struct rq *rq, u64 now);		/* charge curr up to now */
 struct rq *task_rq_lock(struct task *t, irqflags_t *flags);	/* the queue t is on, locked, interrupts off */
 /* rq_unlock - drop the lock, then tell the CPU that rq->kick names.  Interrupts stay as they are. */
 void rq_unlock(struct rq *rq);
-static inline void rq_unlock_irqrestore(struct rq *rq, irqflags_t flags) { preempt_disable(); rq_unlock(rq); arch_irq_restore(flags); preempt_enable(); }
+static inline void rq_unlock_irqrestore(struct rq *rq, irqflags_t flags)
+{
+	if (likely(rq->kick == NO_CPU)) {
+		spin_unlock_irqrestore(&rq->lock, flags);
+		return;
+	}
+	preempt_disable();
+	rq_unlock(rq);
+	arch_irq_restore(flags);
+	preempt_enable();
+}
 void resched_curr(struct rq *rq);
 void enqueue_waiting(struct rq *rq, struct task *t, bool head);
 void dequeue_waiting(struct rq *rq, struct task *t);
