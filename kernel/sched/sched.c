@@ -290,9 +290,9 @@ static void put_to_sleep(struct rq *rq, struct task *prev, u64 now)
 	}
 	/* Does it wake somebody and then sleep?  See select_cpu. */
 	if (prev->se.woke_ns) {
-		bool soon = now - prev->se.woke_ns < SYNC_WAIT_NS / 2;
+		bool soon = now - prev->se.woke_ns < SOON_NS;
 
-		prev->se.wake_sleeps = (u8)(soon ? min(prev->se.wake_sleeps + 1, 4) : prev->se.wake_sleeps / 2);
+		prev->se.wake_sleeps = (s8)(soon ? min(prev->se.wake_sleeps + 1, 4) : prev->se.wake_sleeps / 2);
 		prev->se.woke_ns = 0;
 	}
 }
