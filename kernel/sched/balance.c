@@ -6,9 +6,9 @@
  * last, if that idles (its cache is warm); the waker's, if an interrupt woke it from idling; an idle one that shares cache with the last
  * one, then any idle one; else the last one, unless the waker's has less to do.  Whether the waker will sleep at once is learnt, not
  * believed: se.wake_sleeps counts how often it did (put_to_sleep); a pipe's word (wakes_sync) only makes one such time enough, where
- * else three are needed.  A wake-up beside the waker needs no interrupt and no second CPU to come out of its sleep.  If the waker
- * does not sleep after all, the slice timer, armed for SYNC_WAIT_NS then, calls an idle CPU, and the waker must do well some times before it
- * is believed again.
+ * else two are needed.  A wake-up beside the waker needs no interrupt and no second CPU to come out of its sleep.  If the waker
+ * does not sleep after all, the slice timer, armed for SYNC_WAIT_NS then, calls an idle CPU, and the waker must do well some times, each
+ * time twice as many, before it is believed again.
  *
  * New tasks go to an idle CPU, else to the least loaded; beside the parent if that waits for the child (vfork), or is known to.
  *
@@ -105,7 +105,7 @@ static u32 least_loaded(u32 from, cpumask_t allowed)
 static bool beside_waker(u32 here, u32 flags)
 {
 	struct rq *rq = cpu_rq(here);
-	s32 times = current->se.wakes_sync ? 1 : 3;
+	s32 times = current->se.wakes_sync ? 1 : 2;
 
 	return !(flags & WAKE_MOVE) && READ_ONCE(rq->nr_running) == 1 && rq->curr == current && !in_irq() &&
 	       ((flags & WAKE_VFORK) || current->se.wake_sleeps >= times);
@@ -249,8 +249,12 @@ void balance_busy(struct rq *rq, u64 now)
 	for (u32 i = 0; t && i < LOOK_AT; i++, t = fair_next(t)) {
 		allowed |= t->se.affinity;
 		if (t->se.sync_placed && now - t->se.queued_ns >= SYNC_WAIT_NS) {
-			rq->curr->se.wake_sleeps = -4;		/* a waker that does not sleep */
-			rq->curr->se.woke_ns = 0;
+			struct sched_entity *waker = &rq->curr->se;	/* does not sleep */
+
+			waker->wake_sleeps = (s8)-(2 << min(waker->wake_fails, 5));
+			waker->wake_fails++;
+			waker->woke_ns = 0;
+			t->se.sync_placed = false;
 		}
 	}
 	spin_unlock(&rq->lock);

@@ -23,7 +23,8 @@ struct sched_entity {
 	bool in_iowait, in_memstall;	/* [own] it waits for a device, if it sleeps; it waits or works for memory: psi.c */
 	bool wakes_sync;		/* [own] who it wakes now it is likely to wait for: a hint to select_cpu */
 	bool sync_placed;		/* put beside its waker, who is expected to sleep soon */
-	s8 wake_sleeps;			/* [own] -4 .. 4: how often it slept soon after it had woken somebody */
+	s8 wake_sleeps;			/* [own, or Q] -64 .. 4: how often it slept soon after it had woken somebody */
+	u8 wake_fails;			/* [own, or Q] and how often not, when one waited beside it for that */
 	u32 cpu;			/* run queue it is or was on: changed under the old one's lock, read with acquire */
 	cpumask_t affinity;
 	u64 woke_ns;			/* [own] when it last woke somebody, 0: not since it slept */

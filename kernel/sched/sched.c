@@ -293,6 +293,8 @@ static void put_to_sleep(struct rq *rq, struct task *prev, u64 now)
 		bool soon = now - prev->se.woke_ns < SOON_NS;
 
 		prev->se.wake_sleeps = (s8)(soon ? min(prev->se.wake_sleeps + 1, 4) : prev->se.wake_sleeps / 2);
+		if (prev->se.wake_sleeps == 4)
+			prev->se.wake_fails = 0;
 		prev->se.woke_ns = 0;
 	}
 }

@@ -9,8 +9,8 @@
 #define RT_KERNEL_PRIO	100
 #define SLICE_NS	(3 * NSEC_PER_MSEC)
 #define WEIGHT_NICE0	1024u
-#define SYNC_WAIT_NS	(200 * NSEC_PER_USEC)	/* a task beside a waker that should sleep waits so long before others may have it */
-#define SOON_NS	NSEC_PER_MSEC	/* between waking and sleeping; long, since a host may stop a CPU for a while */
+#define SYNC_WAIT_NS	(500 * NSEC_PER_USEC)	/* a task beside a waker that should sleep waits so long before others may have it */
+#define SOON_NS	(20 * NSEC_PER_MSEC)	/* between waking and sleeping; long, since a host may stop a CPU for a while */
 #define NO_CPU		(~0u)
 
 struct rq {
