@@ -171,12 +171,14 @@ bool inode_owner_or_capable(const struct inode *i)
 void inode_touch_at(struct inode *i, u32 which, const struct timespec_k *now)
 {
 	spin_lock(&i->spin);
+	seq_write_begin(&i->times_seq);
 	if (which & ATTR_ATIME)
 		i->atime = *now;
 	if (which & ATTR_MTIME)
 		i->mtime = *now;
 	if (which & ATTR_CTIME)
 		i->ctime = *now;
+	seq_write_end(&i->times_seq);
 	spin_unlock(&i->spin);
 }
 
@@ -203,12 +205,14 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 		i->gid = a->gid;
 	if (a->valid & ATTR_MODE)
 		i->mode = (i->mode & S_IFMT_K) | (a->mode & 07777);
+	seq_write_begin(&i->times_seq);
 	if (a->valid & ATTR_ATIME)
 		i->atime = a->atime;
 	if (a->valid & ATTR_MTIME)
 		i->mtime = a->mtime;
 	if (a->valid & ATTR_CTIME)
 		i->ctime = a->ctime;
+	seq_write_end(&i->times_seq);
 	spin_unlock(&i->spin);
 	return 0;
 }
@@ -281,19 +285,26 @@ void inode_kill_suid(struct inode *i)
 
 void inode_getattr_generic(const struct inode *i, struct kstat *st)
 {
+	u32 seq;
+
 	st->ino = i->ino;
 	st->size = i_size_read(i);
-	st->blocks = i->blocks;
-	st->mode = i->mode;
-	st->nlink = i->nlink;
-	st->uid = i->uid;
-	st->gid = i->gid;
+	st->blocks = READ_ONCE(i->blocks);
+	st->mode = READ_ONCE(i->mode);
+	st->nlink = READ_ONCE(i->nlink);
+	st->uid = READ_ONCE(i->uid);
+	st->gid = READ_ONCE(i->gid);
 	st->dev = i->sb->dev;
 	st->rdev = i->rdev;
 	st->blksize = i->sb->block_size;
-	st->atime = i->atime;
-	st->mtime = i->mtime;
-	st->ctime = i->ctime;
+	do {	/* seconds and their fraction of one moment, without a lock that every stat would share */
+		seq = seq_read_begin(&i->times_seq);
+		race_marked_begin();
+		st->atime = i->atime;
+		st->mtime = i->mtime;
+		st->ctime = i->ctime;
+		race_marked_end();
+	} while (seq_read_retry(&i->times_seq, seq));
 	st->btime = i->btime;
 	st->result_mask = 0x7ff | 0x800;	/* STATX_BASIC_STATS | STATX_BTIME */
 	st->attributes = 0;

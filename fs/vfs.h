@@ -110,6 +110,7 @@ struct inode {
 	u64 size;			/* [i] for writing, read atomically */
 	u64 blocks;			/* [s] 512-byte units */
 	struct timespec_k atime, mtime, ctime, btime;	/* [s] */
+	struct seqcount times_seq;			/* [s] moves with them: stat takes no lock */
 	u64 version;
 	struct super *sb;		/* [I] */
 	const struct inode_ops *ops;	/* [I] */

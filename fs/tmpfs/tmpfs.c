@@ -350,7 +350,9 @@ static int tmpfs_unlink(struct inode *dir, const char *name, u32 len, struct ino
 	now = current_time_k();
 	spin_lock(&inode->spin);
 	inode->nlink--;
+	seq_write_begin(&inode->times_seq);
 	inode->ctime = now;
+	seq_write_end(&inode->times_seq);
 	spin_unlock(&inode->spin);
 	inode_touch_at(dir, ATTR_MTIME | ATTR_CTIME, &now);
 	inode_put(inode);	/* the entry's: the caller holds another */
