@@ -145,6 +145,9 @@ struct process {
 	struct posix_timers *timers;	/* [a] kernel/time; set once by itself */
 	u32 cpu_watch;			/* [a] not 0: CPU time is limited, see kernel/time/cputimer.c */
 	u64 watch_ran_ns, watch_limit_ns;	/* [a] while watched: run since the last check, and what it allowed */
+	struct spinlock cpu_lock;	/* LC_CPU_TIMER; of the next two, kernel/time/cputimer.c */
+	struct list_head cpu_targets;
+	bool cpu_ended;
 	struct file *exe;		/* [R] */
 	struct usage dead;		/* [S] threads that are gone */
 	struct usage child_usage;		/* [T] waited-for children and theirs */

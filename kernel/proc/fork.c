@@ -117,6 +117,8 @@ static struct process *process_create(u64 flags)
 	list_init(&p->pgrp_link);
 	list_init(&p->shared_pending.queue);
 	wait_queue_init(&p->child_wait);
+	spin_lock_init(&p->cpu_lock, LC_CPU_TIMER);
+	list_init(&p->cpu_targets);
 	p->oom_score_adj = old->oom_score_adj;
 	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
 	p->dumpable = 1;

@@ -25,6 +25,7 @@ struct rlimits init_rlimits = { .lim = {
 static struct process kernel_process = {
 	.refs = { 1 }, .leader = &init_task, .threads = LIST_HEAD_INIT(kernel_process.threads),
 	.children = LIST_HEAD_INIT(kernel_process.children), .sibling = LIST_HEAD_INIT(kernel_process.sibling),
+	.cpu_lock = SPINLOCK_INIT(LC_CPU_TIMER), .cpu_targets = LIST_HEAD_INIT(kernel_process.cpu_targets),
 	.child_wait = WAIT_QUEUE_INIT(kernel_process.child_wait), .sighand = &init_sighand,
 	.shared_pending = { .queue = LIST_HEAD_INIT(kernel_process.shared_pending.queue) }, .rlim = &init_rlimits,
 };

@@ -18,6 +18,7 @@ void __noreturn thread_exit(int wait_status);	/* this thread */
 /* usage_of_process - all threads, the dead included; its times never fall.  Context: any.  Locks: may hold proc_lock, nothing after it.
  * usage_of_task - one thread. */
 void usage_of_process(struct process *p, struct usage *sum);
+void usage_of_process_locked(struct process *p, struct usage *sum);	/* its sighand lock is held */
 void usage_of_task(struct task *t, struct usage *u);
 
 struct cred {

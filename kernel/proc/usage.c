@@ -51,22 +51,27 @@ void usage_note_rss(struct process *p, const struct mm *mm)
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
-void usage_of_process(struct process *p, struct usage *sum)
+void usage_of_process_locked(struct process *p, struct usage *sum)
 {
-	irqflags_t flags;
 	struct usage u;
 	struct task *t;
 
 	rcu_read_lock();
-	flags = spin_lock_irqsave(&p->sighand->lock);
 	*sum = p->dead;
 	list_for_each_entry_rcu(t, &p->threads, thread_link)
 		if (!t->accounted) {
 			usage_of_task(t, &u);
 			usage_add(sum, &u);
 		}
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	rcu_read_unlock();
+}
+
+void usage_of_process(struct process *p, struct usage *sum)
+{
+	irqflags_t flags = spin_lock_irqsave(&p->sighand->lock);
+
+	usage_of_process_locked(p, sum);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
 void usage_to_rusage(const struct usage *u, struct rusage *ru)

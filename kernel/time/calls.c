@@ -234,12 +234,47 @@ static int sleep_clock(int clock, enum timer_clock *tc)
 	return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? capable(CAP_WAKE_ALARM) ? 0 : -EPERM : 0;
 }
 
+static long cpu_sleep_restart(struct restart_block *rb);
+
+static long cpu_sleep(int clock, u64 ns, bool absolute, void __user *rem)
+{
+	u64 left;
+	int err = cpu_clock_sleep(clock, &ns, absolute, &left);
+
+	if (err != -EINTR)
+		return err;
+	if (absolute && !rem)
+		return -ERESTARTNOHAND;
+	if (rem && put_ns(rem, left))
+		return -EFAULT;
+	current->restart = (struct restart_block){ cpu_sleep_restart, { (u64)(u32)clock, ns, (u64)rem } };
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long cpu_sleep_restart(struct restart_block *rb)
+{
+	u64 ns = rb->args[1], left;
+	int clock = (int)rb->args[0], err = cpu_clock_sleep(clock, &ns, true, &left);
+	void __user *rem = user_ptr(rb->args[2]);
+
+	if (err != -EINTR)
+		return err;
+	if (rem && put_ns(rem, left))
+		return -EFAULT;
+	current->restart = (struct restart_block){ cpu_sleep_restart, { (u64)(u32)clock, ns, (u64)rem } };
+	return -ERESTART_RESTARTBLOCK;
+}
+
 long sys_clock_nanosleep(int clock, int flags, void __user *req, void __user *rem)
 {
 	enum timer_clock tc;
 	u64 ns;
 	int err = sleep_clock(clock, &tc), bad = err ? 0 : get_ns(req, &ns);
 
+	if (err == -EINVAL && clock != CLOCK_THREAD_CPUTIME_ID && !cpu_clock_read(clock, &ns)) {
+		err = get_ns(req, &ns);
+		return err ? err : cpu_sleep(clock, ns, flags & TIMER_ABSTIME, flags & TIMER_ABSTIME ? NULL : rem);
+	}
 	if (err || bad)
 		return err ? err : bad;
 	if (!(flags & TIMER_ABSTIME))

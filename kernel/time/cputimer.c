@@ -21,14 +21,14 @@ enum { CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED };		/* Linux's encoding of d
 
 /* --- the clocks */
 
-static int thread_usage(s32 tid, struct usage *u)
+int cpu_thread_usage(const struct process *p, s32 tid, struct usage *u)
 {
 	struct task *t;
 	int err = -EINVAL;
 
 	rcu_read_lock();
-	t = tid ? task_find(tid) : current;
-	if (t && t->proc == current->proc) {
+	t = task_find(tid);
+	if (t && t->proc == p) {
 		usage_of_task(t, u);
 		err = 0;
 	}
@@ -36,66 +36,68 @@ static int thread_usage(s32 tid, struct usage *u)
 	return err;
 }
 
-static int process_usage(s32 pid, struct usage *u)
-{
-	struct process *p;
-
-	rcu_read_lock();
-	p = pid ? process_find(pid) : current->proc;
-	if (p)
-		usage_of_process(p, u);
-	rcu_read_unlock();
-	return p ? 0 : -EINVAL;
-}
-
-static int encode(s32 pid, int kind) { return (int)(~(u32)pid << 3 | (u32)kind); }
 static s32 pid_of(int clock) { return ~(clock >> 3); }
 
-static u64 kind_of(int clock, const struct usage *u)
+/* The two fixed numbers as what they mean; -EINVAL: not a CPU clock's number. */
+static int normalise(int *clock)
 {
-	return (clock & 3) == CPUCLOCK_VIRT ? u->utime_ns : u->utime_ns + u->stime_ns;
+	if (*clock == CLOCK_PROCESS_CPUTIME_ID)
+		*clock = (int)(~0u << 3 | CPUCLOCK_SCHED);
+	else if (*clock == CLOCK_THREAD_CPUTIME_ID)
+		*clock = (int)(~0u << 3 | CPUCLOCK_SCHED | CPUCLOCK_THREAD);
+	return *clock >= 0 || (*clock & 3) > CPUCLOCK_SCHED || pid_of(*clock) < 0 ? -EINVAL : 0;
+}
+
+enum cpu_kind cpu_clock_kind(int clock)
+{
+	(void)normalise(&clock);
+	return (clock & 3) == CPUCLOCK_VIRT ? CPU_USER : CPU_ALL;
+}
+
+int cpu_clock_resolve(int clock, struct process **out, s32 *tid)
+{
+	struct process *p = current->proc;
+	struct task *t;
+	s32 pid;
+
+	if (normalise(&clock))
+		return -EINVAL;
+	pid = pid_of(clock);
+	*tid = 0;
+	rcu_read_lock();
+	if (clock & CPUCLOCK_THREAD) {
+		t = pid ? task_find(pid) : current;
+		if (t && t->proc == p)
+			*tid = t->tid;
+		else
+			p = NULL;
+	} else if (pid) {
+		p = process_find(pid);
+	}
+	if (p && !refcount_inc_not_zero(&p->refs))
+		p = NULL;
+	rcu_read_unlock();
+	*out = p;
+	return p ? 0 : -EINVAL;
 }
 
 int cpu_clock_read(int clock, u64 *ns)
 {
+	struct process *p;
 	struct usage u;
-	int err;
+	s32 tid;
+	int err = cpu_clock_resolve(clock, &p, &tid);
 
-	if (clock == CLOCK_PROCESS_CPUTIME_ID)
-		clock = encode(0, CPUCLOCK_SCHED);
-	else if (clock == CLOCK_THREAD_CPUTIME_ID)
-		clock = encode(0, CPUCLOCK_SCHED | CPUCLOCK_THREAD);
-	if (clock >= 0 || (clock & 3) > CPUCLOCK_SCHED || pid_of(clock) < 0)
-		return -EINVAL;
-	err = clock & CPUCLOCK_THREAD ? thread_usage(pid_of(clock), &u) : process_usage(pid_of(clock), &u);
+	if (err)
+		return err;
+	if (tid)
+		err = cpu_thread_usage(p, tid, &u);
+	else
+		usage_of_process(p, &u);
+	process_put(p);
 	if (!err)
-		*ns = kind_of(clock, &u);
+		*ns = cpu_kind_of(cpu_clock_kind(clock), &u);
 	return err;
-}
-
-int cpu_clock_own(int clock)
-{
-	if (clock == CLOCK_PROCESS_CPUTIME_ID)
-		return encode(current->proc->pid, CPUCLOCK_SCHED);
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return encode(current->tid, CPUCLOCK_SCHED | CPUCLOCK_THREAD);
-	if (!pid_of(clock))
-		return encode(clock & CPUCLOCK_THREAD ? current->tid : current->proc->pid, clock & (3 | CPUCLOCK_THREAD));
-	return (clock & CPUCLOCK_THREAD) || pid_of(clock) == current->proc->pid ? clock : 0;
-}
-
-int cpu_clock_of(int clock, const struct usage *process, u64 *ns)
-{
-	struct usage u;
-
-	if (!(clock & CPUCLOCK_THREAD)) {
-		*ns = kind_of(clock, process);
-		return 0;
-	}
-	if (thread_usage(pid_of(clock), &u))
-		return -EINVAL;
-	*ns = kind_of(clock, &u);
-	return 0;
 }
 
 /* --- the limits */
@@ -117,9 +119,6 @@ static u64 check_table(struct posix_timers *tab, const struct usage *u)
 
 	left = itimer_check_locked(&tab->virt, u->utime_ns, &virt_due);
 	left = min(left, itimer_check_locked(&tab->prof, u->utime_ns + u->stime_ns, &prof_due));
-	for (u32 i = 0; tab->nr_cpu && i < tab->nr_slots; i++)
-		if (tab->slots[i] && tab->slots[i]->ready)
-			left = min(left, posix_timer_check_cpu_locked(tab->slots[i], u));
 	spin_unlock_irqrestore(&tab->lock, flags);
 	if (virt_due)
 		signal_send_process(tab->proc, SIGVTALRM, NULL);
@@ -161,6 +160,7 @@ static void check(struct process *p)
 	left = check_rlimit(p, u.utime_ns + u.stime_ns);
 	if (tab)
 		left = min(left, check_table(tab, &u));
+	left = min(left, cpu_targets_check(p, &u));
 	if (left == TIME_NEVER)
 		(void)atomic_cas(&p->cpu_watch, seen, 0u);
 	atomic_store(&p->watch_limit_ns, left);

@@ -57,6 +57,7 @@ struct posix_timers *timers_table(void)
 		return NULL;
 	spin_lock_init(&tab->lock, LC_POSIX_TIMER);
 	tab->proc = p;
+	tab->free_first = NO_SLOT;
 	timer_init(&tab->real, real_expire);
 	if (!atomic_cas(&p->timers, NULL, tab)) {
 		kfree(tab);

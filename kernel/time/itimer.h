@@ -24,7 +24,10 @@ void itimer_real_taken(struct posix_timers *tab);
 int itimerspec_get(const void __user *from, u64 *first, u64 *period);
 int itimerspec_put(void __user *to, u64 left, u64 period);
 
-/* cpu_watch_kick - a limit on p's CPU time was set or moved: look soon.  Context: thread, no lock at or above LC_SIGHAND. */
+/* cpu_watch_kick - a limit on p's CPU time was set or moved: look soon.  Context: any, no run queue's lock held. */
 void cpu_watch_kick(struct process *p);
+/* cpu_clock_sleep - until that CPU clock shows *until_ns, or so much more if not absolute (then *until_ns becomes the end).  0, -EINTR with
+ * *left_ns set, -EINVAL (no such clock, or current's own thread's), -ENOMEM. */
+int cpu_clock_sleep(int clock, u64 *until_ns, bool absolute, u64 *left_ns);
 /* cpu_clock_read - the CPU-time clocks: the two of current, and clock_getcpuclockid's and pthread_getcpuclockid's.  -EINVAL: not one. */
 int cpu_clock_read(int clock, u64 *ns);

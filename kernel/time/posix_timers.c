@@ -13,10 +13,13 @@
  * Clocks: an absolute time of CLOCK_REALTIME or CLOCK_TAI is kept as such (timer.c follows when the clock is set); everything else is
  * monotonic, or CPU time.  An absolute time in the past fires at once.
  *
- * A timer on a CPU clock is looked at by the check of CPU time (cputimer.c), which marks it `due` and lets its timer interrupt do the
- * rest.  Reading a process's CPU clock takes the sighand lock, so it is read before [P], or by the check; while the signal waits, the
- * check goes on counting overruns.  Only clocks of the process itself can carry a timer. */
+ * A timer on a CPU clock, of this process or another, is armed as a deadline of that clock (cputarget.c), which when it is due lets the
+ * timer interrupt do the rest.  Reading a process's CPU time takes its sighand lock, so it is read before [P].
+ *
+ * Any number of timers: creating, finding and deleting are O(1), arming is O(log n), each is charged against RLIMIT_SIGPENDING with the
+ * queue entry it owns (SIGEV_NONE too), and no lock is held for longer than one of them takes. */
 #include <asm/siginfo.h>
+#include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <arch/uaccess.h>
@@ -26,35 +29,43 @@
 #include <mm/slab.h>
 #include <syscall_protos.h>
 
-#define SLOTS_MIN	8u
-#define SLOTS_MAX	65536u
+#define CHUNK		256u
+#define SLOTS_MAX	(1u << 26)
 #define IGNORED_NS	(4 * NSEC_PER_MSEC)
 
-/* The CPU time of pt's clock, 0 if it is another clock, or its thread is gone.  Context: no lock held. */
-static u64 cpu_time_of(const struct posix_timer *pt)
+static bool on_cpu_clock(const struct posix_timer *pt) { return pt->cpu.target; }
+
+/* The time of pt's clock; of a CPU clock that nobody runs on any more, 0.  Context: no lock held. */
+static u64 time_of(const struct posix_timer *pt)
 {
 	u64 ns;
 
-	return !pt->cpu || cpu_clock_read(pt->clock, &ns) ? 0 : ns;
-}
-
-static u64 now_locked(const struct posix_timer *pt, u64 cpu_ns)
-{
-	return pt->cpu ? cpu_ns : clock_timer_ns(pt->base);
+	if (!on_cpu_clock(pt))
+		return clock_timer_ns(pt->base);
+	return cpu_timer_now(&pt->cpu, false, &ns) ? 0 : ns;
 }
 
 /* The comparator for pt->expires_ns, no sooner than after min_ns. */
 static void arm_locked(struct posix_timer *pt, u64 min_ns)
 {
-	if (pt->cpu || !pt->q)		/* cputimer.c looks itself; a timer that tells nobody need not run */
+	if (pt->quiet)		/* who tells nobody need not run */
 		return;
-	timer_arm_clock(&pt->timer, pt->base, min_ns ? max(pt->expires_ns, clock_timer_ns(pt->base) + min_ns) : pt->expires_ns);
+	if (on_cpu_clock(pt))
+		cpu_timer_arm(&pt->cpu, pt->expires_ns);
+	else
+		timer_arm_clock(&pt->timer, pt->base, min_ns ? max(pt->expires_ns, clock_timer_ns(pt->base) + min_ns) : pt->expires_ns);
 }
 
-/* The next expiry; what was missed on the way there is overrun.  On CPU clocks the check counts it. */
-static void forward_locked(struct posix_timer *pt)
+static void disarm_locked(struct posix_timer *pt)
 {
-	u64 now = now_locked(pt, pt->expires_ns);
+	if (on_cpu_clock(pt))
+		cpu_timer_disarm(&pt->cpu);
+	timer_cancel(&pt->timer);
+}
+
+/* The next expiry; what was missed on the way there is overrun. */
+static void forward_locked(struct posix_timer *pt, u64 now)
+{
 	u64 missed = now > pt->expires_ns ? periods_passed(now, pt->expires_ns, pt->period_ns) : 0;
 
 	pt->overrun += missed;
@@ -66,7 +77,6 @@ static void fire_locked(struct posix_timer *pt, irqflags_t *flags)
 {
 	struct posix_timers *tab = pt->table;
 
-	pt->due = false;
 	pt->waiting = pt->period_ns != 0;
 	if (!pt->waiting)
 		pt->expires_ns = 0;
@@ -78,7 +88,7 @@ static void fire_locked(struct posix_timer *pt, irqflags_t *flags)
 	*flags = spin_lock_irqsave(&tab->lock);
 	if (pt->waiting) {
 		pt->waiting = false;
-		forward_locked(pt);
+		forward_locked(pt, on_cpu_clock(pt) ? cpu_timer_seen_ns(&pt->cpu) : clock_timer_ns(pt->base));
 		arm_locked(pt, IGNORED_NS);
 	}
 }
@@ -89,40 +99,35 @@ static void expire(struct timer *t)
 	irqflags_t flags = spin_lock_irqsave(&pt->table->lock);
 
 	if (pt->expires_ns && !pt->waiting) {
-		if (pt->cpu ? pt->due : now_locked(pt, 0) >= pt->expires_ns)
+		if (on_cpu_clock(pt) ? cpu_timer_take_due(&pt->cpu) : clock_timer_ns(pt->base) >= pt->expires_ns)
 			fire_locked(pt, &flags);
-		else
-			arm_locked(pt, 0);
+		else if (!on_cpu_clock(pt))
+			arm_locked(pt, 0);	/* moved meanwhile */
 	}
 	spin_unlock_irqrestore(&pt->table->lock, flags);
 }
 
-u64 posix_timer_check_cpu_locked(struct posix_timer *pt, const struct usage *process)
+/* What time the overrun of pt's signal is counted by, its process's sighand lock held.  Another process's CPU time takes that one's, so
+ * it is only known as of the last check: what has passed since is an overrun of the next signal. */
+static u64 time_taken(const struct posix_timer *pt)
 {
-	u64 now, more;
+	u64 ns;
 
-	if (!pt->cpu || !pt->expires_ns || !pt->q || cpu_clock_of(pt->clock, process, &now))
-		return TIME_NEVER;
-	if (now < pt->expires_ns)
-		return pt->expires_ns - now;
-	if (!pt->waiting) {
-		pt->due = true;
-		timer_arm(&pt->timer, 0);
-		return 0;
-	}
-	more = periods_passed(now, pt->expires_ns, pt->period_ns);
-	pt->overrun += more;
-	pt->expires_ns += more * pt->period_ns;
-	return pt->expires_ns + pt->period_ns - now;
+	if (!on_cpu_clock(pt))
+		return clock_timer_ns(pt->base);
+	if (pt->cpu.target->proc != pt->table->proc || cpu_timer_now(&pt->cpu, true, &ns))
+		return cpu_timer_seen_ns(&pt->cpu);
+	return ns;
 }
 
 void posix_timer_taken(struct posix_timer *pt, siginfo_t *info)
 {
+	u64 now = time_taken(pt);
 	irqflags_t flags = spin_lock_irqsave(&pt->table->lock);
 
 	if (pt->waiting) {
 		pt->waiting = false;
-		forward_locked(pt);
+		forward_locked(pt, now);
 		pt->overrun_last = (u32)min(pt->overrun, (u64)OVERRUN_MAX);
 		pt->overrun = 0;
 		arm_locked(pt, 0);
@@ -134,63 +139,113 @@ void posix_timer_taken(struct posix_timer *pt, siginfo_t *info)
 	spin_unlock_irqrestore(&pt->table->lock, flags);
 }
 
-/* --- the table */
+/* --- the table: slots in chunks that stay where they are, the free ones in a queue, so that a number is not used anew at once */
 
-/* A free slot for pt, the table grown if there is none.  -EAGAIN: too many, or no memory. */
+#define FREE(next)	((u64)(next) << 1 | 1)
+#define IS_FREE(slot)	((slot) & 1)
+
+static u64 *slot_of(struct posix_timers *tab, u32 i) { return &tab->chunks[i / CHUNK][i % CHUNK]; }
+
+static struct posix_timer *slot_timer(struct posix_timers *tab, u32 i)
+{
+	u64 v = i < tab->nr_slots ? *slot_of(tab, i) : FREE(NO_SLOT);
+
+	return IS_FREE(v) ? NULL : (struct posix_timer *)v;
+}
+
+static void slot_free_locked(struct posix_timers *tab, u32 i)
+{
+	*slot_of(tab, i) = FREE(NO_SLOT);
+	if (tab->free_first == NO_SLOT)
+		tab->free_first = i;
+	else
+		*slot_of(tab, tab->free_last) = FREE(i);
+	tab->free_last = i;
+}
+
+/* One chunk more, if there is still none free.  -EAGAIN: too many, or no memory. */
+static int slots_grow(struct posix_timers *tab)
+{
+	u32 max_chunks = READ_ONCE(tab->max_chunks), nr = READ_ONCE(tab->nr_slots) / CHUNK, bigger_max = nr < max_chunks ? 0 : max(2 * max_chunks, 8u);
+	u64 *chunk = kmalloc(CHUNK * sizeof(*chunk), GFP_KERNEL), **bigger = NULL, **old = NULL;
+	int err = 0;
+
+	if (bigger_max)
+		bigger = kcalloc(bigger_max, sizeof(*bigger), GFP_KERNEL);
+	if (!chunk || (bigger_max && !bigger) || (u64)nr * CHUNK >= SLOTS_MAX) {
+		kfree(chunk);
+		kfree(bigger);
+		return -EAGAIN;
+	}
+	spin_lock_irq(&tab->lock);
+	if (tab->nr_slots == nr * CHUNK && tab->max_chunks == max_chunks && tab->free_first == NO_SLOT) {
+		if (bigger) {
+			if (nr)
+				memcpy(bigger, tab->chunks, nr * sizeof(*bigger));
+			old = tab->chunks;
+			tab->chunks = bigger;
+			tab->max_chunks = bigger_max;
+			bigger = NULL;
+		}
+		tab->chunks[nr] = chunk;
+		chunk = NULL;
+		tab->nr_slots += CHUNK;
+		for (u32 i = nr * CHUNK; i < tab->nr_slots; i++)
+			slot_free_locked(tab, i);
+	}			/* else another thread was first */
+	spin_unlock_irq(&tab->lock);
+	kfree(chunk);
+	kfree(bigger);
+	kfree(old);
+	return err;
+}
+
+/* A free slot for pt, the table grown if there is none. */
 static int slot_take(struct posix_timers *tab, struct posix_timer *pt)
 {
 	for (;;) {
-		struct posix_timer **bigger, **old;
-		irqflags_t flags = spin_lock_irqsave(&tab->lock);
-		u32 n = tab->nr_slots, i = 0;
+		u32 i;
+		int err;
 
-		while (i < n && tab->slots[i])
-			i++;
-		if (i < n) {
-			tab->slots[i] = pt;
+		spin_lock_irq(&tab->lock);
+		i = tab->free_first;
+		if (i != NO_SLOT) {
+			tab->free_first = (u32)(*slot_of(tab, i) >> 1);
+			*slot_of(tab, i) = (u64)pt;
 			pt->id = (s32)i;
 		}
-		spin_unlock_irqrestore(&tab->lock, flags);
-		if (i < n)
+		spin_unlock_irq(&tab->lock);
+		if (i != NO_SLOT)
 			return 0;
-		if (n >= SLOTS_MAX)
-			return -EAGAIN;
-		bigger = kcalloc(max(2 * n, SLOTS_MIN), sizeof(*bigger), GFP_KERNEL);
-		if (!bigger)
-			return -EAGAIN;
-		flags = spin_lock_irqsave(&tab->lock);
-		old = bigger;
-		if (tab->nr_slots == n) {	/* else another thread was first */
-			if (n)
-				memcpy(bigger, tab->slots, n * sizeof(*bigger));
-			old = tab->slots;
-			tab->slots = bigger;
-			tab->nr_slots = max(2 * n, SLOTS_MIN);
-		}
-		spin_unlock_irqrestore(&tab->lock, flags);
-		kfree(old);
+		err = slots_grow(tab);
+		if (err)
+			return err;
 	}
 }
 
 static void timer_put(struct posix_timer *pt)
 {
-	if (refcount_dec_and_test(&pt->refs))
-		kfree(pt);
+	if (!refcount_dec_and_test(&pt->refs))
+		return;
+	if (pt->cpu.target)
+		cpu_target_put(pt->cpu.target);
+	kfree(pt);
 }
 
 /* By number, referenced; NULL: none. */
 static struct posix_timer *timer_find(int id)
 {
 	struct posix_timers *tab = READ_ONCE(current->proc->timers);
-	struct posix_timer *pt = NULL;
+	struct posix_timer *pt;
 
 	if (!tab || id < 0)
 		return NULL;
 	spin_lock_irq(&tab->lock);
-	if ((u32)id < tab->nr_slots && tab->slots[id] && tab->slots[id]->ready) {
-		pt = tab->slots[id];
+	pt = slot_timer(tab, (u32)id);
+	if (pt && pt->ready)
 		refcount_inc(&pt->refs);
-	}
+	else
+		pt = NULL;
 	spin_unlock_irq(&tab->lock);
 	return pt;
 }
@@ -198,16 +253,17 @@ static struct posix_timer *timer_find(int id)
 /* Out of the table and out of the way of interrupts.  Drops the table's reference; false: somebody else did. */
 static bool timer_destroy(struct posix_timers *tab, struct posix_timer *pt)
 {
-	irqflags_t flags = spin_lock_irqsave(&tab->lock);
-	bool mine = tab->slots[pt->id] == pt;
+	bool mine;
 
-	if (mine) {
-		tab->slots[pt->id] = NULL;
-		tab->nr_cpu -= pt->cpu && pt->ready;
-	}
+	spin_lock_irq(&tab->lock);
+	mine = slot_timer(tab, (u32)pt->id) == pt;
+	if (mine)
+		slot_free_locked(tab, (u32)pt->id);
 	pt->expires_ns = 0;
 	pt->waiting = false;
-	spin_unlock_irqrestore(&tab->lock, flags);
+	if (mine)
+		disarm_locked(pt);
+	spin_unlock_irq(&tab->lock);
 	if (!mine)
 		return false;
 	timer_cancel_sync(&pt->timer);
@@ -246,18 +302,16 @@ int itimerspec_put(void __user *to, u64 left, u64 period)
 	return copy_to_user(to, &v, sizeof(v));
 }
 
-static u64 left_locked(const struct posix_timer *pt, u64 cpu_ns)
+/* What is left, if it is now by pt's clock. */
+static u64 left_locked(const struct posix_timer *pt, u64 now)
 {
-	u64 now;
-
 	if (!pt->expires_ns)
 		return 0;
-	now = now_locked(pt, cpu_ns);
 	if (now < pt->expires_ns)
 		return pt->expires_ns - now;
-	if (pt->period_ns && (pt->waiting || !pt->q))
+	if (pt->period_ns && (pt->waiting || pt->quiet))
 		return pt->period_ns - (now - pt->expires_ns) % pt->period_ns;
-	return pt->q ? 1 : 0;		/* an armed timer never reads as zero */
+	return pt->quiet ? 0 : 1;		/* an armed timer never reads as zero */
 }
 
 /* The signal pt will send.  tid: for SIGEV_THREAD_ID. */
@@ -271,8 +325,7 @@ static int event_read(void __user *event, struct posix_timer *pt)
 		return -EFAULT;
 	if (!event)
 		ev.sigev_value.sival_int = pt->id;
-	if (ev.sigev_notify == SIGEV_NONE)
-		return 0;
+	pt->quiet = ev.sigev_notify == SIGEV_NONE;
 	if (ev.sigev_notify == (SIGEV_SIGNAL | SIGEV_THREAD_ID)) {
 		rcu_read_lock();
 		t = task_find(ev.sigev_notify_thread_id);
@@ -281,10 +334,10 @@ static int event_read(void __user *event, struct posix_timer *pt)
 		if (!mine)
 			return -EINVAL;
 		pt->tid = ev.sigev_notify_thread_id;
-	} else if (ev.sigev_notify != SIGEV_SIGNAL && ev.sigev_notify != SIGEV_THREAD) {
+	} else if (ev.sigev_notify != SIGEV_SIGNAL && ev.sigev_notify != SIGEV_THREAD && !pt->quiet) {
 		return -EINVAL;
 	}
-	if (ev.sigev_signo < 1 || ev.sigev_signo > NSIG)
+	if (!pt->quiet && (ev.sigev_signo < 1 || ev.sigev_signo > NSIG))
 		return -EINVAL;
 	pt->q = sigqueue_create(pt);
 	if (!pt->q)
@@ -297,49 +350,45 @@ static int event_read(void __user *event, struct posix_timer *pt)
 	return 0;
 }
 
-/* 0, or -EINVAL for no clock, -EOPNOTSUPP for one without timers.  A thread's CPU clock is kept by number: it reads the same for whoever
- * asks. */
-static int clock_check(int *clock, bool *cpu)
+/* 0 and in pt what it counts; -EINVAL for no clock, -EOPNOTSUPP for one without timers, -EPERM, -EAGAIN. */
+static int clock_choose(int clock, struct posix_timer *pt)
 {
-	u64 ns;
+	struct cpu_target *target;
+	int err;
 
-	*cpu = false;
-	switch (*clock) {
+	pt->clock = clock;
+	switch (clock) {
 	case CLOCK_REALTIME: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME: case CLOCK_TAI:
 		return 0;
+	case CLOCK_REALTIME_ALARM: case CLOCK_BOOTTIME_ALARM:	/* nothing to wake: this machine never suspends */
+		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
 	case CLOCK_MONOTONIC_RAW: case CLOCK_REALTIME_COARSE: case CLOCK_MONOTONIC_COARSE:
 		return -EOPNOTSUPP;
 	default:
 		break;
 	}
-	if (cpu_clock_read(*clock, &ns))
-		return -EINVAL;
-	*cpu = true;
-	*clock = cpu_clock_own(*clock);
-	return *clock ? 0 : -EOPNOTSUPP;
+	err = cpu_target_get(clock, &target);
+	if (!err)
+		cpu_timer_init(&pt->cpu, target, cpu_clock_kind(clock), &pt->timer);
+	return err;
 }
 
 long sys_timer_create(int clock, void __user *event, void __user *id)
 {
-	struct posix_timers *tab;
-	struct posix_timer *pt;
-	bool cpu;
-	int err = clock_check(&clock, &cpu);
+	struct posix_timers *tab = timers_table();
+	struct posix_timer *pt = tab ? kzalloc(sizeof(*pt), GFP_KERNEL) : NULL;
+	int err;
 
-	if (err)
-		return err;
-	tab = timers_table();
-	pt = tab ? kzalloc(sizeof(*pt), GFP_KERNEL) : NULL;
 	if (!pt)
 		return -EAGAIN;
 	pt->table = tab;
-	pt->clock = clock;
-	pt->cpu = cpu;
 	refcount_set(&pt->refs, 1);
 	timer_init(&pt->timer, expire);
-	err = slot_take(tab, pt);
+	err = clock_choose(clock, pt);
+	if (!err)
+		err = slot_take(tab, pt);
 	if (err) {
-		kfree(pt);
+		timer_put(pt);
 		return err;
 	}
 	err = event_read(event, pt);
@@ -351,7 +400,6 @@ long sys_timer_create(int clock, void __user *event, void __user *id)
 	}
 	spin_lock_irq(&tab->lock);
 	pt->ready = true;
-	tab->nr_cpu += cpu;
 	spin_unlock_irq(&tab->lock);
 	return 0;
 }
@@ -359,13 +407,13 @@ long sys_timer_create(int clock, void __user *event, void __user *id)
 long sys_timer_gettime(int id, void __user *value)
 {
 	struct posix_timer *pt = timer_find(id);
-	u64 left, period, cpu_ns;
+	u64 left, period, now;
 
 	if (!pt)
 		return -EINVAL;
-	cpu_ns = cpu_time_of(pt);
+	now = time_of(pt);
 	spin_lock_irq(&pt->table->lock);
-	left = left_locked(pt, cpu_ns);
+	left = left_locked(pt, now);
 	period = pt->period_ns;
 	spin_unlock_irq(&pt->table->lock);
 	timer_put(pt);
@@ -384,25 +432,33 @@ long sys_timer_getoverrun(int id)
 	return n;
 }
 
-static void settime(struct posix_timer *pt, bool absolute, u64 first, u64 period, u64 *left, u64 *old_period)
+static enum timer_clock base_of(int clock)
 {
-	u64 cpu_ns = cpu_time_of(pt);
+	return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM ? TIMER_REAL : clock == CLOCK_TAI ? TIMER_TAI : TIMER_MONO;
+}
 
+static int settime(struct posix_timer *pt, bool absolute, u64 first, u64 period, u64 *left, u64 *old_period)
+{
+	u64 now = time_of(pt);
+
+	if (on_cpu_clock(pt) && cpu_target_gone(pt->cpu.target))
+		return -ESRCH;
 	spin_lock_irq(&pt->table->lock);
-	*left = left_locked(pt, cpu_ns);
+	*left = left_locked(pt, now);
 	*old_period = pt->period_ns;
-	pt->base = !absolute ? TIMER_MONO : pt->clock == CLOCK_REALTIME ? TIMER_REAL : pt->clock == CLOCK_TAI ? TIMER_TAI : TIMER_MONO;
-	pt->waiting = pt->due = false;
+	disarm_locked(pt);
+	if (!on_cpu_clock(pt)) {
+		pt->base = absolute ? base_of(pt->clock) : TIMER_MONO;
+		now = clock_timer_ns(pt->base);
+	}
+	pt->waiting = false;
 	pt->overrun = pt->overrun_last = 0;
-	pt->expires_ns = first && !absolute ? time_add(now_locked(pt, cpu_ns), first) : first;
+	pt->expires_ns = first && !absolute ? time_add(now, first) : first;
 	pt->period_ns = first ? period : 0;
 	if (first)
 		arm_locked(pt, 0);
-	else
-		timer_cancel(&pt->timer);
 	spin_unlock_irq(&pt->table->lock);
-	if (pt->cpu && first)
-		cpu_watch_kick(pt->table->proc);
+	return 0;
 }
 
 long sys_timer_settime(int id, int flags, void __user *value, void __user *old)
@@ -419,8 +475,10 @@ long sys_timer_settime(int id, int flags, void __user *value, void __user *old)
 	pt = timer_find(id);
 	if (!pt)
 		return -EINVAL;
-	settime(pt, flags & TIMER_ABSTIME, first, period, &left, &old_period);
+	err = settime(pt, flags & TIMER_ABSTIME, first, period, &left, &old_period);
 	timer_put(pt);
+	if (err)
+		return err;
 	return old ? itimerspec_put(old, left, old_period) : 0;
 }
 
@@ -440,11 +498,16 @@ void posix_timers_exit(struct process *p, bool keep_itimer)
 {
 	struct posix_timers *tab = p->timers;
 
+	if (!keep_itimer)
+		cpu_targets_exit(p);
 	if (!tab)
 		return;
-	for (u32 i = 0; i < tab->nr_slots; i++)
-		if (tab->slots[i])
-			timer_destroy(tab, tab->slots[i]);
+	for (u32 i = 0; i < tab->nr_slots; i++) {	/* nobody else creates or deletes any more */
+		struct posix_timer *pt = slot_timer(tab, i);
+
+		if (pt)
+			timer_destroy(tab, pt);
+	}
 	if (keep_itimer)
 		return;
 	spin_lock_irq(&tab->lock);
@@ -453,6 +516,8 @@ void posix_timers_exit(struct process *p, bool keep_itimer)
 	spin_unlock_irq(&tab->lock);
 	timer_cancel_sync(&tab->real);
 	WRITE_ONCE(p->timers, NULL);	/* no thread is left that could take a signal, or whose time could be checked */
-	kfree(tab->slots);
+	for (u32 i = 0; i < tab->nr_slots; i += CHUNK)
+		kfree(tab->chunks[i / CHUNK]);
+	kfree(tab->chunks);
 	kfree(tab);
 }
