@@ -164,6 +164,9 @@ static void check(struct process *p)
 	if (left == TIME_NEVER)
 		(void)atomic_cas(&p->cpu_watch, seen, 0u);
 	atomic_store(&p->watch_limit_ns, left);
+	smp_mb();		/* the limit before the look; pairs with cpu_watch_kick: one of the two stores its 0 after ours */
+	if (atomic_load(&p->cpu_watch) != (left == TIME_NEVER ? 0 : seen))
+		atomic_store(&p->watch_limit_ns, 0ul);	/* somebody set a limit meanwhile */
 }
 
 /* How many of p's threads may run at once.  Asked anew each time: a thread that was made since the last check runs beside the others. */
@@ -203,9 +206,10 @@ void cpu_watch_kick(struct process *p)
 {
 	struct task *t;
 
-	atomic_store(&p->watch_limit_ns, 0ul);
 	if (!atomic_add_return(&p->cpu_watch, 1u))
 		atomic_inc(&p->cpu_watch);	/* never 0 by wrapping */
+	smp_mb();		/* the count before the limit; pairs with check */
+	atomic_store(&p->watch_limit_ns, 0ul);
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &p->threads, thread_link)
 		if (atomic_load(&t->on_cpu))
