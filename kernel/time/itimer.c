@@ -40,7 +40,7 @@ void itimer_real_taken(struct posix_timers *tab)
 
 		tab->real_waiting = false;
 		tab->real_expires_ns += (periods_passed(now, tab->real_expires_ns, tab->real_period_ns) + 1) * tab->real_period_ns;
-		timer_arm(&tab->real, tab->real_expires_ns);
+		timer_arm(&tab->real, max(tab->real_expires_ns, now + TAKEN_NS));
 	}
 	spin_unlock_irqrestore(&tab->lock, flags);
 }

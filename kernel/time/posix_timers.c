@@ -1,11 +1,11 @@
 /* POSIX timers: timer_create(2) and its kin.
  *
- * Theory.  A process has a table, made when first used and freed with it; [P] is its lock, taken with interrupts off because expiry runs
- * in the timer interrupt.  A timer owns one queue entry for its signal.  When it fires, the entry is queued; a periodic timer is then
- * left unarmed, `waiting`, until the signal is taken (posix_timer_taken, under the sighand lock): then the periods that passed
+ * Theory.  A process has a table, made when first used and freed with it; [P] is its lock, taken with interrupts off because expiry
+ * runs in the timer interrupt.  A timer owns one queue entry for its signal.  When it fires, the entry is queued; a periodic timer is
+ * then left unarmed, `waiting`, until the signal is taken (posix_timer_taken, under the sighand lock): then the periods that passed
  * meanwhile are its overrun, and the next one is armed.  So a blocked signal costs nothing however short the period is, and no
- * interrupt can be followed by itself for ever.  Where the signal is ignored nobody will take it; the period then goes on at once, no
- * sooner than IGNORED_NS.
+ * interrupt can be followed by itself for ever; the next signal comes TAKEN_NS later at the earliest.  Where the signal is ignored
+ * nobody will take it; the period then goes on at once, no sooner than IGNORED_NS.
  *
  * Order: sighand lock before [P] before the CPU's timers; the interrupt handler sends with [P] dropped.  timer_delete takes the timer
  * out of the table, cancels it, waits for its handler, and leaves the entry to the queue if it is in one.  Calls hold a reference.
@@ -130,7 +130,7 @@ void posix_timer_taken(struct posix_timer *pt, siginfo_t *info)
 		forward_locked(pt, now);
 		pt->overrun_last = (u32)min(pt->overrun, (u64)OVERRUN_MAX);
 		pt->overrun = 0;
-		arm_locked(pt, 0);
+		arm_locked(pt, TAKEN_NS);
 	} else {
 		pt->overrun_last = 0;
 	}

@@ -9,6 +9,8 @@
 #include <kernel/time/time.h>
 
 #define OVERRUN_MAX 0x7fffffffu
+/* Between a signal that was taken and the next: its handler returns, and the program gets on, however short the period is. */
+#define TAKEN_NS (100 * NSEC_PER_USEC)
 #define NO_SLOT 0x7fffffffu
 
 /* What CPU-time deadlines count; theory: cputarget.c.  [C] is proc->cpu_lock. */
