@@ -261,7 +261,6 @@ static void account_switch(struct rq *rq, struct task *prev, struct task *next, 
 
 static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
 {
-	rcu_note_switch();
 	rseq_switched(prev);
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
@@ -342,6 +341,7 @@ static void schedule_once(bool preempted)
 		rt_period_begin(rq, now);
 	rq->curr = next;
 	arm_slice(rq, now);
+	rcu_note_pass();
 	if (next == prev) {
 		preempt_disable();	/* the caller looks at the flag, not the unlocking */
 		rq_unlock(rq);
@@ -692,6 +692,13 @@ struct task *sched_idle_task(u32 cpu)
 	return per_cpu(runqueue, cpu).idle;
 }
 
+static void sleep_until_interrupt(void)
+{
+	rcu_sleep_begin();
+	cpu_wait_for_interrupt();
+	rcu_sleep_end();
+}
+
 void __noreturn cpu_idle_loop(void)
 {
 	for (;;) {
@@ -699,7 +706,7 @@ void __noreturn cpu_idle_loop(void)
 			printk_wake_readers();	/* printk under a lock could not */
 		arch_irq_disable();
 		if (!need_resched())
-			cpu_wait_for_interrupt();
+			sleep_until_interrupt();
 		arch_irq_enable();	/* what woke us is handled here */
 		if (need_resched())
 			schedule();

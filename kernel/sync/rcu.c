@@ -1,14 +1,18 @@
 /* Read-copy-update.
  *
- * Theory.  A reader is any stretch with preemption off.  So a CPU that switches context, or idles, has left every section that was
- * open before.  Callbacks queue per CPU; a grace-period thread takes them all at once, notes every CPU's switch count, and waits
- * until each has switched since or is idle, nudging laggards with a reschedule interrupt (there is no tick that would do it).  The
+ * Theory.  A reader is any stretch with preemption or interrupts off.  So a CPU that passes through the scheduler, though it goes on with
+ * the same task, or sleeps in the idle loop, has left every section that was open before.  Callbacks queue per CPU; a grace-period
+ * thread takes them all at once, notes every CPU's count of passes, and waits until each has passed since or sleeps, nudging
+ * laggards with a reschedule interrupt (there is no tick that would do it; a lone hog passes, and stays).  The
  * thread's own CPU is quiescent by the thread's running there at all.  Then it runs the callbacks, in a thread, with interrupts on.
  *
  * To keep a fork-and-exit load from switching to the thread for each callback, it is woken when a batch is full, or after a delay.
  *
  * Order: call_rcu's caller unpublished the object before; the thread's full barrier after taking the list and before reading the
  * counts makes that visible before any count is sampled; a reader's CPU orders its reads before its own count's release store.
+ *
+ * A CPU that sleeps says so in `asleep`, with interrupts off, so that the interrupt that ends its sleep is handled after it has taken
+ * that back: the barrier there comes before the first read of a handler, and pairs with the one before asleep is read here.
  *
  * Rejected: counting readers (a shared write in each section); per-object epochs. */
 #include <kernel/sync/rcu.h>
@@ -24,7 +28,8 @@ struct rcu_cpu {
 	struct spinlock lock;		/* LC_RCU */
 	struct rcu_head *head, **tail;	/* [lock] */
 	u32 count;			/* [lock] */
-	u64 switches;			/* [a] written by its CPU */
+	u64 passes;			/* [a] through the scheduler; written by its CPU */
+	u32 asleep;			/* [a] in the idle loop, between two instructions; written by its CPU */
 	bool ready;
 };
 static DEFINE_PER_CPU(struct rcu_cpu, rcu_cpu);
@@ -68,11 +73,22 @@ void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *))
 		rcu_kick();
 }
 
-void rcu_note_switch(void)
+void rcu_note_pass(void)
 {
 	struct rcu_cpu *rc = this_cpu_ptr(&rcu_cpu);
 
-	atomic_store_release(&rc->switches, rc->switches + 1);
+	atomic_store_release(&rc->passes, rc->passes + 1);
+}
+
+void rcu_sleep_begin(void)
+{
+	atomic_store_release(&this_cpu(rcu_cpu).asleep, 1u);
+}
+
+void rcu_sleep_end(void)
+{
+	atomic_store(&this_cpu(rcu_cpu).asleep, 0u);
+	smp_mb();	/* pairs with synchronize_rcu */
 }
 
 static struct rcu_head *rcu_take(u32 cpu, struct rcu_head *list)
@@ -96,14 +112,14 @@ void synchronize_rcu(void)
 	cpumask_t online;
 
 	might_sleep();
-	smp_mb();	/* the caller's unpublishing before the counts; pairs with rcu_note_switch's release */
+	smp_mb();	/* the caller's unpublishing before the counts; pairs with rcu_note_pass's release, and rcu_sleep_end */
 	online = atomic_load(&cpu_online_mask);		/* who is not in it yet reads nothing older: arch/arm64/smp.c */
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		seen[cpu] = (online & BIT(cpu)) ? atomic_load_acquire(&per_cpu(rcu_cpu, cpu).switches) : 0;
+		seen[cpu] = (online & BIT(cpu)) ? atomic_load_acquire(&per_cpu(rcu_cpu, cpu).passes) : 0;
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		/* Our own running here, preemptible, is a quiescent state of this CPU; if we migrate, so was the old one. */
-		while ((online & BIT(cpu)) && cpu != smp_cpu_id() && !sched_cpu_is_idle(cpu) &&
-		       atomic_load_acquire(&per_cpu(rcu_cpu, cpu).switches) == seen[cpu]) {
+		while ((online & BIT(cpu)) && cpu != smp_cpu_id() && !atomic_load_acquire(&per_cpu(rcu_cpu, cpu).asleep) &&
+		       atomic_load_acquire(&per_cpu(rcu_cpu, cpu).passes) == seen[cpu]) {
 			sched_resched_cpu(cpu);
 			sleep_ns(NUDGE_NS);
 		}

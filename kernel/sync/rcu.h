@@ -15,6 +15,9 @@ void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *));
 void synchronize_rcu(void);	/* may sleep */
 void rcu_barrier(void);		/* all callbacks queued before have run; may sleep */
 /* Quiescent-state hooks for the scheduler and the entry code. */
-void rcu_note_switch(void);	/* irqs off */
+void rcu_note_pass(void);	/* current holds nothing and passes through the scheduler; irqs off */
+/* rcu_sleep_begin, rcu_sleep_end - around the instruction that waits for an interrupt: nothing is read under RCU in between.  Irqs off. */
+void rcu_sleep_begin(void);
+void rcu_sleep_end(void);
 void rcu_init(void);
 void rcu_cpu_init(u32 cpu);	/* before a CPU's first call_rcu */

@@ -314,6 +314,37 @@ KTEST(rcu, synchronize_then_free)
 	EXPECT_EQ(reader_saw_bad, 0);
 }
 
+static u32 hog_runs, hog_stop;
+static void hog(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&hog_stop))
+		atomic_store(&hog_runs, 1u);
+	kthread_exit();
+}
+
+/* Nobody else is there to be switched to, so that the CPU only passes through the scheduler. */
+KTEST(rcu, a_lone_hog_holds_nothing_up)
+{
+	struct task *t;
+
+	if (nr_cpus < 2)
+		return;
+	hog_runs = hog_stop = 0;
+	t = kthread_create(hog, NULL, "hog");
+	EXPECT(t);
+	task_get(t);
+	sched_set_affinity(t, BIT(1));
+	for (u32 i = 0; i < 1000 && !(atomic_load(&hog_runs) && atomic_load(&t->se.cpu) == 1); i++)
+		sleep_ns(NSEC_PER_MSEC);
+	EXPECT(hog_runs);
+	synchronize_rcu();
+	atomic_store(&hog_stop, 1u);
+	while (READ_ONCE(t->state) != TASK_DEAD)
+		sleep_ns(NSEC_PER_MSEC);
+	task_put(t);
+}
+
 /* --- kernel threads ----------------------------------------------------------------------------------------------------------------- */
 static void add_one(void *arg) { atomic_inc((u32 *)arg); }
 
