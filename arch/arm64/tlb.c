@@ -113,6 +113,7 @@ static u64 asid_fresh(void)
 
 /* Does another CPU than `but` run on that number, or is just going to, or leaving?  One that has not switched since roll-over runs on what
  * was kept. */
+#define NO_CPU NR_CPUS	/* none is called so */
 static bool runs_elsewhere(u64 asid, u32 but)
 {
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
@@ -169,7 +170,7 @@ void tlb_mm_retire(struct mm *mm)
 {
 	irqflags_t flags = spin_lock_irqsave(&asid_lock);
 
-	DEBUG_ASSERT(!mm->arch.asid || !runs_elsewhere(mm->arch.asid, ~0u));
+	DEBUG_ASSERT(!mm->arch.asid || !runs_elsewhere(mm->arch.asid, NO_CPU));
 	atomic_store(&mm->arch.asid, 0ul);
 	spin_unlock_irqrestore(&asid_lock, flags);
 }

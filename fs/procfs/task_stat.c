@@ -80,7 +80,8 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 	children_usage(p, &kids);
 	tty_stat_info(p, &tty_nr, &tpgid);
 	signal_dispositions(p, &ignored, &caught);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state_char(t), parent_pid(p), READ_ONCE(p->pgid), READ_ONCE(p->sid), (s32)tty_nr, tpgid,
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state_char(t), parent_pid(p), READ_ONCE(p->pgid),
+		   READ_ONCE(p->sid), (s32)tty_nr, tpgid,
 		   stat_flags(t));
 	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %lu ", u->min_flt, kids.min_flt, u->maj_flt, kids.maj_flt, ticks(u->utime_ns),
 		   ticks(u->stime_ns), ticks(kids.utime_ns), ticks(kids.stime_ns));

@@ -35,15 +35,21 @@ void finish_move(struct rq *rq, struct task *prev)
 	wake_up_all(&moved);
 }
 
-/* Does t run where it may not?  If so, whoever waits will be told when that ends. */
+void moved_wake(struct task *t)
+{
+	if (unlikely(READ_ONCE(t->se.move_watched)))
+		wake_up_all(&moved);
+}
+
+/* Does t run where it may not, or is it on the way from there?  If so, whoever waits will be told when that ends. */
 static bool still_outside(struct task *t)
 {
 	irqflags_t flags;
 	struct rq *rq = task_rq_lock(t, &flags);
-	bool outside = rq->curr == t && !(t->se.affinity & BIT(rq->cpu));
+	bool outside = (rq->curr == t || t->se.in_flight) && !(t->se.affinity & BIT(rq->cpu));
 
 	t->se.move_watched = outside;
-	if (outside)
+	if (outside && rq->curr == t)
 		resched_curr(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	return outside;

@@ -234,6 +234,7 @@ static bool hand_over(struct rq *rq, u32 cpu, bool rotate, u64 now)
 	rq = move_to(rq, t, cpu, WAKE_MOVE, now);
 	rq_add(rq, t, now);
 	rq_unlock(rq);
+	moved_wake(t);		/* in an interrupt: it is not freed before that ends */
 	return true;
 }
 

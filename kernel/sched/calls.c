@@ -251,7 +251,7 @@ long sys_sched_setattr(int pid, void __user *attr, unsigned flags)
 
 long sys_sched_getattr(int pid, void __user *attr, unsigned size, unsigned flags)
 {
-	struct sched_attr a = { .size = min(size, (unsigned)sizeof(a)) };
+	struct sched_attr a = { .size = size < sizeof(a) ? size : sizeof(a) };
 	struct sched_params sp;
 	struct task *t;
 

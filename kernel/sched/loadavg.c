@@ -1,5 +1,6 @@
 /* Load averages without a tick: whoever is about to change the number of runnable tasks first accounts for the five-second periods
- * that have passed with the old number (running, waiting for a CPU, or in a sleep that nothing interrupts), all at once (the decay of n periods is a power, found by squaring). */
+ * that have passed with the old number (running, waiting for a CPU, or in a sleep that nothing interrupts), all at once (the decay of n
+ * periods is a power, found by squaring). */
 #include <kernel/sched/sched_internal.h>
 
 #define FSHIFT		11

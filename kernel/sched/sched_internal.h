@@ -129,6 +129,7 @@ void take_over(struct rq *from, struct rq *to, struct task *t, u64 now);	/* both
 void balance_init(struct rq *rq);			/* by its own CPU */
 void balance_busy(struct rq *rq, u64 now);		/* from rq's own slice timer, no lock held: some wait here */
 /* affinity.c */
+void moved_wake(struct task *t);			/* t, perhaps waited for by sched_set_affinity, has moved; no lock held */
 void finish_move(struct rq *rq, struct task *prev);	/* prev, switched out, is in flight or watched; no lock held */
 
 /* psi.c, loadavg.c */

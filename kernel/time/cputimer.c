@@ -3,8 +3,8 @@
  * Theory.  There is no tick that could look.  A process with any such limit is "watched" (process.cpu_watch is not 0): then its tasks'
  * run time is also summed in watch_ran_ns, and whenever one of them is switched to, its CPU's watch timer is armed for when the nearest
  * limit could be reached at the earliest, as if all of its threads ran on all CPUs without a pause (watch_limit_ns is what the last
- * check left to all of them together).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires early when
- * time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS, and a limit is
+ * check left to all of them together).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires
+ * early when time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS, and a limit is
  * never acted on early.  A process that is not watched pays one load at a switch and one at each charge.
  *
  * cpu_watch counts the kicks of those who set limits, so that a check that found none left may only clear the count it had seen. */
