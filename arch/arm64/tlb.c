@@ -111,16 +111,15 @@ static u64 asid_fresh(void)
 	return asid_generation | asid;
 }
 
-/* Does another CPU than `but` run on that number, or is just going to, or leaving?  One that has not switched since roll-over runs on what
+/* Does a CPU other than those in `but` run on that number, or is just going to, or leaving?  One that has not switched since roll-over runs on what
  * was kept. */
-#define NO_CPU NR_CPUS	/* none is called so */
-static bool runs_elsewhere(u64 asid, u32 but)
+static bool runs_elsewhere(u64 asid, cpumask_t but)
 {
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		struct cpu_mm *cm = per_cpu_ptr(&cpu_mm, cpu);
 		u64 active = atomic_load(&cm->active);
 
-		if (cpu != but && ((active ? active : cm->kept) == asid || atomic_load_acquire(&cm->loaded) == asid))
+		if (!(but & BIT(cpu)) && ((active ? active : cm->kept) == asid || atomic_load_acquire(&cm->loaded) == asid))
 			return true;
 	}
 	return false;
@@ -142,7 +141,7 @@ static u64 asid_for(struct mm *mm, u32 cpu, bool fresh)
 	} else if (fresh || !(mask & BIT(cpu))) {
 		atomic_store(&mm->arch.asid, old | ASID_MOVING);
 		smp_mb();		/* 3 above; pairs with arch_mm_switch */
-		if (runs_elsewhere(old, cpu)) {
+		if (runs_elsewhere(old, BIT(cpu))) {
 			mask |= BIT(cpu);
 		} else {
 			asid = asid_fresh();
@@ -170,7 +169,7 @@ void tlb_mm_retire(struct mm *mm)
 {
 	irqflags_t flags = spin_lock_irqsave(&asid_lock);
 
-	DEBUG_ASSERT(!mm->arch.asid || !runs_elsewhere(mm->arch.asid, NO_CPU));
+	DEBUG_ASSERT(!mm->arch.asid || !runs_elsewhere(mm->arch.asid, 0));
 	atomic_store(&mm->arch.asid, 0ul);
 	spin_unlock_irqrestore(&asid_lock, flags);
 }
