@@ -390,17 +390,21 @@ void sched_first_run(struct task *prev)
 	finish_switch(prev);
 }
 
+/* A real-time task goes behind its equals by being scheduled; a fair one gives the rest of its turn away first. */
 void sched_yield_current(void)
 {
-	struct rq *rq;
+	if (!task_is_rt(current)) {
+		struct rq *rq;
 
-	arch_irq_disable();
-	rq = this_rq();
-	spin_lock(&rq->lock);
-	update_curr(rq, clock_mono_ns());
-	if (!task_is_rt(current) && rq->nr_fair)
-		fair_yield(&current->se);
-	spin_unlock_irq(&rq->lock);
+		arch_irq_disable();
+		rq = this_rq();
+		spin_lock(&rq->lock);
+		if (rq->nr_fair) {
+			update_curr(rq, clock_mono_ns());
+			fair_yield(&current->se);
+		}
+		spin_unlock_irq(&rq->lock);
+	}
 	schedule();
 }
 
