@@ -35,7 +35,7 @@ static struct rb_root areas;			/* [vmalloc_lock] */
 static DEFINE_SPINLOCK(vmalloc_lock, LC_VMALLOC);
 static struct area *lazy;			/* [vmalloc_lock] unmapped, not flushed; still in the tree, with their pages */
 static u64 lazy_pages;
-static vaddr_t hint = VMALLOC_BASE;		/* [vmalloc_lock] search starts here */
+static vaddr_t hint = VMALLOC_BASE;		/* [vmalloc_lock] search starts here; back to what a purge gave free, or the tables would never end */
 static struct slab_cache *area_cache;
 struct stack_cache { u32 count; void *stacks[STACK_CACHE]; };
 static DEFINE_PER_CPU(struct stack_cache, stack_cache);
@@ -73,6 +73,7 @@ void vmalloc_purge(void)
 		}
 		spin_lock(&vmalloc_lock);
 		rb_erase(&list->node, &areas);
+		hint = min(hint, list->start);
 		spin_unlock(&vmalloc_lock);
 		slab_free(area_cache, list);
 		list = next;
