@@ -14,6 +14,7 @@ void wait_queue_init(struct wait_queue *wq) { list_init(&wq->head); }
 static u32 woken_readers, woken_writers;
 void wake_up_key(struct wait_queue *wq, void *key) { (void)key; *(wq == &pipe->rd_wait ? &woken_readers : &woken_writers) += 1; }
 void wake_up_all_key(struct wait_queue *wq, void *key) { wake_up_key(wq, key); }
+void wake_up_key_sync(struct wait_queue *wq, void *key) { wake_up_key(wq, key); }
 int wait_check(u32 state, u64 deadline) { (void)state; (void)deadline; return -ERESTARTSYS; }	/* as if a signal came */
 void prepare_to_wait(struct wait_queue *wq, struct wait_entry *we, u32 state) { (void)wq; (void)we; (void)state; }
 void finish_wait(struct wait_queue *wq, struct wait_entry *we) { (void)wq; (void)we; }

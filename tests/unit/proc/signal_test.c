@@ -17,6 +17,7 @@ bool task_wake(struct task *t, u32 mask)
 	return true;
 }
 void sched_kick(struct task *t) { (void)t; }
+int rseq_signal(struct trap_frame *tf) { (void)tf; return 0; }
 void user_unref(struct user *u) { refcount_dec_and_test(&u->refs); }
 void wait_queue_init(struct wait_queue *wq) { list_init(&wq->head); }
 void wake_up_all_key(struct wait_queue *wq, void *key) { (void)wq; (void)key; }
