@@ -188,7 +188,7 @@ static struct file *table_lookup(struct fdtable *t, int fd)
 			break;
 		if (!refcount_inc_not_zero(&f->refs))
 			continue;
-		if (likely(a->files[fd] == f && rcu_dereference(t->arr) == a))
+		if (likely(rcu_dereference(a->files[fd]) == f && rcu_dereference(t->arr) == a))
 			break;
 		file_put(f);
 	}

@@ -18,13 +18,17 @@ static u32 nr_pages;			/* code pages */
 static struct vdso_data *data;
 static u64 sigreturn_offset;
 
-/* Writers exclude each other by the clock's lock.  A program's reader pairs with the barriers in seq_write_begin and _end. */
-static void vdso_update(void)
+/* In two steps, around the change: while it goes on no program reads the old values.  Writers exclude each other by the clock's lock.  A program's reader pairs with the barriers in seq_write_begin and _end. */
+static void vdso_update(bool done)
 {
 	struct seqcount *seq = (struct seqcount *)&data->seq;
-	struct clock_params p = clock_params();
+	struct clock_params p;
 
-	seq_write_begin(seq);
+	if (!done) {
+		seq_write_begin(seq);
+		return;
+	}
+	p = clock_params();
 	data->start = p.start;
 	data->raw_mult = p.raw_mult;
 	data->base = p.base;
@@ -76,7 +80,8 @@ static int vdso_init(void)
 	}
 	data = page_address(pages[0]);
 	find_sigreturn();
-	vdso_update();
+	vdso_update(false);
+	vdso_update(true);
 	clock_changed_hook = vdso_update;
 	return 0;
 }

@@ -28,7 +28,7 @@ static u32 inverse = 1u << INVERSE_SHIFT;	/* [clock_lock, seq] raw_mult / mult *
 static DEFINE_SPINLOCK(clock_lock, LC_CLOCK);
 static LIST_HEAD(watches);			/* [watch_lock] */
 static DEFINE_SPINLOCK(watch_lock, LC_CLOCK_WATCH);
-void (*clock_changed_hook)(void);
+void (*clock_changed_hook)(bool done);
 
 u64 clock_counter(void)
 {
@@ -165,30 +165,45 @@ u64 clock_ns_to_counter(u64 ns)
 	return base + ticks + 1;
 }
 
-/* clock_lock held.  The monotonic line goes on from here. */
-static void change_locked(const struct clock_params *p)
+/* clock_lock held, until change_end.  From here on nobody succeeds in reading the old line, the vDSO's readers neither: a counter read
+ * after this (dsb, isb) is later than any that the old line was asked for. */
+static void change_begin(void)
 {
 	seq_write_begin(&seq);
+	if (clock_changed_hook)
+		clock_changed_hook(false);
+	dsb_ish();
+	isb();
+}
+
+static void change_end(const struct clock_params *p)
+{
 	now_params = *p;
 	inverse = (u32)((raw_mult << (INVERSE_SHIFT - 8)) / (p->mult >> 8));
 	seq_write_end(&seq);
 	if (clock_changed_hook)
-		clock_changed_hook();
+		clock_changed_hook(true);
+}
+
+static void change_locked(const struct clock_params *p)
+{
+	change_begin();
+	change_end(p);
 }
 
 bool clock_set_rate(s64 rate)
 {
 	irqflags_t flags = spin_lock_irqsave(&clock_lock);
 	struct clock_params p = now_params;
-	u64 counter = clock_counter();
 	bool changes;
 
 	p.mult = raw_mult + (u64)((__int128)(s64)raw_mult * rate >> 32);
 	changes = p.mult != now_params.mult;
 	if (changes) {
-		p.base_ns = line_at(&now_params, counter);
-		p.base = counter;
-		change_locked(&p);
+		change_begin();
+		p.base = clock_counter();
+		p.base_ns = line_at(&now_params, p.base);
+		change_end(&p);
 	}
 	spin_unlock_irqrestore(&clock_lock, flags);
 	return changes;

@@ -29,7 +29,7 @@ void clock_step(s64 delta_ns, s64 tai_ns);
 /* clock_was_set - real deadlines are monotonic deadlines anew, on every CPU, and those who watch are told.  Context: thread, no lock. */
 void clock_was_set(void);
 void ntp_clear(void);			/* the real clock was set: what was being slewed is void */
-extern void (*clock_changed_hook)(void);	/* the parameters changed: the vDSO page.  Under a spin lock */
+extern void (*clock_changed_hook)(bool done);	/* before the parameters change, and after: the vDSO page.  Under a spin lock */
 
 /* Who must know when the real clock is set: changed(w) runs in the setter's thread, under a spin lock below LC_POSIX_TIMER. */
 struct clock_watch { struct list_head link; void (*changed)(struct clock_watch *w); };
