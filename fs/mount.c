@@ -215,25 +215,21 @@ static void detach_tree(struct mount *top, struct list_head *gone)
 		detach(m, &was);
 		list_del_init(&m->link);
 		list_add_tail(&m->child, gone);
-		/* the place's references cannot be dropped under the mutex: keep them in the dead mount */
-		m->mountpoint = NULL;
-		if (was.mnt) {
-			m->hash.next = (void *)was.mnt;
-			m->hash.pprev = (void *)was.dentry;
-		}
+		/* The place's references cannot be dropped under the mutex: the dead mount keeps them.  Its hash.next stays for walkers. */
+		m->was.mnt = was.mnt;
+		m->was.dentry = was.dentry;
 	} while (m != top);
 }
 
 static void drop_gone(struct list_head *gone)
 {
+	if (!list_empty(gone))
+		synchronize_rcu();	/* a walk without references that came through the place is over; the superblock may go */
 	while (!list_empty(gone)) {
 		struct mount *m = container_of(gone->next, struct mount, child);
-		struct path was = { (void *)m->hash.next, (void *)m->hash.pprev };
+		struct path was = { m->was.mnt, m->was.dentry };
 
 		list_del_init(&m->child);
-		synchronize_rcu();	/* a walker may stand on m->hash */
-		m->hash.next = NULL;
-		m->hash.pprev = NULL;
 		if (was.mnt)
 			path_put(&was);
 		mount_put(m);

@@ -180,6 +180,7 @@ struct mount {
 	s32 writers;			/* [a] files open for writing through it */
 	struct refcount refs;
 	char *source;			/* /proc/mounts first field */
+	struct { struct mount *mnt; struct dentry *dentry; } was;	/* taken off: the place, whose references are still held */
 	struct rcu_head rcu;
 };
 
