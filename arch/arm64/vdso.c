@@ -18,7 +18,8 @@ static u32 nr_pages;			/* code pages */
 static struct vdso_data *data;
 static u64 sigreturn_offset;
 
-/* In two steps, around the change: while it goes on no program reads the old values.  Writers exclude each other by the clock's lock.  A program's reader pairs with the barriers in seq_write_begin and _end. */
+/* In two steps, around the change: while it goes on no program reads the old values.  Writers exclude each other by the clock's lock; a
+ * program's reader pairs with the barriers in seq_write_begin and _end. */
 static void vdso_update(bool done)
 {
 	struct seqcount *seq = (struct seqcount *)&data->seq;

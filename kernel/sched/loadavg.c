@@ -13,7 +13,7 @@ static u64 averages[3], last_ns;			/* [load_lock for writing] */
 static u64 look_ns;					/* [load_lock for writing] */
 static DEFINE_SPINLOCK(load_lock, LC_RCU);
 
-static u64 power(u64 x, u64 n)
+u64 fixed_power(u64 x, u64 n)
 {
 	u64 result = FIXED_1;
 
@@ -34,7 +34,7 @@ void load_update(u64 now)
 	periods = (now - last_ns) / PERIOD_NS;
 	active = (sched_nr_running() + sched_nr_uninterruptible()) << FSHIFT;
 	for (u32 i = 0; i < 3 && periods; i++) {
-		u64 d = power(decay[i], periods);
+		u64 d = fixed_power(decay[i], periods);
 
 		averages[i] = (averages[i] * d + active * (FIXED_1 - d)) >> FSHIFT;
 	}

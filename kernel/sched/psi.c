@@ -154,18 +154,6 @@ static void collect(u64 now)
 		stalls[i].total_ns += sum[i] / weight << 10;
 }
 
-static u64 power(u64 x, u64 n)
-{
-	u64 result = FIXED_1;
-
-	for (; n; n >>= 1) {
-		if (n & 1)
-			result = (result * x + FIXED_1 / 2) >> FSHIFT;
-		x = (x * x + FIXED_1 / 2) >> FSHIFT;
-	}
-	return result;
-}
-
 static void average(u64 now)
 {
 	u64 elapsed = now - last_ns, periods = elapsed / PERIOD_NS;
@@ -176,7 +164,7 @@ static void average(u64 now)
 
 		p->averaged_ns = p->total_ns;
 		for (u32 k = 0; k < 3; k++) {
-			u64 d = power(decay[k], periods);
+			u64 d = fixed_power(decay[k], periods);
 
 			p->avg[k] = (p->avg[k] * d + percent * (FIXED_1 - d)) >> FSHIFT;
 		}

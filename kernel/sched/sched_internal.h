@@ -133,6 +133,7 @@ void moved_wake(struct task *t);			/* t, perhaps waited for by sched_set_affinit
 void finish_move(struct rq *rq, struct task *prev);	/* prev, switched out, is in flight or watched; no lock held */
 
 /* psi.c, loadavg.c */
+u64 fixed_power(u64 x, u64 n);				/* x to the n, in units of FIXED_1: what is left of an average after n periods */
 void load_update(u64 now);				/* before nr_running changes */
 void psi_average(u64 now);				/* bring the averages up to date.  Context: any, interrupts off */
 void stall_changed(struct rq *rq, u64 now);		/* rq->nr_iowait, nr_memstall or who runs changed */
