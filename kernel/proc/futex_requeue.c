@@ -80,21 +80,29 @@ static int requeue_all(struct requeue *r)
 	return 0;
 }
 
-/* One try: what must be settled before the next, or the final word. */
-static int requeue_once(struct requeue *r, bool shared, const u32 *cmp)
+/* Both words' keys, held; an error is final.  A mapping may change between two tries, so each try takes them anew. */
+static int keys_get(struct requeue *r, bool shared)
 {
 	int err = futex_key_get(r->u1, shared, &r->k1);
-	u32 cur;
 
 	if (err)
 		return err;
 	err = futex_key_get(r->u2, shared, &r->k2);
-	if (err)
-		goto out_k1;
-	if (r->pi && futex_key_equal(&r->k1, &r->k2)) {
+	if (!err && r->pi && futex_key_equal(&r->k1, &r->k2)) {
+		futex_key_put(&r->k2);
 		err = -EINVAL;
-		goto out_k2;
 	}
+	if (err)
+		futex_key_put(&r->k1);
+	return err;
+}
+
+/* One try: what must be settled before the next (an -EFAULT is u2's), or the final word.  The keys are put. */
+static int requeue_once(struct requeue *r, const u32 *cmp)
+{
+	u32 cur;
+	int err;
+
 	r->b1 = futex_bucket_of(&r->k1);
 	r->b2 = futex_bucket_of(&r->k2);
 	futex_lock_two(r->b1, r->b2);
@@ -105,9 +113,7 @@ static int requeue_once(struct requeue *r, bool shared, const u32 *cmp)
 	else
 		err = requeue_all(r);
 	futex_unlock_two(r->b1, r->b2);
-out_k2:
 	futex_key_put(&r->k2);
-out_k1:
 	futex_key_put(&r->k1);
 	return err;
 }
@@ -120,7 +126,10 @@ long futex_requeue(u32 __user *u1, u32 __user *u2, bool shared, int nr_wake, int
 	if (nr_wake < 0 || nr_requeue < 0 || (pi && (nr_wake != 1 || u1 == u2)))
 		return -EINVAL;
 	for (;;) {
-		err = requeue_once(&r, shared, cmp);
+		err = keys_get(&r, shared);
+		if (err)
+			break;
+		err = requeue_once(&r, cmp);
 		if (r.done)
 			cmp = NULL;	/* the word was right when this began */
 		if (err == WORD_FAULTS)

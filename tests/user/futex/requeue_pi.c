@@ -46,6 +46,8 @@ TEST(errors)
 	CHECK_ERR(requeue_pi(&cond, 2, 1, &mutex, 0), EINVAL);
 	CHECK_ERR(requeue_pi(&cond, 1, -1, &mutex, 0), EINVAL);
 	CHECK_ERR(requeue_pi(&cond, 1, 1, &mutex, 5), EAGAIN);
+	CHECK_ERR(futex(NULL, FUTEX_CMP_REQUEUE_PI, 1, (void *)1, &mutex, 0), EFAULT);	/* the other word is good */
+	CHECK_ERR(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void *)1, NULL, 0), EFAULT);
 	CHECK_EQ(requeue_pi(&cond, 1, 1, &mutex, 0), 0);
 	CHECK_EQ(mutex, 0);
 }
