@@ -104,21 +104,31 @@ static bool look_at(u32 cpu, u64 now, u64 limit)
 	return true;
 }
 
-static void look(struct timer *t)
+/* `looking` is ours.  Is any CPU asked? */
+static bool look_at_all(u64 limit)
 {
-	u64 limit = lockup_limit(), now = clock_mono_ns();
+	u64 before = atomic_load(&lockups), now = clock_mono_ns();
 	bool asked = false;
 
-	if (limit && atomic_cas_acquire(&looking, 0u, 1u)) {
-		for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-			if (atomic_load(&cpu_online_mask) & BIT(cpu))
-				asked |= look_at(cpu, now, limit);
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		if (atomic_load(&cpu_online_mask) & BIT(cpu))
+			asked |= look_at(cpu, now, limit);
+	if (atomic_load(&lockups) != before)
+		seen[smp_cpu_id()].since_ns = 0;	/* it could not answer: it was reporting */
+	return asked;
+}
+
+static void look(struct timer *t)
+{
+	bool asked = true, mine = atomic_cas_acquire(&looking, 0u, 1u);	/* if somebody else looks: again later, he might be cut short */
+	u64 limit = lockup_limit();
+
+	if (mine) {
+		asked = limit && look_at_all(limit);
 		atomic_store_release(&looking, 0u);
-	} else {
-		asked = limit;		/* somebody else looks: again later, he might be cut short */
 	}
-	if (asked)
-		timer_arm(t, now + limit / 5);
+	if (asked && limit)
+		timer_arm(t, clock_mono_ns() + limit / 5);
 	else
 		this_cpu(watchdog_armed) = 0;
 }
@@ -289,4 +299,6 @@ void watchdog_limits(u64 lockup_ns, u64 hung_ns)
 	WRITE_ONCE(test_lockup_ns, lockup_ns);
 	WRITE_ONCE(test_hung_ns, hung_ns);
 	hung_timer_fired(&hung_timer);
+	while (atomic_load_acquire(&looking))
+		cpu_relax();
 }

@@ -22,8 +22,8 @@ static inline void hung_task_poke(void)
 		hung_task_arm();
 }
 
-/* For tests: limits in ns instead of those of /proc/sys (0: those again), reports so far, and the last task reported (to compare with;
- * it may be gone). */
+/* For tests: limits in ns instead of those of /proc/sys (0: those again; on return nobody looks for lockups with the old ones, context:
+ * thread), reports so far, and the last task reported (to compare with; it may be gone). */
 void watchdog_limits(u64 lockup_ns, u64 hung_ns);
 u64 watchdog_lockups(void), hung_tasks_found(void), hung_task_scans(void);
 const struct task *hung_task_last(void);
