@@ -44,10 +44,11 @@ const struct cred *cred_of(struct task *t)
 
 struct cred *cred_prepare(void)
 {
-	struct cred *c = kmemdup(current->cred, sizeof(*c), GFP_KERNEL);
+	struct cred *c = kmalloc(sizeof(*c), GFP_KERNEL);
 
 	if (!c)
 		return NULL;
+	(void)data_race(*c = *current->cred);	/* others may move its count, which this one does not keep */
 	refcount_set(&c->refs, 1);
 	if (c->ngroups) {
 		c->groups = kmemdup(c->groups, c->ngroups * sizeof(u32), GFP_KERNEL);
