@@ -89,6 +89,8 @@ struct task {
 
 	/* accounting */
 	u64 utime_ns, stime_ns;		/* [Q] as task_times last told them */
+	u64 sampled_ns, kernel_ns;	/* [Q] kernel/sched/times.c: run time up to the last sample, and the kernel's part of it */
+	bool sampled_kernel;		/* [Q] what that sample hit */
 	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] written; others read them racily */
 	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;

@@ -20,7 +20,6 @@
 #define T_FLAGS		0
 #define T_STALE		4
 #define T_COUNT		8
-#define T_ENTERED	24		/* and, behind it, the counter ticks spent in the kernel */
 #define TIF_NEED_RESCHED_BIT	0
 #define TIF_TRACE_BIT	3
 
@@ -60,17 +59,23 @@
 	ldr	x30, [sp, #16 * 15]
 	.endm
 
-	.macro enter_el0
+	/* irq: x24 is 1 if EL0 was left where the last system call had returned to, else 0 */
+	.macro enter_el0 irq=0
 	sub	sp, sp, #FRAME
 	save_regs
 	mrs	x21, sp_el0
 	mrs	x22, elr_el1
+	.if \irq
+	ldr	x24, [sp, #F_PC]		/* the frame before this one */
+	ldr	x25, [sp, #F_ORIG + 8]
+	cmp	x24, x22
+	ccmp	x25, #0, #8, eq
+	cset	x24, ge
+	.endif
 	mrs	x23, spsr_el1
 	stp	x30, x21, [sp, #16 * 15]
 	stp	x22, x23, [sp, #F_PC]
 	ldr	x18, [sp, #FRAME]		/* the task */
-	mrs	x21, cntvct_el0
-	str	x21, [x18, #T_ENTERED]
 	mov	x29, xzr
 	.endm
 
@@ -169,12 +174,7 @@ ret_to_user:
 	ccmp	x23, x26, #0, eq
 	b.ne	5f
 #endif
-4:	mrs	x23, cntvct_el0
-	ldp	x21, x22, [x18, #T_ENTERED]
-	sub	x23, x23, x21
-	add	x22, x22, x23
-	str	x22, [x18, #T_ENTERED + 8]
-	ldp	x0, x1, [sp]
+4:	ldp	x0, x1, [sp]
 	restore_low
 	add	sp, sp, #FRAME
 	eret
@@ -206,9 +206,9 @@ unknown_call:
 	b	ret_to_user
 
 el0_irq:
-	enter_el0
+	enter_el0 1
 	mov	x26, #-1
-	stp	x0, x26, [sp, #F_ORIG]
+	stp	x24, x26, [sp, #F_ORIG]
 	mov	x0, sp
 	bl	trap_irq
 	b	ret_to_user

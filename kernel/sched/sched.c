@@ -235,36 +235,27 @@ static void finish_switch(struct task *prev)
 	arch_irq_enable();
 }
 
-/* prev leaves the CPU at ticks, next gets it: who has used the time in between. */
-static void account_switch(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
+/* Between work and idling. */
+static void account_switch(struct rq *rq, struct task *prev, struct task *next)
 {
-	prev->head.kernel_ticks += ticks - prev->head.entered;
-	next->head.entered = ticks;
-	if (prev != rq->idle) {
-		u64 kernel = prev->head.kernel_ticks - rq->curr_ticks0;
-
-		rq->system_ticks += kernel;
-		if (unlikely(prev->se.nice > 0))
-			rq->nice_ticks += ticks - rq->curr_start - kernel;
-	}
-	rq->curr_ticks0 = next->head.kernel_ticks;
-	rq->curr_start = ticks;
 	if (next == rq->idle) {
 		rq->idle_since = prev->se.exec_start;
+		sample_end(rq);
 	} else if (prev == rq->idle) {
 		u64 idle = next->se.exec_start - rq->idle_since;
 
 		rq->idle_ns += idle;
 		rq->avg_idle_ns += ((s64)min(idle, NSEC_PER_MSEC) - (s64)rq->avg_idle_ns) / 8;
+		sample_begin(rq, next->se.exec_start);
 	}
 }
 
-static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 ticks)
+static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 {
 	rseq_switched(prev);
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
-	account_switch(rq, prev, next, ticks);
+	account_switch(rq, prev, next);
 	if (unlikely(rq->nr_iowait | rq->nr_memstall))
 		stall_changed(rq, next->se.exec_start);
 	atomic_store(&next->on_cpu, 1u);
@@ -319,13 +310,12 @@ static void schedule_once(bool preempted)
 {
 	struct task *prev = current, *next;
 	struct rq *rq;
-	u64 now, ticks;
+	u64 now;
 
 	arch_irq_disable();
 	rq = this_rq();
 	spin_lock(&rq->lock);
-	ticks = clock_counter();
-	now = clock_counter_to_ns(ticks);
+	now = clock_mono_ns();
 	atomic_fetch_and(&prev->head.flags, ~TIF_NEED_RESCHED);
 	WRITE_ONCE(rq->nr_passes, rq->nr_passes + 1);
 	update_curr(rq, now);
@@ -349,7 +339,7 @@ static void schedule_once(bool preempted)
 		preempt_enable_no_resched();
 		return;
 	}
-	switch_to(rq, prev, next, ticks);
+	switch_to(rq, prev, next);
 }
 
 void schedule(void)
@@ -732,6 +722,7 @@ void sched_init(void)
 	timer_init(&rq->slice, slice_fired);
 	timer_init(&rq->watch, cpu_watch_fired);
 	timer_init(&rq->rt_timer, rt_timer_fired);
+	sample_init(rq);
 	balance_init(rq);
 	cpu_tell_number(rq->cpu);
 	current->se = (struct sched_entity){
@@ -739,5 +730,4 @@ void sched_init(void)
 	};
 	current->on_cpu = 1;
 	current->se.exec_start = rq->start_ns = rq->idle_since = clock_mono_ns();
-	current->head.entered = rq->curr_start = clock_counter();
 }

@@ -42,10 +42,16 @@ struct rq {
 	u64 avg_idle_ns;		/* how long it is idle when it is */
 	u64 next_balance_ns, next_rotate_ns;
 	u64 start_ns;			/* when this queue began to run */
-	u64 system_ticks;		/* time in the kernel, of all tasks but idle, up to the last switch */
-	u64 nice_ticks;			/* time in EL0 of tasks with nice above 0 */
 	u64 irq_ticks[2];		/* [own CPU, irq] in interrupt handlers; that interrupted the idle task */
-	u64 curr_ticks0, curr_start;	/* curr's kernel_ticks when it was switched to, and the counter then */
+	struct cpu_sample {		/* times.c */
+		struct timer timer;		/* armed while the CPU is busy */
+		bool armed;
+		const struct task *task;	/* of the last sample; to compare with only */
+		u64 gap_ns;			/* from one to the next */
+		u64 busy_ns;			/* up to the last: this CPU's */
+		u64 kernel_ns, nice_ns;		/* the kernel's part, and that of nice tasks in EL0 */
+		bool kernel, nice;		/* what the last hit */
+	} sample;
 	struct cpu_times told;		/* as sched_cpu_times told them last */
 	struct rq_stall {		/* psi.c: since when, 0 not now; and for how long in all */
 		u64 wait_since, wait_ns;	/* somebody waits for the CPU */
@@ -95,6 +101,11 @@ void rq_remove(struct rq *rq, struct task *t, u64 now);
 void resched_curr(struct rq *rq);			/* rq->lock held, as for the next two */
 void enqueue_waiting(struct rq *rq, struct task *t, bool head);
 void dequeue_waiting(struct rq *rq, struct task *t);
+
+/* times.c: this CPU's queue, locked; it leaves the idle task at now, or comes to it */
+void sample_init(struct rq *rq);
+void sample_begin(struct rq *rq, u64 now);
+void sample_end(struct rq *rq);
 
 /* fair.c and rt.c: all with rq->lock held */
 void fair_place(struct rq *rq, struct sched_entity *se);	/* a sleeper or newcomer: where its virtual time starts */

@@ -1,34 +1,111 @@
-/* User and kernel time of tasks.
+/* User and kernel time of tasks and CPUs.
  *
- * Theory.  The scheduler charges CPU time to a task as a whole (sum_exec).  How much of it was the kernel's is measured, not sampled:
- * there is no tick to sample on, and a program that runs alone meets no interrupt at all.  entry.S notes the counter on the way in
- * from EL0 (head.entered) and adds the difference to head.kernel_ticks on the way out: seven instructions a system call, two of them
- * readings of the counter, no shared memory.  A switch closes the account of the task that leaves and opens the next one's, since both
- * are in the kernel then.  User time is what is left of sum_exec.
+ * Theory.  The scheduler charges CPU time to a task as a whole (sum_exec), exactly.  How much of it was the kernel's is sampled: while a CPU
+ * is busy, a timer of its own interrupts it every few ms; what the task that it hits has run since its last sample counts as the kernel's or
+ * the program's by where the interrupt hit it, and so does what the CPU has worked.  Since each sample weighs what it stands for, tasks
+ * that are seldom hit get their share as well as hogs.  What has run since the last sample is told as being of the same kind as that; until
+ * the first, as the program's.  So the sum is always exact, and the parts are right to within a few samples.
  *
- * sum_exec and kernel_ticks are closed at slightly different instants, and a task that runs on another CPU may be on either side of
- * the kernel's door: the two sums could be told inconsistently by nanoseconds, or by one stay in the kernel.  So what was told last is
- * kept, and neither number is ever told smaller.
+ * A CPU that idles takes no interrupt for this: the timer goes with its work, when the CPU comes to idle.  Only where it idles for moments, between
+ * wake-ups, it is left armed, since it would be armed again at once: the last one, then, finds nobody.  A task that is alone is
+ * sampled less often, up to GAP_MAX_NS.  The gap is odd by the counter's low bits, so that no program keeps step with it.
  *
- * Rejected: sampling at switches (a task leaves the CPU only in the kernel: all samples would say "kernel"); a sampling timer while a
- * task runs (a tick); reading the counter once a call (nothing to subtract it from). */
+ * Neither number is ever told smaller, and the two never sum up to more than sum_exec: what was told as one kind, and turns out
+ * to have been the other, is made up for by what comes.
+ *
+ * Rejected: reading the counter at each way in and out of the kernel.  That is exact, and was so here until every system call
+ * of every CPU met in it: the emulator takes one lock for each reading (TRAPS.md), so processors' system calls waited for each other. */
+#include <arch/trapframe.h>
+#include <kernel/irq/irq.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/time/clock.h>
+
+#define GAP_MIN_NS	(4 * NSEC_PER_MSEC)
+#define GAP_MAX_NS	(16 * NSEC_PER_MSEC)
+#define GAP_ODD_NS	0x3ffffu		/* a mask */
+#define SHORT_IDLE_NS	(500 * NSEC_PER_USEC)
+
+static u64 busy_ns(const struct rq *rq, u64 now, u64 idle_ns)
+{
+	u64 all = now - rq->start_ns;
+
+	return all - min(idle_ns, all);
+}
+
+static void count(struct rq *rq, struct task *t, u64 now)
+{
+	struct cpu_sample *s = &rq->sample;
+	u64 busy = busy_ns(rq, now, rq->idle_ns);
+
+	t->sampled_kernel = s->kernel = frame_from_call(irq_interrupted());
+	s->nice = !s->kernel && t->se.nice > 0;
+	if (s->kernel) {
+		t->kernel_ns += t->se.sum_exec - t->sampled_ns;
+		s->kernel_ns += busy - s->busy_ns;
+	} else if (s->nice) {
+		s->nice_ns += busy - s->busy_ns;
+	}
+	t->sampled_ns = t->se.sum_exec;
+	s->busy_ns = busy;
+}
+
+static void sample_fired(struct timer *timer)
+{
+	struct rq *rq = container_of(timer, struct rq, sample.timer);
+	struct cpu_sample *s = &rq->sample;
+	struct task *t;
+	u64 now;
+
+	spin_lock(&rq->lock);
+	t = rq->curr;
+	s->armed = t != rq->idle;
+	if (s->armed) {
+		now = clock_mono_ns();
+		update_curr(rq, now);
+		count(rq, t, now);
+		s->gap_ns = t == s->task ? min(2 * s->gap_ns, GAP_MAX_NS) : GAP_MIN_NS;
+		s->task = t;
+		timer_arm(timer, now + s->gap_ns + (now & GAP_ODD_NS));
+	}
+	spin_unlock(&rq->lock);
+}
+
+void sample_init(struct rq *rq)
+{
+	timer_init(&rq->sample.timer, sample_fired);
+	rq->sample.gap_ns = GAP_MIN_NS;
+}
+
+void sample_begin(struct rq *rq, u64 now)
+{
+	if (rq->sample.armed)
+		return;
+	rq->sample.armed = true;
+	timer_arm(&rq->sample.timer, now + GAP_MIN_NS + (now & GAP_ODD_NS));
+}
+
+void sample_end(struct rq *rq)
+{
+	if (rq->sample.armed && rq->avg_idle_ns >= SHORT_IDLE_NS) {
+		rq->sample.armed = false;
+		timer_cancel_quietly(&rq->sample.timer);
+	}
+}
 
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
 {
 	irqflags_t flags;
 	struct rq *rq = task_rq_lock(t, &flags);
-	u64 ticks = READ_ONCE(t->head.kernel_ticks), kernel;
+	u64 kernel, all;
 
-	if (rq->curr == t) {
+	if (rq->curr == t)
 		update_curr(rq, clock_mono_ns());
-		if (t == current)
-			ticks += clock_counter() - t->head.entered;
-	}
-	kernel = t->pflags & PF_KTHREAD ? t->se.sum_exec : min(clock_ticks_to_ns(ticks), t->se.sum_exec);
-	t->stime_ns = max(t->stime_ns, kernel);
-	t->utime_ns = max(t->utime_ns, t->se.sum_exec - kernel);
+	all = t->se.sum_exec;
+	kernel = t->kernel_ns + (t->sampled_kernel ? all - t->sampled_ns : 0);
+	if (t->pflags & PF_KTHREAD)
+		kernel = all;
+	t->stime_ns = min(max(t->stime_ns, kernel), all - t->utime_ns);
+	t->utime_ns = all - t->stime_ns;
 	*stime_ns = t->stime_ns;
 	*utime_ns = t->utime_ns;
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -46,32 +123,22 @@ static u64 told(u64 *last, u64 now)
 	return *last = max(*last, now);
 }
 
-/* Of a task that is in the kernel on another CPU at this moment, what it has spent since it came in counts as user time until it leaves. */
 void sched_cpu_times(u32 cpu, struct cpu_times *out)
 {
-	u64 idle = sched_idle_ns(cpu), iowait = sched_iowait_ns(cpu), busy, ticks, nice, irq, user;
+	u64 idle = sched_idle_ns(cpu), iowait = sched_iowait_ns(cpu), busy, late, kernel, nice, irq, user;
 	struct rq *rq = cpu_rq(cpu);
+	const struct cpu_sample *s = &rq->sample;
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
 
-	ticks = rq->system_ticks;
-	nice = rq->nice_ticks;
-	if (rq->curr != rq->idle) {
-		u64 kernel = READ_ONCE(rq->curr->head.kernel_ticks) - rq->curr_ticks0, all = clock_counter() - rq->curr_start;
-
-		ticks += kernel;
-		if (rq->curr->se.nice > 0)
-			nice += all - min(kernel, all);
-	}
-	if (rq->curr == current)
-		ticks += clock_counter() - current->head.entered;
-	busy = clock_mono_ns() - rq->start_ns;
-	busy -= min(idle, busy);
+	busy = busy_ns(rq, clock_mono_ns(), idle);
+	late = busy - min(s->busy_ns, busy);
+	kernel = min(s->kernel_ns + (s->kernel ? late : 0), busy);
+	nice = s->nice_ns + (s->nice ? late : 0);
 	irq = clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[0]));
 	out->irq_ns = told(&rq->told.irq_ns, irq + clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[1])));
-	ticks = min(clock_ticks_to_ns(ticks), busy);
-	out->system_ns = told(&rq->told.system_ns, ticks - min(irq, ticks));
-	user = busy - min(busy, max(ticks, out->system_ns));
-	out->nice_ns = told(&rq->told.nice_ns, min(clock_ticks_to_ns(nice), user));
+	out->system_ns = told(&rq->told.system_ns, kernel - min(irq, kernel));
+	user = busy - min(busy, max(kernel, out->system_ns));
+	out->nice_ns = told(&rq->told.nice_ns, min(nice, user));
 	out->user_ns = told(&rq->told.user_ns, user - min(user, out->nice_ns));
 	idle -= min(idle, clock_ticks_to_ns(READ_ONCE(rq->irq_ticks[1])));
 	out->iowait_ns = told(&rq->told.iowait_ns, min(iowait, idle));

@@ -23,14 +23,11 @@ struct task_head {
 	u32 stale;		/* [own] ELR, SPSR or SP_EL0 may not be what the EL0 frame says */
 	s32 preempt_count;	/* [own] */
 	u64 kernel_sp;		/* [I] top of the kernel stack (where the EL0 frame ends) */
-	u64 entered;		/* [own] counter when it last came from EL0, or onto a CPU */
-	u64 kernel_ticks;	/* [own] counter ticks spent in the kernel, up to the last way out of it or off the CPU */
 #ifdef CONFIG_DEBUG
 	bool preempt_noted;	/* [own] by preempt_disable(), not by a spin lock, which lockcheck knows */
 #endif
 };
-_Static_assert(__builtin_offsetof(struct task_head, stale) == 4 && __builtin_offsetof(struct task_head, preempt_count) == 8 &&
-	       __builtin_offsetof(struct task_head, entered) == 24 && __builtin_offsetof(struct task_head, kernel_ticks) == 32, "entry.S");
+_Static_assert(__builtin_offsetof(struct task_head, stale) == 4 && __builtin_offsetof(struct task_head, preempt_count) == 8, "entry.S");
 
 static inline struct task_head *current_head(void) { return (struct task_head *)current; }
 

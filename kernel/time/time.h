@@ -42,6 +42,8 @@ void timer_init(struct timer *t, void (*func)(struct timer *t));
  * timer_cancel_sync waits, and when it returns the timer is neither armed nor running, unless somebody arms it anew (thread context, and no
  * lock the handler takes). */
 void timer_arm(struct timer *t, u64 expires_ns);
+/* timer_cancel_quietly - timer_cancel, and no interrupt comes for it if it was armed on this CPU; costs a write to the comparator. */
+void timer_cancel_quietly(struct timer *t);
 void timer_arm_clock(struct timer *t, enum timer_clock clock, u64 expires_ns);
 bool timer_cancel(struct timer *t);
 bool timer_cancel_sync(struct timer *t);

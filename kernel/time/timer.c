@@ -6,7 +6,7 @@
  * sent, and program() runs with interrupts off: a CPU that programmed by the old ones takes the interrupt after.
  *
  * Arming is O(log n) and touches the comparator only if the new timer comes first.  Cancelling the first leaves the comparator as it is:
- * an early interrupt that finds nothing is cheaper than a write to the device for each cancelled time-out.  Handlers run in the interrupt
+ * an early interrupt that finds nothing is cheaper than a write to the device for each cancelled time-out (who knows better cancels quietly).  Handlers run in the interrupt
  * with the lock dropped, so they may arm timers, their own too.  An interrupt runs at most BUDGET handlers; what is due then waits for the
  * next one, GAP_NS later, so that no crowd of timers keeps a CPU from its tasks.
  *
@@ -215,6 +215,20 @@ bool timer_cancel(struct timer *t)
 	bool running;
 
 	return disarm(t, &running);
+}
+
+void timer_cancel_quietly(struct timer *t)
+{
+	irqflags_t flags = arch_irq_save();
+	struct timer_base *base = timer_lock(t);
+	u64 at = t->expires_ns;
+
+	if (t->armed) {
+		base_remove(base, t);
+		if (base == this_cpu_ptr(&timer_base) && base->programmed_ns == at)
+			program_anew(base, 0);
+	}
+	spin_unlock_irqrestore(&base->lock, flags);
 }
 
 bool timer_cancel_sync(struct timer *t)
