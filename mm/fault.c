@@ -353,7 +353,7 @@ static bool grow_stack(struct mm *mm, vaddr_t addr)
 		vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
 
 		mm_account(mm, vma->flags, (s64)((vma->start - start) >> PAGE_SHIFT));
-		vma_resize(mm, vma, start, vma->end);
+		vma_resize(vma, start, vma->end);
 		ok = true;
 	}
 	rwsem_write_unlock(&mm->mmap_lock);

@@ -392,10 +392,10 @@ static int filemap_fault(struct fault *f)
 	if (f->index >= pages)
 		return -EFAULT;
 	err = filemap_get(as, f->index, true, &f->page);
-	if (!err && (f->page->mapping != as || f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE))) {
-		page_put(f->page);	/* truncated meanwhile */
+	if (!err && unlikely(READ_ONCE(f->page->mapping) != as || f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE))) {
+		page_put(f->page);	/* the file was truncated meanwhile, or a hole punched: then there is nothing wrong with trying again */
 		f->page = NULL;
-		return -EFAULT;
+		return f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE) ? -EFAULT : 0;
 	}
 	return err == -ENOSPC ? -EFAULT : err;
 }

@@ -8,7 +8,7 @@ struct vma *vma_alloc(struct mm *mm);		/* zeroed; NULL */
 void vma_free(struct vma *vma);			/* drops its file, unlinks it from the file's list */
 void vma_insert(struct mm *mm, struct vma *vma);	/* tree and file list; mmap_lock for writing */
 void vma_erase(struct mm *mm, struct vma *vma);	/* out of the tree */
-void vma_resize(struct mm *mm, struct vma *vma, vaddr_t start, vaddr_t end);
+void vma_resize(struct vma *vma, vaddr_t start, vaddr_t end);
 struct vma *vma_next(const struct vma *vma);
 struct vma *vma_prev(const struct vma *vma);
 struct vma *vma_last(const struct mm *mm);	/* the highest, or NULL */

@@ -500,7 +500,7 @@ static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32
 		if (err)
 			return err;
 		mm_account(mm, vma->flags, (s64)((new_len - old_len) >> PAGE_SHIFT));
-		vma_resize(mm, vma, vma->start, old + new_len);
+		vma_resize(vma, vma->start, old + new_len);
 		return (s64)old;
 	}
 	if (!(flags & MREMAP_MAYMOVE))

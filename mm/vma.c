@@ -174,14 +174,25 @@ void vma_erase(struct mm *mm, struct vma *vma)
 	gap_recompute(next);
 }
 
-void vma_resize(struct mm *mm, struct vma *vma, vaddr_t start, vaddr_t end)
+/* Truncation looks at these with i_mmap_lock held, and without mmap_lock. */
+static void set_bounds(struct vma *vma, vaddr_t start, vaddr_t end)
 {
-	(void)mm;
 	vma->pgoff += (s64)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
 	gap_recompute(vma);
 	gap_recompute(vma_next(vma));
+}
+
+void vma_resize(struct vma *vma, vaddr_t start, vaddr_t end)
+{
+	struct address_space *as = vma_mapping(vma);
+
+	if (as)
+		rwsem_write_lock(&as->i_mmap_lock);
+	set_bounds(vma, start, end);
+	if (as)
+		rwsem_write_unlock(&as->i_mmap_lock);
 }
 
 int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
@@ -208,7 +219,7 @@ int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 	/* For truncation the two halves take the whole's place at once: it holds i_mmap_lock while it unmaps. */
 	if (as)
 		rwsem_write_lock(&as->i_mmap_lock);
-	vma_resize(mm, vma, vma->start, addr);
+	set_bounds(vma, vma->start, addr);
 	tree_insert(mm, v);
 	if (as) {
 		file_link_locked(v, as);
@@ -234,14 +245,14 @@ struct vma *vma_try_merge(struct mm *mm, struct vma *vma)
 		vaddr_t end = next->end;
 
 		vma_erase(mm, next);
-		vma_resize(mm, vma, vma->start, end);
+		vma_resize(vma, vma->start, end);
 		vma_free(next);
 	}
 	if (prev && mergeable(prev, vma)) {
 		vaddr_t end = vma->end;
 
 		vma_erase(mm, vma);
-		vma_resize(mm, prev, prev->start, end);
+		vma_resize(prev, prev->start, end);
 		vma_free(vma);
 		return prev;
 	}

@@ -6,9 +6,9 @@
  * sent, and program() runs with interrupts off: a CPU that programmed by the old ones takes the interrupt after.
  *
  * Arming is O(log n) and touches the comparator only if the new timer comes first.  Cancelling the first leaves the comparator as it is:
- * an early interrupt that finds nothing is cheaper than a write to the device for each cancelled time-out (who knows better cancels quietly).  Handlers run in the interrupt
- * with the lock dropped, so they may arm timers, their own too.  An interrupt runs at most BUDGET handlers; what is due then waits for the
- * next one, GAP_NS later, so that no crowd of timers keeps a CPU from its tasks.
+ * an early interrupt that finds nothing is cheaper than a write to the device for each cancelled time-out (who knows better cancels
+ * quietly).  Handlers run in the interrupt with the lock dropped, so they may arm timers, their own too.  An interrupt runs at most BUDGET
+ * handlers; what is due then waits for the next one, GAP_NS later, so that no crowd of timers keeps a CPU from its tasks.
  *
  * Across CPUs.  timer->cpu names the base a timer belongs to, armed or not.  It changes only under that base's lock, and only while the
  * timer is neither armed nor running there: timer_arm takes it off its base, writes the new CPU's number, drops the lock, and looks again
