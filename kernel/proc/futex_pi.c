@@ -363,7 +363,7 @@ long futex_unlock_pi(u32 __user *uaddr, bool shared)
 		futex_key_put(&k);
 		if (err == -EFAULT && futex_fault_in(uaddr))
 			return -EFAULT;
-	} while (err == -EFAULT || (err == -EAGAIN && top));
+	} while (err == -EFAULT || err == -EAGAIN);	/* or a waiter left its mark between our look and the lock, and has gone since */
 	return err;
 }
 
