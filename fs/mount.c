@@ -8,7 +8,8 @@
  * Mounts on one place stack: the newer one hangs on the root of the older.
  *
  * References: the tree holds one, each path (open file, cwd, root) one, each child one on its parent.  A busy umount is one with
- * children or with paths; MNT_DETACH takes a whole subtree out of the tree at once and lets the references run out by themselves. */
+ * children or with paths; MNT_DETACH takes a whole subtree out of the tree at once and lets the references run out by themselves.  While it
+ * is in the tree a mount's references are counted by each CPU for itself (spread_ref.h): opening and closing files writes no common line. */
 #include <fs/mount.h>
 #include <fs/file.h>
 #include <fs/namei.h>
@@ -67,13 +68,14 @@ static void mount_free_rcu(struct rcu_head *head)
 {
 	struct mount *m = container_of(head, struct mount, rcu);
 
+	spread_ref_free(&m->refs);
 	kfree(m->source);
 	kfree(m);
 }
 
 void mount_put(struct mount *m)
 {
-	if (!m || !refcount_dec_and_test(&m->refs))
+	if (!m || !spread_ref_put(&m->refs))
 		return;
 	dentry_put(m->root);
 	super_put(m->sb);
@@ -96,7 +98,7 @@ static struct mount *mount_alloc(struct super *sb, struct dentry *root, const ch
 	m->sb = sb;
 	m->root = root;
 	m->flags = flags;
-	refcount_set(&m->refs, 1);
+	spread_ref_init(&m->refs);
 	list_init(&m->child);
 	list_init(&m->children);
 	list_init(&m->link);
@@ -157,6 +159,7 @@ static void attach(struct mount *m, const struct path *at)
 	atomic_store_release(&head->first, &m->hash);
 	seq_write_end(&mount_seq);
 	spin_unlock(&mount_lock);
+	spread_ref_spread(&m->refs);
 	list_add_tail(&m->child, &at->mnt->children);
 	if (list_empty(&m->link)) {
 		m->id = next_id++;
@@ -213,6 +216,7 @@ static void detach_tree(struct mount *top, struct list_head *gone)
 
 		m = children_first(top);
 		detach(m, &was);
+		spread_ref_gather_begin(&m->refs);
 		list_del_init(&m->link);
 		list_add_tail(&m->child, gone);
 		/* The place's references cannot be dropped under the mutex: the dead mount keeps them.  Its hash.next stays for walkers. */
@@ -229,6 +233,7 @@ static void drop_gone(struct list_head *gone)
 		struct mount *m = container_of(gone->next, struct mount, child);
 		struct path was = { m->was.mnt, m->was.dentry };
 
+		spread_ref_gather_end(&m->refs);
 		list_del_init(&m->child);
 		if (was.mnt)
 			path_put(&was);
@@ -433,7 +438,11 @@ int vfs_mount_kernel(const char *source, const char *path, const char *type, u64
 
 struct mount *mount_kernel(struct super *sb)
 {
-	return mount_alloc(sb, sb->root, sb->type->name, 0);
+	struct mount *m = mount_alloc(sb, sb->root, sb->type->name, 0);
+
+	if (m)
+		spread_ref_spread(&m->refs);	/* it is for good */
+	return m;
 }
 
 int mount_root_fs(const char *typename, struct path *out)
@@ -453,6 +462,7 @@ int mount_root_fs(const char *typename, struct path *out)
 		return -ENOMEM;
 	m->id = 1;
 	list_add_tail(&m->link, &all_mounts);
+	spread_ref_spread(&m->refs);
 	out->mnt = m;
 	out->dentry = sb->root;
 	path_get(out);
@@ -522,6 +532,20 @@ long sys_mount(const char __user *usource, const char __user *upath, const char 
 	return err;
 }
 
+/* Has it references beside the tree's and ours?  mount_mutex held; sleeps. */
+static bool in_use(struct mount *m)
+{
+	bool used;
+
+	spread_ref_gather_begin(&m->refs);
+	synchronize_rcu();
+	spread_ref_gather_end(&m->refs);
+	used = spread_ref_read(&m->refs) > 2;
+	if (used)
+		spread_ref_spread(&m->refs);
+	return used;
+}
+
 long sys_umount2(const char __user *upath, u32 flags)
 {
 	struct list_head gone = LIST_HEAD_INIT(gone);
@@ -544,8 +568,8 @@ long sys_umount2(const char __user *upath, u32 flags)
 		err = -EINVAL;		/* the namespace's root */
 	else if (flags & MNT_EXPIRE)
 		err = flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
-	else if (!(flags & MNT_DETACH) && (!list_empty(&m->children) || refcount_read(&m->refs) > 2))
-		err = -EBUSY;		/* the tree's reference and ours */
+	else if (!(flags & MNT_DETACH) && (!list_empty(&m->children) || in_use(m)))
+		err = -EBUSY;
 	if (!err)
 		detach_tree(m, &gone);
 	mutex_unlock(&mount_mutex);
@@ -574,7 +598,7 @@ static void move_everybody(const struct path *old, const struct path *new)
 				*p = *new;
 				/* the caller's own reference keeps old alive: these are not the last */
 				atomic_dec(&old->dentry->refs);
-				(void)refcount_dec_and_test(&old->mnt->refs);
+				mount_put(old->mnt);
 			}
 		seq_write_end(&fs->seq);
 		spin_unlock(&fs->lock);

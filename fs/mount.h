@@ -9,7 +9,7 @@ struct seq;
 extern struct seqcount mount_seq;	/* moves whenever the tree of mounts changes */
 /* mount_find_rcu - what is mounted on (mnt, d), unreferenced, or NULL.  RCU read side; check mount_seq afterwards. */
 struct mount *mount_find_rcu(const struct mount *mnt, const struct dentry *d);
-static inline void mount_get(struct mount *m) { refcount_inc(&m->refs); }
+static inline void mount_get(struct mount *m) { spread_ref_get(&m->refs); }
 void mount_put(struct mount *m);
 /* path_follow_down - move a referenced path to the top of whatever is mounted on it. */
 void path_follow_down(struct path *p);

@@ -549,7 +549,7 @@ static int leave_rcu(struct walk *w, int err)
 	bool got_mnt = false, got_dentry = false;
 
 	if (likely(!err)) {
-		got_mnt = refcount_inc_not_zero(&w->path.mnt->refs);
+		got_mnt = spread_ref_get_live(&w->path.mnt->refs);
 		got_dentry = got_mnt && dentry_get_live(w->path.dentry);
 		if (!got_dentry || seq_read_retry(&w->path.dentry->seq, w->seq))
 			err = -ECHILD;

@@ -11,6 +11,7 @@
 #include <kernel/sync/rwsem.h>
 #include <kernel/sync/seqcount.h>
 #include <kernel/task.h>
+#include <kernel/spread_ref.h>
 #include <mm/filemap.h>
 
 struct inode;
@@ -178,7 +179,7 @@ struct mount {
 	u32 flags;			/* [a] MS_RDONLY, MS_NOSUID ... */
 	s32 id;				/* [I] */
 	s32 writers;			/* [a] files open for writing through it */
-	struct refcount refs;
+	struct spread_ref refs;		/* spread while it is in the tree */
 	char *source;			/* /proc/mounts first field */
 	struct { struct mount *mnt; struct dentry *dentry; } was;	/* taken off: the place, whose references are still held */
 	struct rcu_head rcu;
