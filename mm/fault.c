@@ -413,8 +413,8 @@ int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 	return sig;
 }
 
-/* mmap_lock held for reading.  The page at addr, faulted in as an access would, referenced. */
-static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struct page **out)
+/* mmap_lock held for reading.  The page at addr, faulted in as an access would; referenced, or (peek) only named. */
+static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, bool peek, struct page **out)
 {
 	struct vma *vma = vma_find(mm, addr);
 	struct pte_info info;
@@ -430,14 +430,15 @@ static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struc
 		    (!write || info.writable || (force && atomic_load_acquire(&pfn_to_page(info.pfn)->refs) == 1))) {
 			struct page *p = pfn_to_page(info.pfn);
 
+			*out = p;
+			if (peek)
+				return 0;
 			/* it may have gone, and the frame be another's, before we had the reference */
 			if (page_get_unless_zero(p)) {
 				u64 pfn = info.pfn;
 
-				if (pt_lookup(mm, addr, &info) && info.present && info.pfn == pfn) {
-					*out = p;
+				if (pt_lookup(mm, addr, &info) && info.present && info.pfn == pfn)
 					return 0;
-				}
 				page_put(p);
 			}
 		}
@@ -448,15 +449,18 @@ static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, struc
 	return -EFAULT;
 }
 
-int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out)
+static int pin(struct mm *mm, vaddr_t addr, bool write, bool peek, struct page **out)
 {
 	int err;
 
 	rwsem_read_lock(&mm->mmap_lock);
-	err = pin_locked(mm, addr, write, false, out);
+	err = pin_locked(mm, addr, write, false, peek, out);
 	rwsem_read_unlock(&mm->mmap_lock);
 	return err;
 }
+
+int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out) { return pin(mm, addr, write, false, out); }
+int mm_peek_page(struct mm *mm, vaddr_t addr, bool write, struct page **out) { return pin(mm, addr, write, true, out); }
 
 ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
 {
@@ -468,7 +472,7 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
 		size_t off = (addr + done) & (PAGE_SIZE - 1), n = min(len - done, PAGE_SIZE - off);
 		struct page *p;
 
-		if (addr + done >= 0x0001000000000000ul || (err = pin_locked(mm, addr + done, write, force, &p)))
+		if (addr + done >= 0x0001000000000000ul || (err = pin_locked(mm, addr + done, write, force, false, &p)))
 			break;
 		if (write && !buf)
 			memset((char *)page_address(p) + off, 0, n);

@@ -120,5 +120,7 @@ int mm_fault(struct mm *mm, vaddr_t addr, u32 fault_flags, int *code);
 /* mm_access - read or write another (or the own) address space's memory by pinning and copying through the linear map; forces past
  * protections when force (ptrace).  buf NULL: zeroes are written.  Returns bytes done; if none, -EFAULT or -ENOMEM. */
 ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force);
-/* mm_pin_page - the page behind addr, referenced, faulted in (for write: COW broken). 0 or -EFAULT... Futex keys use it too. */
+/* mm_pin_page - the page behind addr, referenced, faulted in (for write: COW broken). 0 or -EFAULT... Futex keys use it too.
+ * mm_peek_page - the same without a reference: the pointer only says which page it was, and may be another's soon. */
 int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out);
+int mm_peek_page(struct mm *mm, vaddr_t addr, bool write, struct page **out);

@@ -44,22 +44,26 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 	return &buckets[hash_64(k->object * 31 + k->offset, BUCKET_BITS)];
 }
 
-/* Reading is enough for a word in a file: who waits need not be able to write it. */
-static int pin_word(vaddr_t a, struct page **page)
+/* Reading is enough for a word in a file: who waits need not be able to write it.  look: no reference. */
+static int word_page(vaddr_t a, bool look, struct page **page)
 {
-	if (!mm_pin_page(current->mm, a, true, page))
+	int (*find)(struct mm *, vaddr_t, bool, struct page **) = look ? mm_peek_page : mm_pin_page;
+
+	if (!find(current->mm, a, true, page))
 		return 0;
-	if (mm_pin_page(current->mm, a, false, page))
+	if (find(current->mm, a, false, page))
 		return -EFAULT;
 	if (!(page_flags(*page) & PG_ANON) && READ_ONCE((*page)->mapping))
 		return 0;
-	page_put(*page);
+	if (!look)
+		page_put(*page);
 	return -EFAULT;
 }
 
-int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k)
+static int key_of(u32 __user *uaddr, bool shared, bool look, struct futex_key *k)
 {
 	vaddr_t a = (vaddr_t)uaddr;
+	struct page *page;
 
 	if (!IS_ALIGNED(a, 4))
 		return -EINVAL;
@@ -68,18 +72,19 @@ int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k)
 	*k = (struct futex_key){ (u64)current->mm, a, NULL };
 	if (!shared)
 		return 0;
-	if (pin_word(a, &k->page))
+	if (word_page(a, look, &page))
 		return -EFAULT;
-	if (page_flags(k->page) & PG_ANON) {		/* a fork may give the word another page, but not another address */
-		page_put(k->page);
-		k->page = NULL;
+	if (page_flags(page) & PG_ANON) {		/* a fork may give the word another page, but not another address */
+		if (!look)
+			page_put(page);
 		k->offset |= 1;			/* shared and private do not meet, as on Linux */
 		return 0;
 	}
-	k->object = (u64)k->page;
-	k->offset = a & (PAGE_SIZE - 1);
+	*k = (struct futex_key){ (u64)page, a & (PAGE_SIZE - 1), look ? NULL : page };
 	return 0;
 }
+
+int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k) { return key_of(uaddr, shared, false, k); }
 
 void futex_key_put(struct futex_key *k)
 {
@@ -158,7 +163,9 @@ long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	err = futex_key_get(uaddr, shared, &k);
+	/* A page that others wait at is referenced by them.  If this one was unmapped and freed since we looked, and they wait at what it has
+	 * become, they wake for nothing; they look at their words anyway. */
+	err = key_of(uaddr, shared, true, &k);
 	if (err)
 		return err;
 	b = futex_bucket_of(&k);
@@ -177,7 +184,6 @@ long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset)
 			break;
 	}
 	spin_unlock(&b->lock);
-	futex_key_put(&k);
 	return woken;
 }
 
