@@ -36,6 +36,7 @@ struct task_work { struct task_work *next; void (*func)(struct task_work *); };
 
 enum task_flags {		/* task->pflags */
 	PF_KTHREAD = 1, PF_EXITING = 2, PF_FORKNOEXEC = 4, PF_MEMALLOC = 8, PF_VFORK = 16, PF_OOM_VICTIM = 32, PF_SIGNALED = 64,
+	PF_NPROC_EXCEEDED = 128,	/* its user had too many processes when it became that user: execve looks again */
 };
 
 struct restart_block {		/* for ERESTART_RESTARTBLOCK; [own] */

@@ -126,6 +126,11 @@ void cred_fix_caps(struct cred *c, const struct cred *old)
 
 struct ids { u32 r, e, s; };
 
+bool user_over_nproc(const struct user *u)
+{
+	return READ_ONCE(u->nr_tasks) > rlimit(RLIMIT_NPROC) && u != &root_user;
+}
+
 static long set_ids(bool user, struct ids n)
 {
 	struct cred *c = cred_prepare();
@@ -142,6 +147,10 @@ static long set_ids(bool user, struct ids n)
 		}
 		user_unref(c->user);
 		c->user = u;
+		if (user_over_nproc(u))		/* becoming that user cannot fail: programs do not look; the next execve does */
+			current->pflags |= PF_NPROC_EXCEEDED;
+		else
+			current->pflags &= ~(u32)PF_NPROC_EXCEEDED;
 	}
 	if (user) {
 		c->uid = n.r;

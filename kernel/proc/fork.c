@@ -275,7 +275,7 @@ out:
 
 static int setup_task(struct task *t, const struct clone_spec *spec)
 {
-	t->pflags = PF_FORKNOEXEC;
+	t->pflags = PF_FORKNOEXEC | (current->pflags & PF_NPROC_EXCEEDED);
 	memcpy(t->comm, current->comm, sizeof(t->comm));
 	t->cred = current->cred;
 	cred_get(t->cred);

@@ -237,6 +237,42 @@ TEST(set_user_id)
 	CHECK(!strncmp(out, "1000 1000 1000 1000", 19));
 }
 
+/* RLIMIT_NPROC does not fail setuid, which nobody checks, but the execve after it. */
+TEST(too_many_processes_for_the_user)
+{
+	struct rlimit rl = { 2, 2 };
+	int ready[2], go[2], st;
+	pid_t other[3], pid;
+	char c;
+	CHECK(pipe(ready) == 0 && pipe(go) == 0);
+	for (int i = 0; i < 3; i++)
+		if ((other[i] = fork()) == 0) {
+			if (setuid(5432) == 0) write(ready[1], "x", 1);
+			pause();
+			_exit(0);
+		}
+	for (int i = 0; i < 3; i++) CHECK(read(ready[0], &c, 1) == 1);
+	if ((pid = fork()) == 0) {
+		char *argv[] = { me(), "answer-count", NULL };
+		int null = open("/dev/null", O_WRONLY);
+		if (setrlimit(RLIMIT_NPROC, &rl) || setuid(5432)) _exit(50);
+		if (execve(argv[0], argv, none) != -1 || errno != EAGAIN) _exit(51);
+		if (execve("/none", argv, none) != -1 || errno != EAGAIN) _exit(52);
+		write(ready[1], "x", 1);
+		if (read(go[0], &c, 1) != 1) _exit(53);
+		dup2(null, 1);
+		execve(argv[0], argv, none);
+		_exit(54);
+	}
+	CHECK(read(ready[0], &c, 1) == 1);
+	for (int i = 0; i < 3; i++) {
+		kill(other[i], SIGKILL);
+		CHECK(waitpid(other[i], &st, 0) == other[i]);
+	}
+	CHECK(write(go[1], "x", 1) == 1);
+	CHECK(EXITED(wait_status(pid), 0));
+}
+
 TEST(empty_argv)
 {
 	/* Linux gives such a program one empty argument. */
