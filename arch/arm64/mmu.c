@@ -16,9 +16,9 @@
  * Break-before-make: an entry that changes its output address, or a block its size, is cleared and flushed before the new one is
  * written, all under the lock of its table, so that nobody fills it in between (Arm ARM D5.10.1).  Where many entries are cleared and the
  * flush is broadcast, which takes long, the lock is not held over it: the entries are PTE_SW_BUSY meanwhile, for which a fault waits by
- * trying again.  Rights may change in place.  Taken
- * away, they are flushed everywhere before the call returns; widened, only here: another CPU that still holds the old entry faults once
- * more, finds that there is nothing to do, and drops it (tlb_fix_spurious).  How tables come and go: tables.c. */
+ * trying again.  Rights may change in place.  Taken away, they are flushed everywhere before the call returns; widened, only here: another
+ * CPU that still holds the old entry faults once more, finds that there is nothing to do, and drops it (tlb_fix_spurious).  How tables
+ * come and go: tables.c. */
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -449,65 +449,65 @@ static bool unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gon
 	return true;
 }
 
-/* Those that were ours: gone says which. */
-static void unbusy(pte_t *p, u32 nr, const pte_t *gone)
+/* Entries that were cleared: what they were, and which. */
+struct gone { u32 nr; u8 at[UNMAP_BATCH]; pte_t was[UNMAP_BATCH]; };
+_Static_assert(UNMAP_BATCH <= 256, "u8 at");
+
+static void unbusy(pte_t *p, const struct gone *g)
 {
 	struct spinlock *lock = table_lock(table_holding(p));
 
 	spin_lock(lock);
-	for (u32 i = 0; i < nr; i++)
-		if (gone[i])
-			atomic_store(&p[i], 0);
+	for (u32 k = 0; k < g->nr; k++)
+		atomic_store(&p[g->at[k]], 0);
 	spin_unlock(lock);
 }
 
-/* Clear nr entries from p on and flush them; gone: what they were, 0 for those that were not there.  False: none was.  A fault may fill an
- * entry as soon as it is let go, so that is after the flush: by the lock, or by PTE_SW_BUSY.  Preemption is off while entries are
- * busy, for who waits for them may have a higher priority. */
-static bool clear_entries(struct mm *mm, pte_t *p, vaddr_t va, u32 nr, pte_t *gone)
+/* Clear nr entries from p on and flush them.  A fault may fill an entry as soon as it is let go, so that is after the flush: by the lock, or
+ * by PTE_SW_BUSY.  Preemption is off while entries are busy, for who waits for them may have a higher priority. */
+static void clear_entries(struct mm *mm, pte_t *p, vaddr_t va, u32 nr, struct gone *g)
 {
 	struct spinlock *lock = table_lock(table_holding(p));
-	u32 first = nr, last = 0;
+	u32 n = 0;
 	pte_t left;
 
 	preempt_disable();
 	left = tlb_is_local(mm) ? 0 : PTE_SW_BUSY;
 	spin_lock(lock);
 	for (u32 i = 0; i < nr; i++) {
-		gone[i] = pte_present(p[i]) ? p[i] : 0;
-		if (!gone[i])
+		pte_t e = p[i];
+
+		if (!pte_present(e))
 			continue;
 		atomic_store(&p[i], left);
-		first = min(first, i);
-		last = i;
+		g->at[n] = (u8)i;
+		g->was[n++] = e;
 	}
+	g->nr = n;
 	if (left)
 		spin_unlock(lock);
-	if (first < nr)
-		tlb_flush_range(mm, va + first * PAGE_SIZE, va + (last + 1) * PAGE_SIZE);
+	if (n)
+		tlb_flush_range(mm, va + g->at[0] * PAGE_SIZE, va + (g->at[n - 1] + 1) * PAGE_SIZE);
 	if (!left)
 		spin_unlock(lock);
-	else if (first < nr)
-		unbusy(p, nr, gone);
+	else if (n)
+		unbusy(p, g);
 	preempt_enable();
-	return first < nr;
 }
 
 static void unmap_table(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
 {
-	pte_t gone[UNMAP_BATCH];
+	struct gone gone;
 
 	for (vaddr_t va = s->start; va < s->end; ) {
 		u32 nr = (u32)min((s->end - va) >> PAGE_SHIFT, (u64)UNMAP_BATCH);
-		bool some = clear_entries(mm, &s->table[table_index(va, 3)], va, nr, gone);
 
-		for (u32 i = 0; some && i < nr; i++) {
+		clear_entries(mm, &s->table[table_index(va, 3)], va, nr, &gone);
+		for (u32 k = 0; k < gone.nr; k++) {
 			struct pte_info info;
 
-			if (!gone[i])
-				continue;
-			decode(gone[i], &info);
-			page_gone(arg, va + i * PAGE_SIZE, &info, 1);
+			decode(gone.was[k], &info);
+			page_gone(arg, va + gone.at[k] * PAGE_SIZE, &info, 1);
 		}
 		va += nr * PAGE_SIZE;
 	}
