@@ -192,7 +192,7 @@ static void ipi_init(void)
 						    "CPU backtrace interrupts" };
 
 	for (u32 i = 0; i < NR_IPIS; i++)
-		VERIFY(!irq_request(i, ipi_handler, NULL, IRQ_PERCPU, names[i]));
+		VERIFY(!irq_request(i, ipi_handler, NULL, IRQ_PERCPU | (i == IPI_RESCHEDULE ? IRQ_BRIEF : 0), names[i]));
 	sched_send_ipi = send_reschedule;
 }
 

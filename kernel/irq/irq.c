@@ -139,7 +139,7 @@ void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
 	struct irq_counts *counts = this_cpu_ptr(&irq_counts);
-	u64 begun = clock_counter();
+	u64 begun = 0;
 	u32 token;
 
 	h->preempt_count += PREEMPT_IRQ;
@@ -151,6 +151,8 @@ void irq_dispatch(const struct trap_frame *tf)
 
 		if (likely(fn)) {
 			WRITE_ONCE(counts->line[irq], counts->line[irq] + 1);
+			if (!begun && !(d->flags & IRQ_BRIEF))
+				begun = clock_counter();
 			fn(irq, d->arg);
 		} else {
 			WRITE_ONCE(counts->unknown, counts->unknown + 1);
@@ -159,6 +161,7 @@ void irq_dispatch(const struct trap_frame *tf)
 		irq_chip->end(token);
 	}
 	this_cpu(interrupted) = NULL;
-	sched_account_irq(begun);
+	if (begun)
+		sched_account_irq(begun);
 	h->preempt_count -= PREEMPT_IRQ;
 }
