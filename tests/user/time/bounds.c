@@ -150,7 +150,7 @@ TEST(as_many_as_the_limit)
 
 static void crowd(void)
 {
-	long crowd = meminfo_kb("MemAvailable") / 4;	/* a million where there is the memory: --mem 4300M */
+	long crowd = meminfo_kb("MemAvailable") / 8;	/* a million where there is the memory: --mem 9G */
 	if (crowd > 1000000) crowd = 1000000;
 	struct rlimit rl = { RLIM_INFINITY, RLIM_INFINITY };
 	int id, n = 0;

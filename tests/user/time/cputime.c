@@ -55,7 +55,7 @@ TEST(the_limit_counts_all_threads)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct rlimit rl = { 1, 2 };
+		struct rlimit rl = { 1, 10 };		/* far apart: a busy host may stop a CPU for long */
 		pthread_t t;
 		setrlimit(RLIMIT_CPU, &rl);
 		pthread_create(&t, NULL, spin, NULL);
