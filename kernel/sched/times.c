@@ -6,15 +6,15 @@
  * that are seldom hit get their share as well as hogs.  What has run since the last sample is told as being of the same kind as that; until
  * the first, as the program's.  So the sum is always exact, and the parts are right to within a few samples.
  *
- * A CPU that idles takes no interrupt for this: the timer goes with its work, when the CPU comes to idle.  Only where it idles for moments, between
- * wake-ups, it is left armed, since it would be armed again at once: the last one, then, finds nobody.  A task that is alone is
- * sampled less often, up to GAP_MAX_NS.  The gap is odd by the counter's low bits, so that no program keeps step with it.
+ * A CPU that idles takes no interrupt for this: the timer goes with its work, when the CPU comes to idle.  Only where it idles for
+ * moments, between wake-ups, it is left armed, since it would be armed again at once: the last one, then, finds nobody.  A task that is
+ * alone is sampled less often, up to GAP_MAX_NS.  The gap is odd by the counter's low bits, so that no program keeps step with it.
  *
  * Neither number is ever told smaller, and the two never sum up to more than sum_exec: what was told as one kind, and turns out
  * to have been the other, is made up for by what comes.
  *
  * Rejected: reading the counter at each way in and out of the kernel.  That is exact, and was so here until every system call
- * of every CPU met in it: the emulator takes one lock for each reading (TRAPS.md), so processors' system calls waited for each other. */
+ * of every CPU met in it: QEMU takes its one lock for each reading (docs/performance.md), so processors' system calls waited for each other. */
 #include <arch/trapframe.h>
 #include <kernel/irq/irq.h>
 #include <kernel/sched/sched_internal.h>
