@@ -107,6 +107,7 @@ TEST(hand_over)
 	pid_t other = fork();	/* private memory: it finds no waiter of ours, and the owner in the word is not it */
 	if (!other) _exit(unlock_pi(&w) == -1 && errno == EPERM ? 0 : 1);
 	CHECK(EXITED(wait_status(other), 0));
+	wait_asleep(&t);	/* SIGCHLD, if it came while fork() still had it blocked here, woke the locker; it begins anew */
 	CHECK_ERR(futex(&w, FUTEX_WAKE, 1, NULL, NULL, 0), EINVAL);
 	CHECK_ERR(futex(&w, FUTEX_CMP_REQUEUE, 1, (void *)1, (void *)((word *)&t + 1), w), EINVAL);
 	CHECK_EQ(unlock_pi(&w), 0);
