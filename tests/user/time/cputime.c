@@ -51,15 +51,23 @@ static void *spin(void *arg)
 	return NULL;
 }
 
+static void *burn_some(void *arg)
+{
+	burn_ms(700);
+	for (;;)
+		pause();
+	return arg;
+}
+
 TEST(the_limit_counts_all_threads)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct rlimit rl = { 1, 10 };		/* far apart: a busy host may stop a CPU for long */
+		struct rlimit rl = { 1, 2 };
 		pthread_t t;
 		setrlimit(RLIMIT_CPU, &rl);
-		pthread_create(&t, NULL, spin, NULL);
-		for (;;) ;
+		pthread_create(&t, NULL, burn_some, NULL);	/* neither alone reaches a second */
+		burn_some(NULL);
 	}
 	CHECK(KILLED(wait_status(pid), SIGXCPU));
 }
