@@ -61,6 +61,7 @@ struct inode *inode_create(struct super *sb)
 	i->mapping = &i->data;
 	address_space_init(&i->data, i, NULL);
 	list_init(&i->sb_link);
+	list_init(&i->dirty_link);
 	percpu_count_add(&nr_inodes, 1);
 	return i;
 }

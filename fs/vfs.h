@@ -91,6 +91,7 @@ struct super_ops {
 	void (*free_inode)(struct inode *inode);		/* after RCU */
 	void (*evict)(struct inode *inode);			/* nlink 0 and last reference, or unmount: drop its data */
 	int (*statfs)(struct super *sb, struct kstatfs *st);
+	int (*write_inode)(struct inode *inode, bool wait);	/* its numbers, to where fsync finds them durable after a flush; thread, may sleep */
 	int (*sync)(struct super *sb, bool wait);
 	int (*remount)(struct super *sb, u32 flags, const char *opts);
 	void (*put_super)(struct super *sb);
@@ -124,6 +125,9 @@ struct inode {
 	struct list_head sb_link;	/* [sb->inode_lock] */
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
+	struct list_head dirty_link;	/* [writer's lock] mm/writeback.c */
+	u64 dirtied_ns;			/* [writer's lock] since when it has been on that list */
+	u32 dirty;			/* [writer's lock, read racily] enum inode_dirty */
 	void *private;			/* the filesystem's, or pipe */
 	s32 writers;			/* [a] >0 open for write; <0 being executed (ETXTBSY) */
 	struct rcu_head rcu;
@@ -164,6 +168,8 @@ struct super {
 	struct refcount refs;		/* mounts */
 	u32 dying;			/* [a] dentries that reclaim is killing */
 	u64 next_ino;			/* [a] for memory filesystems */
+	struct block_device *bdev;	/* [I] it lives on, or NULL */
+	struct writer *writer;		/* [I] of its inodes, or NULL */
 	void *private;
 	struct list_head link;
 	char source[64];
@@ -207,7 +213,7 @@ struct file {
 	struct list_head epoll_links;	/* [lock] */
 	u32 owner_sig; s32 owner_pid;	/* F_SETOWN */
 	u64 ra_state[2];
-	int wb_err;
+	u64 wb_err;			/* [lock] of mapping->wb_err, what this one was told */
 	struct task_work put_work;
 	struct rcu_head rcu;
 };

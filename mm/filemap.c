@@ -63,6 +63,9 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	spin_lock_init(&as->tree_lock, LC_PAGE_TREE);
 	radix_tree_init(&as->tree, node_alloc, node_free);
 	as->nr_pages = 0;
+	as->iomap = NULL;
+	as->writer = NULL;
+	rwsem_init(&as->invalidate_lock, LC_INVALIDATE);
 	rwsem_init(&as->i_mmap_lock, LC_I_MMAP);
 	list_init(&as->i_mmap);
 	as->nr_writable = 0;

@@ -11,10 +11,19 @@ struct iov_iter;
 struct vma;
 struct address_space;
 
+struct write_control;
+struct iomap_ops;
+struct writer;
+
 struct address_space_ops {
-	/* read_page - fill a locked, not up-to-date page; unlocks it when done.  NULL: new pages are zero (tmpfs). */
+	/* read_page - fill a locked page that is not up to date, and unlock it: at once, or when its I/O has ended (PG_UPTODATE set, or an
+	 * error).  read_ahead - the same for nr pages with consecutive indices.  NULL: new pages are zero (tmpfs). */
 	int (*read_page)(struct address_space *as, struct page *page);
-	int (*write_page)(struct address_space *as, struct page *page);
+	void (*read_ahead)(struct address_space *as, struct page **pages, u32 nr);
+	/* write_page - write a locked page that page_clear_dirty_for_write just made clean: page_write_begin, unlock, and into the bio that
+	 * wc->bio gathers, or a new one; write_done - submit what is still gathered.  mm/writeback.c walks the dirty pages and calls them. */
+	int (*write_page)(struct address_space *as, struct page *page, struct write_control *wc);
+	void (*write_done)(struct address_space *as, struct write_control *wc);
 	/* write_begin - may refuse (ENOSPC, EFBIG) before a page becomes dirty at [pos, pos+len) */
 	int (*write_begin)(struct address_space *as, u64 pos, size_t len);
 	void (*page_freed)(struct address_space *as, struct page *page);	/* a page left the cache (accounting) */
@@ -24,13 +33,17 @@ struct address_space_ops {
 struct address_space {
 	struct inode *host;
 	const struct address_space_ops *ops;
+	const struct iomap_ops *iomap;	/* [I] of files on a block device: fs/iomap.h */
+	struct writer *writer;		/* [I] who writes back; NULL: memory is all there is */
 	struct spinlock tree_lock;	/* LC_PAGE_TREE: writers */
 	struct radix_tree tree;		/* [tree_lock; RCU readers] index -> struct page* */
 	u64 nr_pages;			/* [tree_lock] */
+	struct rwsem invalidate_lock;	/* LC_INVALIDATE: who fills pages from the device reads; who takes blocks away from the file (truncate,
+					 * punch, direct writes) writes, from before the pages go until the blocks are gone */
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
 	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */
-	int wb_err;
+	u64 wb_err;			/* [a] mm/writeback.h: the last error, and a count that moves when somebody was told */
 };
 void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops);
 /* filemap_lookup - referenced page or NULL (RCU). */

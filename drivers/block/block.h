@@ -1,0 +1,87 @@
+/* The block layer: disks, their partitions, and bios, which carry pages to and from them.
+ *
+ * A bio names a run of sectors of one block device and the pages for it.  Who submits one owns its pages until end() is called, once,
+ * for every bio that was submitted.  Nothing orders two bios in flight but this: a bio with BIO_PREFLUSH begins after the device has
+ * made durable all that ended before the bio was submitted; one with BIO_FUA ends when its own data is durable.
+ * Sectors are 512 bytes whatever the device's logical block is; runs and lengths are multiples of that logical block. */
+#pragma once
+#include <fs/vfs.h>
+#include <kernel/lib/list.h>
+#include <kernel/lib/types.h>
+
+struct block_device;
+struct disk;
+struct page;
+struct seq;
+
+#define SECTOR_SHIFT	9
+#define SECTOR_SIZE	512u
+
+enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD, BIO_WRITE_ZEROES };
+enum bio_flags {
+	BIO_PREFLUSH = 1, BIO_FUA = 2,
+	BIO_SYNC = 4,			/* somebody waits for it: not held back */
+	BIO_RAHEAD = 8,			/* nobody asked for it yet: may fail when resources are short */
+	BIO_META = 16,			/* file-system structure: for statistics and fault injection */
+};
+
+struct bio_vec { struct page *page; u32 off, len; };
+
+struct bio {
+	struct bio *next;		/* whoever holds the bio */
+	struct block_device *bdev;	/* [I] once submitted */
+	u64 sector;			/* first, from bdev's start */
+	u64 len;			/* bytes: sum of vecs, or the extent of a discard or write-zeroes; 0 for a flush */
+	u8 op;				/* enum bio_op */
+	u8 flags;			/* enum bio_flags */
+	u16 nr_vecs, max_vecs;
+	s32 status;			/* when it ends: 0, -EIO, -ENOSPC, -EOPNOTSUPP, -ETIMEDOUT, -ENODEV */
+	void (*end)(struct bio *bio);	/* Context: irq or thread; must not sleep, may free the bio */
+	void *private;			/* the submitter's */
+	struct bio_vec vecs[];
+};
+
+#define BIO_MAX_VECS	256u
+
+/* bio_alloc - an empty bio for bdev with room for nr_vecs (0 to BIO_MAX_VECS).  With GFP_KERNEL or GFP_NOIO it waits for the reserve
+ * and never fails (writing back must go on without memory); with GFP_ATOMIC it may be NULL.
+ * bio_add - append len bytes of page from off on; false: full.  bio_free - not in flight.  Context: thread; bio_free any. */
+struct bio *bio_alloc(struct block_device *bdev, u8 op, u8 flags, u64 sector, u32 nr_vecs, gfp_t gfp);
+bool bio_add(struct bio *bio, struct page *page, u32 off, u32 len);
+void bio_free(struct bio *bio);
+/* bio_submit - hand it to the device.  Out of the device's range, or a write to a read-only one: it ends with -EIO, -EPERM at once.
+ * bio_submit_wait - the same, waiting; returns its status; does not free it.  Context: thread, may sleep; no spin locks. */
+void bio_submit(struct bio *bio);
+int bio_submit_wait(struct bio *bio);
+
+/* A plug holds back what its thread submits, so that neighbours merge, until block_unplug or until the thread sleeps. */
+struct block_plug { struct block_plug *outer; struct list_head requests; u32 nr; };
+void block_plug(struct block_plug *plug);
+void block_unplug(struct block_plug *plug);
+
+/* A whole disk or a partition of it. */
+struct block_device {
+	struct disk *disk;		/* [I] */
+	dev_t_k dev;			/* [I] */
+	u32 partno;			/* [I] 0: the whole */
+	u64 start, nr_sectors;		/* [disk->mutex, read racily] in sectors */
+	struct inode *inode;		/* [I] its data (inode->data) is the device's page cache; i_size its size in bytes */
+	char name[32];			/* [I] "vda", "vda1" */
+	u8 partuuid[40], partlabel[112];	/* [disk->mutex] text, UTF-8; empty: none */
+	const void *holder;		/* [disk->mutex] who has it for himself: a superblock, a swap area, a loop device */
+	u32 openers;			/* [disk->mutex] */
+};
+
+/* block_open - by number (opening loads the partition table first if it was not) or by path to a special file.  holder: not NULL: for
+ * that one alone; a second holder, of the whole or of a part, is -EBUSY.  write: -EROFS on a read-only disk.  -ENXIO: no such device;
+ * -ENOTBLK, -EACCES: what the path names is none, or not allowed (nodev).  Context: thread, may sleep.
+ * block_close - forgets clean cached pages with the last opener, after writing the dirty ones. */
+int __must_check block_open(dev_t_k dev, bool write, const void *holder, struct block_device **out);
+int __must_check block_open_path(const char *path, bool write, const void *holder, struct block_device **out);
+void block_close(struct block_device *bdev, const void *holder);
+/* block_flush - all that ended before is durable when it returns 0.  block_discard, block_zero - nr sectors from first; -EOPNOTSUPP. */
+int block_flush(struct block_device *bdev);
+int block_discard(struct block_device *bdev, u64 first, u64 nr);
+int block_zero(struct block_device *bdev, u64 first, u64 nr);	/* by write-zeroes, or by writing zeroes */
+u32 block_logical_size(const struct block_device *bdev);	/* bytes: 512 to 4096 */
+bool block_read_only(const struct block_device *bdev);

@@ -1,0 +1,56 @@
+/* Writing back: from a byte that was changed in the cache to one that lasts.
+ *
+ * A dirty page is tagged in its mapping's tree (TAG_DIRTY), one that is being written has PG_WRITEBACK and TAG_WRITEBACK; its inode stands
+ * on the list of its superblock's writer (struct writer), referenced.  Each device with a file system has a writer thread that sleeps until
+ * something is dirty, then writes what is older than vm.dirty_expire_centisecs every vm.dirty_writeback_centisecs, and at once while more
+ * than vm.dirty_background_ratio of memory is dirty; who dirties waits beyond vm.dirty_ratio.  No timer runs while all is clean. */
+#pragma once
+#include <fs/vfs.h>
+
+struct bio;
+
+enum { TAG_DIRTY, TAG_WRITEBACK, TAG_TOWRITE };		/* of an address space's tree */
+enum inode_dirty { INODE_DIRTY_META = 1 /* numbers that fdatasync may leave out: times */, INODE_DIRTY_DATASYNC = 2 /* size, map */,
+		   INODE_DIRTY_PAGES = 4 };
+
+/* What a walk over dirty pages is about. */
+struct write_control {
+	u64 first, last;		/* page indices */
+	s64 budget;			/* pages it may still write */
+	bool wait;			/* for integrity (fsync): pages in flight are waited for and written again if dirty; else skipped */
+	struct bio *bio;		/* the address space's: gathered, not yet submitted */
+	void *private;			/* the same's */
+	int err;
+};
+
+struct writer;		/* one for a superblock on a device, one for a block device's own cache */
+/* writer_create - for a superblock or a block device's inode; its thread starts with the first dirty thing.  NULL: no memory.
+ * writer_destroy - all is clean; the thread ends.  Context: thread, may sleep. */
+struct writer *writer_create(const char *name);
+void writer_destroy(struct writer *w);
+/* inode_mark_dirty - what: enum inode_dirty.  On the writer's list until written; nothing for inodes without a writer (tmpfs, procfs).
+ * Context: any thread; may hold inode, page and file-system locks; not under a spin lock. */
+void inode_mark_dirty(struct inode *i, u32 what);
+/* page_set_dirty - contents were changed and must reach the device: flag, tag, account, mark the inode.  The page is referenced, and
+ * locked or otherwise kept in its mapping.  For pages without a writer it is page_changed.
+ * page_clear_dirty_for_write - page locked: makes it clean and write-protects it wherever it is mapped; true if it was dirty.
+ * page_write_begin, page_write_end - PG_WRITEBACK and its tag; end wakes page_wait_writeback and may be called from irq. */
+void page_set_dirty(struct page *p);
+bool page_clear_dirty_for_write(struct page *p);
+void page_write_begin(struct page *p);
+void page_write_end(struct page *p, int status);
+void page_wait_writeback(struct page *p);
+/* balance_dirty - called by whoever has dirtied pages of as, holding no lock but the inode's: waits while there are too many. */
+void balance_dirty(struct address_space *as, u32 nr);
+/* filemap_write_range - start writing the dirty pages of [start, end] (bytes).  filemap_wait_range - wait for what is in flight.
+ * filemap_sync_range - both; returns the write error not yet told through f (errseq), and marks it told. */
+int filemap_write_range(struct address_space *as, u64 start, u64 end);
+int filemap_wait_range(struct address_space *as, u64 start, u64 end);
+/* mapping_set_error - remember that writing failed.  mapping_error_sample, mapping_error_check: each open file is told once. */
+void mapping_set_error(struct address_space *as, int err);
+u64 mapping_error_sample(struct address_space *as);
+int mapping_error_check(struct address_space *as, u64 *since);
+/* file_sync - generic fsync: pages of the range, the inode (write_inode), the device's flush; each write error once per open file. */
+int file_sync(struct file *f, u64 start, u64 end, bool datasync);
+/* super_write_all - all dirty inodes of sb.  wait: until they are written. */
+int super_write_all(struct super *sb, bool wait);
