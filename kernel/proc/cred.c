@@ -126,9 +126,20 @@ void cred_fix_caps(struct cred *c, const struct cred *old)
 
 struct ids { u32 r, e, s; };
 
-bool user_over_nproc(const struct user *u)
+/* Has u more processes than current's RLIMIT_NPROC allows?  Never root.  A racy look. */
+static bool user_over_nproc(const struct user *u)
 {
 	return READ_ONCE(u->nr_tasks) > rlimit(RLIMIT_NPROC) && u != &root_user;
+}
+
+int cred_check_nproc(void)
+{
+	if (likely(!(current->pflags & PF_NPROC_EXCEEDED)))
+		return 0;
+	if (user_over_nproc(current_cred()->user))
+		return -EAGAIN;
+	current->pflags &= ~(u32)PF_NPROC_EXCEEDED;
+	return 0;
 }
 
 static long set_ids(bool user, struct ids n)

@@ -27,7 +27,6 @@
 #include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/rseq.h>
-#include <kernel/proc/user.h>
 #include <kernel/random/random.h>
 #include <kernel/sysctl.h>
 #include <kernel/sched/sched.h>
@@ -732,17 +731,6 @@ static int name_program(struct exec *x, int dfd)
 	return 0;
 }
 
-/* setuid(2) into a user who has too many processes succeeds; the execve after it fails, unless there are fewer by then. */
-static long check_nproc(void)
-{
-	if (likely(!(current->pflags & PF_NPROC_EXCEEDED)))
-		return 0;
-	if (user_over_nproc(current_cred()->user))
-		return -EAGAIN;
-	current->pflags &= ~(u32)PF_NPROC_EXCEEDED;
-	return 0;
-}
-
 static long do_execveat(int dfd, const char __user *upath, const u64 __user *argv, const u64 __user *envp, u32 flags)
 {
 	struct exec *x = kzalloc(sizeof(*x), GFP_KERNEL);
@@ -753,7 +741,7 @@ static long do_execveat(int dfd, const char __user *upath, const u64 __user *arg
 	if (!x)
 		return -ENOMEM;
 	x->path = kmalloc(PATH_MAX, GFP_KERNEL);
-	err = x->path ? check_nproc() : -ENOMEM;
+	err = x->path ? cred_check_nproc() : -ENOMEM;
 	if (!err) {
 		n = strncpy_from_user(x->path, upath, PATH_MAX);
 		err = n < 0 ? n : !n && !(flags & AT_EMPTY_PATH) ? -ENOENT : 0;

@@ -43,6 +43,9 @@ u64 rlimit(unsigned resource);		/* current's soft limit */
 /* cred_prepare - a private copy of current's; cred_commit publishes it, cred_abort drops it unused (both consume).  NULL if no memory.
  * A commit that changes who current is to others, or adds capabilities, makes it undumpable and forgets its parent-death signal. */
 struct cred *cred_prepare(void);
+/* cred_check_nproc - setuid(2) into a user who has too many processes succeeds; the execve after it is -EAGAIN here, unless there are fewer
+ * by then.  Context: thread. */
+int cred_check_nproc(void);
 void cred_commit(struct cred *c);
 void cred_abort(struct cred *c);
 /* cred_fix_caps - capabilities after the uids of c changed from old's */

@@ -15,7 +15,5 @@ extern struct user root_user;
 
 /* user_find - the one of that uid, made if there is none, referenced; NULL if no memory.  Context: thread. */
 struct user *user_find(u32 uid);
-/* user_over_nproc - has u more processes than current's RLIMIT_NPROC allows?  Never root.  A racy look. */
-bool user_over_nproc(const struct user *u);
 static inline void user_ref(struct user *u) { refcount_inc(&u->refs); }
 void user_unref(struct user *u);		/* Context: any */

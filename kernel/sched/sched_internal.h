@@ -45,7 +45,6 @@ struct rq {
 	u64 irq_ticks[2];		/* [own CPU, irq] in interrupt handlers; that interrupted the idle task */
 	struct cpu_sample {		/* times.c */
 		struct timer timer;		/* armed while the CPU is busy */
-		bool armed;
 		const struct task *task;	/* of the last sample; to compare with only */
 		u64 gap_ns;			/* from one to the next */
 		u64 busy_ns;			/* up to the last: this CPU's */

@@ -58,8 +58,7 @@ static void sample_fired(struct timer *timer)
 
 	spin_lock(&rq->lock);
 	t = rq->curr;
-	s->armed = t != rq->idle;
-	if (s->armed) {
+	if (t != rq->idle) {
 		now = clock_mono_ns();
 		update_curr(rq, now);
 		count(rq, t, now);
@@ -78,18 +77,15 @@ void sample_init(struct rq *rq)
 
 void sample_begin(struct rq *rq, u64 now)
 {
-	if (rq->sample.armed)
+	if (rq->sample.timer.armed)
 		return;
-	rq->sample.armed = true;
 	timer_arm(&rq->sample.timer, now + GAP_MIN_NS + (now & GAP_ODD_NS));
 }
 
 void sample_end(struct rq *rq)
 {
-	if (rq->sample.armed && rq->avg_idle_ns >= SHORT_IDLE_NS) {
-		rq->sample.armed = false;
+	if (rq->sample.timer.armed && rq->avg_idle_ns >= SHORT_IDLE_NS)
 		timer_cancel_quietly(&rq->sample.timer);
-	}
 }
 
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
