@@ -9,19 +9,27 @@
 
 struct buffer { struct page *page; void *data; u64 block; u32 size; };
 
-/* buffer_read - the block, read if it is not in the cache.  0; -EIO, -ENOMEM.  buffer_get - the same without reading: for who will
- * overwrite all of it; it counts as up to date, and is zero if it was not in the cache.  size: power of two, 512 to 4096.
- * Context: thread, may sleep.  Locks: none of the page cache's.  Refs: buffer_put gives it back (an empty b is allowed). */
+/* buffer_read - the block, read if it is not in the cache.  0; -EIO (beyond the device too), -ENOMEM.  buffer_get - the same without
+ * reading: for who will overwrite all of it; it counts as up to date, and is zero if it was not in the cache.  size: power of two, 512 to
+ * 4096.  On error b is empty.  Context: thread, may sleep.  Locks: none of the page cache's of the same device.
+ * Refs: buffer_put gives it back (an empty b is allowed). */
 int __must_check buffer_read(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 int __must_check buffer_get(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 void buffer_put(struct buffer *b);
 /* buffer_dirty - it was changed (under the file system's own lock): written back by and by.
- * buffer_write - write it now, and wait.  buffers_readahead - start reading nr blocks.
- * buffers_forget - blocks that are metadata no more (freed; they may become a file's): not dirty any longer, not to be written, and read
- * anew the next time; waits for a write in flight. */
+ * buffer_write - write it now if it is dirty, and wait: 0, or -EIO if this or an earlier write of it failed.  buffer_write_start,
+ * buffer_write_wait - the same in two halves, so that many go to the device at once.
+ * buffers_readahead - start reading nr blocks (a hint: may do nothing).
+ * buffers_forget - blocks that are metadata no more (to be freed; they may become a file's): not dirty any longer, not to be written, and
+ * read anew the next time; waits for a write in flight. */
 void buffer_dirty(struct buffer *b);
 int buffer_write(struct buffer *b);
+void buffer_write_start(struct buffer *b);
+int buffer_write_wait(struct buffer *b);
 void buffers_readahead(struct block_device *bdev, u64 block, u32 nr, u32 size);
 void buffers_forget(struct block_device *bdev, u64 block, u64 nr, u32 size);
 /* buffers_sync - write all dirty blocks of the device and wait; the first error, else 0.  No flush of the device. */
 int buffers_sync(struct block_device *bdev);
+
+/* The address space operations of a block device's inode: bdev->inode->data.ops.  Its inode->private is the block_device. */
+extern const struct address_space_ops buffer_aops;

@@ -110,6 +110,7 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	if (err)
 		return err;
 	p->index = index;
+	p->private = 0;		/* whoever is behind as may use it */
 	p->mapping = as;
 	page_get(p);		/* the cache's */
 	flags = spin_lock_irqsave(&as->tree_lock);
@@ -161,6 +162,47 @@ static int fill_page(struct address_space *as, struct page *p)
 		page_unlock(p);
 	}
 	return err;
+}
+
+int filemap_add(struct address_space *as, u64 index, u32 gfp, struct page **out)
+{
+	struct page *p = page_alloc(0, gfp);
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->flags = 0;
+	page_trylock(p);
+	err = add_page(as, index, p);
+	if (err) {
+		page_unlock(p);
+		page_put(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+int filemap_grab(struct address_space *as, u64 index, u32 gfp, struct page **out)
+{
+	for (;;) {
+		struct page *p = filemap_lookup(as, index);
+		int err;
+
+		if (!p) {
+			err = filemap_add(as, index, gfp, out);
+			if (err != -EEXIST)
+				return err;
+			continue;
+		}
+		page_lock(p);
+		if (likely(p->mapping == as)) {
+			*out = p;
+			return 0;
+		}
+		page_unlock(p);		/* it was truncated while we waited */
+		page_put(p);
+	}
 }
 
 int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)

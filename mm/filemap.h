@@ -26,6 +26,9 @@ struct address_space_ops {
 	void (*write_done)(struct address_space *as, struct write_control *wc);
 	/* write_begin - may refuse (ENOSPC, EFBIG) before a page becomes dirty at [pos, pos+len) */
 	int (*write_begin)(struct address_space *as, u64 pos, size_t len);
+	/* page_dirtied - bytes of an up-to-date page were changed by a write() or may be from now on through a mapping (then all of them);
+	 * before page_set_dirty.  For those that remember more of a page than that it is dirty: block devices, sector by sector. */
+	void (*page_dirtied)(struct address_space *as, struct page *page, u32 off, u32 len);
 	void (*page_freed)(struct address_space *as, struct page *page);	/* a page left the cache (accounting) */
 	int (*page_added)(struct address_space *as);				/* a page is about to enter: charge; -ENOSPC */
 };
@@ -48,6 +51,10 @@ struct address_space {
 void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops);
 /* filemap_lookup - referenced page or NULL (RCU). */
 struct page *filemap_lookup(struct address_space *as, u64 index);
+/* filemap_grab - the page at index, referenced and locked; if the cache had none, a new one that is not up to date (and that the caller
+ * fills, or leaves so).  0, -ENOMEM, -ENOSPC.  filemap_add - only a new one; -EEXIST.  gfp: e.g. GFP_NOIO.  Context: thread, may sleep. */
+int filemap_grab(struct address_space *as, u64 index, u32 gfp, struct page **out);
+int filemap_add(struct address_space *as, u64 index, u32 gfp, struct page **out);
 /* filemap_get - referenced, up-to-date page, read or created as needed. 0, -ENOMEM, -EIO, -ENOSPC */
 int filemap_get(struct address_space *as, u64 index, bool create, struct page **out);
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos);
