@@ -4,13 +4,14 @@
 
 /* BOOT_INIT(stage, fn) - fn() runs in that stage, in link order within it. Stages are called from main.c by name.
  *   core:   memory and scheduler work; no devices       device: drivers register and probe
- *   fs:     filesystems register                         late:   everything is there, before init is run */
+ *   fs:     filesystems register                         late:   everything is there, before init is run
+ *   sysfs:  the first time that sysfs is mounted: devices that only programs look at */
 struct initcall { int (*fn)(void); const char *name; };
 #define BOOT_INIT(stage, func) \
 	static const struct initcall __initcall_##func __used __section(".initcall." #stage) = { func, #func }
 void initcalls_run(const struct initcall *start, const struct initcall *end);
 extern const struct initcall __initcall_core_start[], __initcall_core_end[], __initcall_device_start[], __initcall_device_end[],
-	__initcall_fs_start[], __initcall_fs_end[], __initcall_late_start[], __initcall_late_end[];
+	__initcall_fs_start[], __initcall_fs_end[], __initcall_sysfs_start[], __initcall_sysfs_end[], __initcall_late_start[], __initcall_late_end[];
 
 /* BOOT_PARAM("name", fn) - fn(value) for name=value (value NULL for a bare name) on the command line; early: before memory. */
 struct boot_param { const char *name; void (*fn)(const char *value); };
