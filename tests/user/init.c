@@ -1,10 +1,14 @@
 /* init of the test guest: mounts the usual places, runs every program under /tests in order, each
  * with a time limit, and powers off.  `tests=PREFIX[,PREFIX]` in its environment (from the kernel
- * command line) chooses some; `SOAK=` and `STORM=` in it go to the stress programs.  The host's scripts/test-user judges what it prints.  */
+ * command line) chooses some; `SOAK=` and `STORM=` in it go to the stress programs.  The host's scripts/test-user judges what it prints.
+ *
+ * Disks that scripts/test-user gives: vda, an ext2, is mounted at /disk; vdb is empty (/dev/scratch); vdc is an ext2 of 1 KiB blocks that
+ * nobody has mounted (/dev/scratch2).  Programs about files run a second time as NAME@disk, with a directory of /disk bound over /tmp.  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +38,62 @@ static void mount_all(void)
 	mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
 }
 
+/* Debian's kernel has its disk drivers as modules; they lie here in the order to load them. */
+static void load_modules(void)
+{
+	struct dirent **names;
+	int n = scandir("/modules", &names, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[320];
+		int fd;
+		if (names[i]->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/modules/%s", names[i]->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
+			printf("# %s: errno %d\n", path, errno);
+		close(fd);
+	}
+}
+
+static int have_disk;
+
+static void mount_disk(void)
+{
+	struct stat st;
+
+	if (stat("/dev/vda", &st) < 0)
+		return;
+	symlink("vdb", "/dev/scratch");
+	symlink("vdc", "/dev/scratch2");
+	mkdir("/disk", 0755);
+	if (mount("/dev/vda", "/disk", "ext2", 0, "") < 0) {
+		printf("# no ext2 on /dev/vda: errno %d\n", errno);
+		return;
+	}
+	have_disk = 1;
+}
+
+static int wipe_one(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+	(void)st; (void)kind; (void)f;
+	return remove(path) < 0 && errno != EBUSY ? (printf("# cannot remove %s: errno %d\n", path, errno), 0) : 0;
+}
+
+static void bind_tmp(int on)
+{
+	if (on) {
+		mkdir("/disk/tmp", 01777);
+		chmod("/disk/tmp", 01777);
+		if (mount("/disk/tmp", "/tmp", NULL, MS_BIND, NULL) < 0)
+			printf("# cannot bind /disk/tmp: errno %d\n", errno);
+	} else {
+		umount2("/tmp", MNT_DETACH);
+		nftw("/disk/tmp", wipe_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	}
+}
+
 static void open_console(void)
 {
 	int fd = open("/dev/console", O_RDWR);
@@ -41,6 +102,17 @@ static void open_console(void)
 	dup2(fd, 0); dup2(fd, 1); dup2(fd, 2);
 	if (fd > 2)
 		close(fd);
+}
+
+/* Of which programs the files may as well lie on a disk. */
+static int files_matter(const char *name)
+{
+	static const char *const topics[] = { "fs/", "mm/truncate", "mm/stale", "exec/" };
+
+	for (unsigned i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+		if (!strncmp(name, topics[i], strlen(topics[i])))
+			return 1;
+	return 0;
 }
 
 static int chosen(const char *name)
@@ -75,8 +147,13 @@ static void collect(const char *dir)
 			continue;
 		if (S_ISDIR(st.st_mode))
 			collect(path);
-		else if (chosen(path + strlen("/tests/")) && count < 512)
-			snprintf(names[count++], sizeof(names[0]), "%.127s", path);
+		else {
+			if (chosen(path + strlen("/tests/")) && count < 512)
+				snprintf(names[count++], sizeof(names[0]), "%.127s", path);
+			strncat(path, "@disk", sizeof(path) - strlen(path) - 1);
+			if (have_disk && files_matter(path + strlen("/tests/")) && chosen(path + strlen("/tests/")) && count < 512)
+				snprintf(names[count++], sizeof(names[0]), "%.127s", path);
+		}
 	}
 	closedir(d);
 }
@@ -85,10 +162,11 @@ static int by_name(const void *a, const void *b) { return strcmp(a, b); }
 static volatile sig_atomic_t alarmed;
 static void on_alarm(int sig) { (void)sig; alarmed = 1; }
 
-static void run(const char *path)
+static void run(const char *name)
 {
-	int status = 0;
-	char *argv[] = { (char *)path, NULL };
+	int status = 0, on_disk = strchr(name, '@') != NULL;
+	char path[128];
+	char *argv[] = { path, NULL };
 	char *soak = getenv("SOAK"), soak_word[64], *storm = getenv("STORM"), storm_word[128];
 	char *envp[] = { "PATH=/bin:/sbin", "HOME=/", soak ? soak_word : NULL, storm ? storm_word : NULL, NULL };
 	pid_t pid;
@@ -98,8 +176,11 @@ static void run(const char *path)
 	if (storm)
 		snprintf(storm_word, sizeof(storm_word), "STORM=%.100s", storm);
 
-	printf("## begin %s\n", path + strlen("/tests/"));
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(name, "@"), name);
+	printf("## begin %s\n", name + strlen("/tests/"));
 	fflush(stdout);
+	if (on_disk)
+		bind_tmp(1);
 	pid = fork();
 	if (pid == 0) {
 		setsid();
@@ -130,6 +211,8 @@ static void run(const char *path)
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+	if (on_disk)
+		bind_tmp(0);
 }
 
 int main(void)
@@ -138,6 +221,8 @@ int main(void)
 	mount_all();
 	open_console();
 	sigaction(SIGALRM, &sa, NULL);
+	load_modules();
+	mount_disk();
 	collect("/tests");
 	qsort(names, count, sizeof(names[0]), by_name);
 	printf("## programs %d\n", count);
@@ -145,6 +230,8 @@ int main(void)
 		run(names[i]);
 	printf("## done\n");
 	fflush(stdout);
+	if (have_disk && umount("/disk") < 0)
+		printf("# cannot unmount /disk: errno %d\n", errno);
 	sync();
 	reboot(RB_POWER_OFF);
 	for (;;)

@@ -29,6 +29,7 @@
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -66,6 +67,13 @@ static inline bool on_sarsen(void)
 {
 	struct utsname u;
 	return uname(&u) == 0 && strstr(u.release, "sarsen");
+}
+
+/* on_ext2 - whether /tmp lies on a disk this time (init.c: NAME@disk). */
+static inline bool on_ext2(void)
+{
+	struct statfs s;
+	return statfs("/tmp", &s) == 0 && s.f_type == 0xef53;
 }
 
 /* wait_status - reap exactly this child. */

@@ -47,8 +47,14 @@ TEST(fallocate_modes)
 	scratch();
 	int fd = open("f", O_RDWR | O_CREAT, 0600);
 	struct stat st;
-	CHECK(fallocate(fd, 0, 0, 10000) == 0 && fstat(fd, &st) == 0 && st.st_size == 10000);
-	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 20000) == 0 && fstat(fd, &st) == 0 && st.st_size == 10000);
+	if (on_ext2()) {	/* it has no way to mark blocks that hold nothing yet */
+		CHECK_ERR(fallocate(fd, 0, 0, 10000), EOPNOTSUPP);
+		CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 10000), EOPNOTSUPP);
+		CHECK(ftruncate(fd, 10000) == 0);
+	} else {
+		CHECK(fallocate(fd, 0, 0, 10000) == 0 && fstat(fd, &st) == 0 && st.st_size == 10000);
+		CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 20000) == 0 && fstat(fd, &st) == 0 && st.st_size == 10000);
+	}
 	memset((char[1]){0}, 0, 1);
 	char b[10000];
 	memset(b, 1, sizeof(b));
@@ -156,7 +162,9 @@ TEST(stat_family)
 TEST(statfs_kinds)
 {
 	struct statfs s;
-	CHECK(statfs("/tmp", &s) == 0 && s.f_type == 0x01021994 && s.f_namelen == 255 && s.f_bsize == 4096);
+	CHECK(statfs("/tmp", &s) == 0 && s.f_namelen == 255);
+	if (!on_ext2())
+		CHECK(s.f_type == 0x01021994 && s.f_bsize == 4096);
 	CHECK(s.f_blocks > 0 && s.f_bfree <= s.f_blocks);
 	CHECK(statfs("/proc", &s) == 0 && s.f_type == 0x9fa0);
 	CHECK(statfs("/dev/pts", &s) == 0 && s.f_type == 0x1cd1);
@@ -174,8 +182,10 @@ TEST(file_size_limit)
 	CHECK_EQ(write(fd, b, 2000), 1000);
 	CHECK_ERR(write(fd, b, 1), EFBIG);
 	CHECK_ERR(ftruncate(fd, 2000), EFBIG);
-	CHECK_ERR(fallocate(fd, 0, 0, 2000), EFBIG);
-	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2000), EFBIG);
+	if (!on_ext2()) {
+		CHECK_ERR(fallocate(fd, 0, 0, 2000), EFBIG);
+		CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2000), EFBIG);
+	}
 	CHECK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 2000) == 0);
 	signal(SIGXFSZ, SIG_DFL);
 	pid_t pid = fork();

@@ -127,7 +127,13 @@ TEST(path_and_name_lengths)
 	CHECK_ERR(open(path, O_RDONLY), ENAMETOOLONG);
 	CHECK_ERR(symlink(path, "long"), ENAMETOOLONG);
 	path[4095] = 0;
-	CHECK(symlink(path, "long") == 0 && lstat("long", &st) == 0 && st.st_size == 4095);
+	struct statfs fs;
+	CHECK(statfs(".", &fs) == 0);
+	if (fs.f_bsize < 4096) {	/* a block holds it */
+		CHECK_ERR(symlink(path, "long"), ENAMETOOLONG);
+		path[fs.f_bsize - 1] = 0;
+	}
+	CHECK(symlink(path, "long") == 0 && lstat("long", &st) == 0 && st.st_size == (off_t)strlen(path));
 }
 
 TEST(o_tmpfile)

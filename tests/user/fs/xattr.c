@@ -72,8 +72,13 @@ TEST(errors)
 	CHECK_ERR(setxattr("f", "nonsense.a", "x", 1, 0), EOPNOTSUPP);
 	CHECK_ERR(getxattr("f", "plain", b, 1), EOPNOTSUPP);
 	CHECK_ERR(setxattr("f", "trusted.a", b, 65537, 0), E2BIG);
-	CHECK(setxattr("f", "trusted.a", b, 65536, 0) == 0);
-	CHECK(getxattr("f", "trusted.a", b, sizeof(b)) == 65536);
+	if (on_ext2()) {	/* all of a file's are in one block */
+		CHECK_ERR(setxattr("f", "trusted.a", b, 65536, 0), ENOSPC);
+		CHECK(getxattr("f", "trusted.a", b, sizeof(b)) == 4);
+	} else {
+		CHECK(setxattr("f", "trusted.a", b, 65536, 0) == 0);
+		CHECK(getxattr("f", "trusted.a", b, sizeof(b)) == 65536);
+	}
 	CHECK_ERR(setxattr("none", "trusted.a", "x", 1, 0), ENOENT);
 	CHECK_ERR(setxattr("f", (char *)8, "x", 1, 0), EFAULT);
 	CHECK_ERR(setxattr("f", "trusted.a", (void *)8, 1, 0), EFAULT);
@@ -120,8 +125,12 @@ TEST(what_tmpfs_does_not_keep)
 {
 	scratch();
 	file("f");
-	CHECK_ERR(setxattr("f", "user.a", "x", 1, 0), EOPNOTSUPP);
-	CHECK_ERR(getxattr("f", "user.a", b, 10), EOPNOTSUPP);
+	if (on_ext2()) {
+		CHECK(setxattr("f", "user.a", "x", 1, 0) == 0 && getxattr("f", "user.a", b, 10) == 1);
+	} else {
+		CHECK_ERR(setxattr("f", "user.a", "x", 1, 0), EOPNOTSUPP);
+		CHECK_ERR(getxattr("f", "user.a", b, 10), EOPNOTSUPP);
+	}
 	CHECK(mkfifo("p", 0666) == 0);
 	CHECK_ERR(setxattr("p", "user.a", "x", 1, 0), EPERM);
 	CHECK(listxattr("/proc/self/stat", b, sizeof(b)) == 0);
