@@ -101,7 +101,7 @@ static int chardev_open(struct inode *inode, struct file *f)
 }
 const struct file_ops chardev_fops = { .open = chardev_open };
 
-/* Sockets' and block devices' special files, and what has no operations. */
+/* Sockets' special files, and what has no operations. */
 static int noopen(struct inode *inode, struct file *f)
 {
 	(void)inode; (void)f;

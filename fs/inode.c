@@ -77,6 +77,9 @@ void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev)
 	case S_IFCHR:
 		i->fops = &chardev_fops;
 		break;
+	case S_IFBLK:
+		i->fops = &blockdev_fops;
+		break;
 	case S_IFIFO:
 		i->fops = &fifo_fops;
 		break;

@@ -52,4 +52,4 @@ static inline void i_size_write(struct inode *i, u64 size) { atomic_store(&i->si
 u64 inode_nr(void);
 void inode_cache_init(void);
 extern const struct inode_ops empty_inode_ops;
-extern const struct file_ops chardev_fops, fifo_fops, noopen_fops;	/* special files' open */
+extern const struct file_ops chardev_fops, blockdev_fops, fifo_fops, noopen_fops;	/* special files' open */

@@ -35,7 +35,9 @@ struct bio {
 	u8 op;				/* enum bio_op */
 	u8 flags;			/* enum bio_flags */
 	u16 nr_vecs, max_vecs;
-	s32 status;			/* when it ends: 0, -EIO, -ENOSPC, -EOPNOTSUPP, -ETIMEDOUT, -ENODEV */
+	u16 reserve;			/* bio.c's: which reserve it came from, counted from 1; 0: none */
+	s32 status;			/* when it ends: 0, -EIO, -EPERM, -ENOSPC, -EOPNOTSUPP, -ETIMEDOUT, -ENODEV */
+	u32 parts;			/* [a] the device's: pieces not yet ended */
 	void (*end)(struct bio *bio);	/* Context: irq or thread; must not sleep, may free the bio */
 	void *private;			/* the submitter's */
 	struct bio_vec vecs[];
@@ -44,12 +46,15 @@ struct bio {
 #define BIO_MAX_VECS	256u
 
 /* bio_alloc - an empty bio for bdev with room for nr_vecs (0 to BIO_MAX_VECS).  With GFP_KERNEL or GFP_NOIO it waits for the reserve
- * and never fails (writing back must go on without memory); with GFP_ATOMIC it may be NULL.
- * bio_add - append len bytes of page from off on; false: full.  bio_free - not in flight.  Context: thread; bio_free any. */
+ * and never fails (writing back must go on without memory); it may then have less room than asked for, which bio_add tells, and who asks
+ * for another must have submitted the first.  With GFP_ATOMIC it may be NULL.
+ * bio_add - append len bytes of page from off on, in a vec of their own; false: full.  bio_free - not in flight.  Context: thread;
+ * bio_free any. */
 struct bio *bio_alloc(struct block_device *bdev, u8 op, u8 flags, u64 sector, u32 nr_vecs, gfp_t gfp);
 bool bio_add(struct bio *bio, struct page *page, u32 off, u32 len);
 void bio_free(struct bio *bio);
-/* bio_submit - hand it to the device.  Out of the device's range, or a write to a read-only one: it ends with -EIO, -EPERM at once.
+/* bio_submit - hand it to the device.  Out of the device's range, or not in its logical blocks: it ends with -EIO at once; a write to a
+ * read-only one with -EPERM.  end() may run before bio_submit returns.
  * bio_submit_wait - the same, waiting; returns its status; does not free it.  Context: thread, may sleep; no spin locks. */
 void bio_submit(struct bio *bio);
 int bio_submit_wait(struct bio *bio);
@@ -69,11 +74,12 @@ struct block_device {
 	char name[32];			/* [I] "vda", "vda1" */
 	u8 partuuid[40], partlabel[112];	/* [disk->mutex] text, UTF-8; empty: none */
 	const void *holder;		/* [disk->mutex] who has it for himself: a superblock, a swap area, a loop device */
-	u32 openers;			/* [disk->mutex] */
+	u32 openers, holds;		/* [disk->mutex] who opened it; how many of them as the holder */
+	struct list_head link;		/* [disk->mutex] of disk->parts */
 };
 
 /* block_open - by number (opening loads the partition table first if it was not) or by path to a special file.  holder: not NULL: for
- * that one alone; a second holder, of the whole or of a part, is -EBUSY.  write: -EROFS on a read-only disk.  -ENXIO: no such device;
+ * that one alone; a second holder, of the whole or of a part, is -EBUSY.  write: -EACCES on a read-only disk.  -ENXIO: no such device;
  * -ENOTBLK, -EACCES: what the path names is none, or not allowed (nodev).  Context: thread, may sleep.
  * block_close - forgets clean cached pages with the last opener, after writing the dirty ones. */
 int __must_check block_open(dev_t_k dev, bool write, const void *holder, struct block_device **out);

@@ -3,6 +3,7 @@
  * The nodes are made by the kernel when a driver registers; programs may add, remove and change nodes as in any tmpfs. */
 #include <fs/devfs/devfs.h>
 #include <fs/inode.h>
+#include <fs/namei.h>
 #include <fs/super.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <kernel/errno.h>
@@ -54,6 +55,63 @@ int devfs_add_node(const struct chardev *cd)
 		return 0;
 	err = add_path(dev_super->root->inode, cd->name, S_IFCHR | (cd->mode ? cd->mode : 0600), cd->dev);
 	return err == -EEXIST ? 0 : err;
+}
+
+/* The names of devices that come and go are made and removed through the dentry cache, which may know already that they are not there. */
+int devfs_add(const char *name, u32 mode, dev_t_k dev)
+{
+	struct qname q = qname_of(name, (u32)strlen(name));
+	struct dentry *root, *d;
+	struct inode *made;
+	int err;
+
+	if (!dev_super)
+		return -ENODEV;
+	root = dev_super->root;
+	rwsem_write_lock(&root->inode->lock);
+	err = dir_lookup(root, &q, &d);
+	if (!err && d->inode) {
+		dentry_put(d);
+		err = -EEXIST;
+	}
+	if (err) {
+		rwsem_write_unlock(&root->inode->lock);
+		return err;
+	}
+	err = root->inode->ops->create(root->inode, d->name, d->name_len, mode, dev, &made);
+	if (!err) {
+		made->uid = made->gid = 0;	/* whoever set the device up */
+		dentry_instantiate(d, made);
+	}
+	rwsem_write_unlock(&root->inode->lock);
+	dentry_put(d);
+	return err;
+}
+
+void devfs_remove(const char *name, u32 type, dev_t_k dev)
+{
+	struct qname q = qname_of(name, (u32)strlen(name));
+	struct inode *victim = NULL;
+	struct dentry *root, *d;
+
+	if (!dev_super)
+		return;
+	root = dev_super->root;
+	rwsem_write_lock(&root->inode->lock);
+	if (dir_lookup(root, &q, &d)) {
+		rwsem_write_unlock(&root->inode->lock);
+		return;
+	}
+	if (d->inode && MODE_IS(d->inode->mode, type) && d->inode->rdev == dev) {	/* else a program put something else there */
+		victim = d->inode;
+		inode_get(victim);
+		if (!root->inode->ops->unlink(root->inode, d->name, d->name_len, victim))
+			dentry_delete(d);
+	}
+	rwsem_write_unlock(&root->inode->lock);
+	dentry_put(d);
+	if (victim)
+		inode_put(victim);
 }
 
 static void add_one(const struct chardev *cd)
