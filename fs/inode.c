@@ -126,6 +126,8 @@ void inode_put(struct inode *i)
 		i->sb->ops->evict(i);
 	else if (i->data.nr_pages)
 		filemap_evict(&i->data);
+	if (!hlist_unhashed(&i->hash))
+		inode_unhash(i);
 	percpu_count_add(&nr_inodes, -1);
 	call_rcu(&i->rcu, inode_free_rcu);
 }

@@ -29,6 +29,17 @@ static inline int inode_may_lookup(struct inode *dir)
 }
 /* inode_owner_or_capable - current owns it or has CAP_FOWNER */
 bool inode_owner_or_capable(const struct inode *i);
+/* The inode hash: of filesystems whose inodes have numbers before they are in memory.
+ * inode_find - the inode of that number, referenced.  *is_new: it was not in memory, and is now, empty; the caller fills it, and others
+ * wait until he says inode_filled, or inode_unfilled (which puts it: those who waited try themselves).  One that is being evicted is
+ * waited for.  0, -ENOMEM.  Context: thread, may sleep; no lock of the filesystem's that evict() takes.
+ * inode_find_cached - only if it is in memory, filled, and not on its way out; else NULL. */
+int __must_check inode_find(struct super *sb, u64 ino, struct inode **out, bool *is_new);
+void inode_filled(struct inode *i);
+void inode_unfilled(struct inode *i);
+struct inode *inode_find_cached(struct super *sb, u64 ino);
+/* inode_unhash - evicted: who waits for it may fill another.  For inode_put. */
+void inode_unhash(struct inode *i);
 void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
 void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
 /* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */

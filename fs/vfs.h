@@ -121,7 +121,8 @@ struct inode {
 	struct spinlock spin;		/* LC_INODE_SPIN */
 	struct address_space *mapping;	/* &data, or another's (block device) */
 	struct address_space data;
-	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash */
+	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash: fs/inode_hash.c */
+	u32 state;			/* [a] the same: being filled, or gone */
 	struct list_head sb_link;	/* [sb->inode_lock] */
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
