@@ -28,5 +28,13 @@ ssize_t iomap_file_read(struct file *f, struct iov_iter *to, u64 *pos);		/* O_DI
 ssize_t iomap_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* O_DIRECT, O_APPEND, O_SYNC too; takes the inode's lock */
 s64 iomap_seek(struct file *f, s64 off, int whence);				/* SEEK_DATA and SEEK_HOLE by the map */
 int iomap_fiemap(struct inode *inode, u64 arg);					/* FS_IOC_FIEMAP */
-/* iomap_zero - zero [pos, pos + len) of a file where it is not a hole: in the cache, dirty.  Inode lock held for writing. */
+/* iomap_zero - zero [pos, pos + len) of a file where it is not a hole: in the cache, dirty.  Inode lock held for writing; not
+ * invalidate_lock, and no page. */
 int iomap_zero(struct inode *inode, u64 pos, u64 len);
+/* What setattr and fallocate of such a file system call, with the inode's lock held for writing; they zero what must be zero, move the size,
+ * drop the pages, and call free_blocks(inode, start, end) with invalidate_lock held for writing, to free what lies wholly in [start, end) (bytes;
+ * end ~0: all to the last).  Times are the caller's.  0, -EIO, -ENOMEM (nothing was done then), or what free_blocks returned.
+ * iomap_truncate - to shrink and to grow.  iomap_punch - a hole; the size stays. */
+typedef int (*iomap_free_fn)(struct inode *inode, u64 start, u64 end);
+int iomap_truncate(struct inode *inode, u64 size, iomap_free_fn free_blocks);
+int iomap_punch(struct inode *inode, u64 start, u64 end, iomap_free_fn free_blocks);

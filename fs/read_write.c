@@ -40,39 +40,55 @@ ssize_t file_no_read(const struct file *f)
 	return inode_is_dir(f->inode) ? -EISDIR : -EINVAL;
 }
 
-ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
+ssize_t generic_write_checks(struct file *f, struct iov_iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
 	u64 limit;
-	ssize_t n;
 
-	if (unlikely(!from->count))
-		return 0;
-	rwsem_write_lock(&i->lock);
 	if (f->flags & O_APPEND)
 		*pos = i->size;
 	limit = rlimit(RLIMIT_FSIZE);
 	if (unlikely(*pos + from->count > limit)) {
 		if (*pos >= limit) {
-			rwsem_write_unlock(&i->lock);
 			signal_send_task(current, SIGXFSZ, NULL);
 			return -EFBIG;
 		}
 		from->count = limit - *pos;
 	}
 	if (unlikely(*pos + from->count > i->sb->max_bytes || (s64)(*pos + from->count) < 0)) {
-		if (*pos >= i->sb->max_bytes) {
-			rwsem_write_unlock(&i->lock);
+		if (*pos >= i->sb->max_bytes)
 			return -EFBIG;
-		}
 		from->count = i->sb->max_bytes - *pos;
 	}
-	inode_kill_suid(i);
-	n = filemap_write(f, from, pos);
-	if (n > 0)
-		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	return 0;
+}
+
+ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t n;
+
+	if (unlikely(!from->count))
+		return 0;
+	rwsem_write_lock(&i->lock);
+	n = generic_write_checks(f, from, pos);
+	if (likely(!n)) {
+		inode_kill_suid(i);
+		n = filemap_write(f, from, pos);
+		if (n > 0)
+			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	}
 	rwsem_write_unlock(&i->lock);
 	return n;
+}
+
+ssize_t file_write_sync(struct file *f, u64 end, ssize_t n)
+{
+	int err = 0;
+
+	if (unlikely(f->flags & O_DSYNC) && f->ops->fsync)	/* O_SYNC is O_DSYNC and a bit more */
+		err = f->ops->fsync(f, end - (u64)n, end - 1, (f->flags & O_SYNC) != O_SYNC);
+	return err ? err : n;
 }
 
 ssize_t vfs_read_kernel(struct file *f, void *buf, size_t len, u64 *pos)

@@ -189,6 +189,7 @@ static int copy_unmapped(struct vma *vma, vaddr_t addr, struct page *from)
 	return err;
 }
 
+/* 0; -EAGAIN: the page was unlocked meanwhile, and the access is to be tried again. */
 static int mkwrite(struct vma *vma, struct fault *f)
 {
 	if (vma->ops->page_mkwrite)
@@ -225,6 +226,7 @@ static int install_file(struct vma *vma, struct fault *f)
 		prot &= ~(u32)PROT_K_W;
 	if (err) {
 		page_put(p);
+		err = err == -EAGAIN ? 0 : err;
 		goto out;
 	}
 	if (vma->flags & VM_EXEC)
@@ -283,7 +285,7 @@ static int make_shared_writable(struct vma *vma, vaddr_t addr, struct page *p)
 			pt_set_prot_one(vma->mm, addr, page_to_pfn(p), vma->prot);
 	}
 	page_unlock(p);
-	return err;
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* A write to a page that is there but read-only.  Where truncation comes without mmap_lock the page may go at any time, and its frame may

@@ -22,12 +22,12 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
-#include <mm/filemap.h>
+#include <mm/filemap_internal.h>
 #include <mm/mm_internal.h>
 #include <mm/slab.h>
 #include <mm/vmstat.h>
+#include <mm/writeback.h>
 
-#define BATCH 16
 #define AROUND 16		/* pages that a read fault maps at most; a row of the radix tree */
 
 static struct slab_cache *node_cache;
@@ -72,8 +72,7 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	as->wb_err = 0;
 }
 
-/* Take a reference on a page just found at index under RCU; false if it is no longer that. */
-static bool get_if_ours(struct address_space *as, struct page *p, u64 index)
+bool page_get_if_ours(struct address_space *as, struct page *p, u64 index)
 {
 	if (!page_get_unless_zero(p))
 		return false;
@@ -90,7 +89,7 @@ struct page *filemap_lookup(struct address_space *as, u64 index)
 	rcu_read_lock();
 	do {
 		p = radix_tree_lookup(&as->tree, index);
-	} while (unlikely(p && !get_if_ours(as, p, index)));	/* it left, and the tree says so now */
+	} while (unlikely(p && !page_get_if_ours(as, p, index)));	/* it left, and the tree says so now */
 	rcu_read_unlock();
 	return p;
 }
@@ -129,8 +128,7 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	return err;
 }
 
-/* p locked and mapped nowhere: out of the tree, and the cache's reference with it. */
-static void remove_page(struct address_space *as, struct page *p)
+void page_remove(struct address_space *as, struct page *p)
 {
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
 
@@ -145,20 +143,21 @@ static void remove_page(struct address_space *as, struct page *p)
 	page_put(p);
 }
 
+/* p locked, not up to date.  Unlocks it. */
 static int fill_page(struct address_space *as, struct page *p)
 {
 	int err;
 
 	if (!as->ops || !as->ops->read_page) {		/* no store behind it: a hole is zeroes */
 		clear_page(page_address(p));
-		atomic_fetch_or(&p->flags, PG_UPTODATE);
+		page_mark_uptodate(p);
 		page_unlock(p);
 		return 0;
 	}
 	err = as->ops->read_page(as, p);		/* unlocks */
 	if (!err) {
 		page_lock(p);
-		err = page_flags(p) & PG_UPTODATE ? 0 : -EIO;
+		err = page_uptodate(p) ? 0 : -EIO;
 		page_unlock(p);
 	}
 	return err;
@@ -171,7 +170,7 @@ int filemap_add(struct address_space *as, u64 index, u32 gfp, struct page **out)
 
 	if (!p)
 		return -ENOMEM;
-	p->flags = 0;
+	p->flags = as->ops && as->ops->read_page ? 0 : PG_SWAPBACKED;
 	page_trylock(p);
 	err = add_page(as, index, p);
 	if (err) {
@@ -205,58 +204,45 @@ int filemap_grab(struct address_space *as, u64 index, u32 gfp, struct page **out
 	}
 }
 
-int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)
+/* The page is not there, or is being filled, or could not be.  Filling it from a device excludes those who take blocks from the file. */
+static int get_slowly(struct address_space *as, u64 index, struct page **out)
 {
 	bool store = as->ops && as->ops->read_page;
+	struct page *p;
 	int err;
 
-	for (;;) {
-		struct page *p = filemap_lookup(as, index);
+	if (store)
+		rwsem_read_lock(&as->invalidate_lock);
+	err = filemap_grab(as, index, GFP_USER, &p);
+	if (!err) {
+		if (page_uptodate(p))
+			page_unlock(p);
+		else
+			err = fill_page(as, p);		/* unlocks */
+		if (err)
+			page_put(p);
+		else
+			*out = p;
+	}
+	if (store)
+		rwsem_read_unlock(&as->invalidate_lock);
+	return err;
+}
 
-		if (p && likely(page_flags(p) & PG_UPTODATE)) {
+int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)
+{
+	struct page *p = filemap_lookup(as, index);
+
+	if (likely(p)) {
+		if (likely(page_uptodate(p))) {
 			*out = p;
 			return 0;
 		}
-		if (p) {	/* somebody is filling it, or failed to */
-			page_lock(p);
-			if (p->mapping == as && !(page_flags(p) & PG_UPTODATE)) {
-				err = fill_page(as, p);		/* unlocks */
-			} else {
-				err = p->mapping == as ? 0 : -EAGAIN;
-				page_unlock(p);
-			}
-			if (!err) {
-				*out = p;
-				return 0;
-			}
-			page_put(p);
-			if (err == -EAGAIN)
-				continue;
-			return err;
-		}
-		if (!create && !store)
-			return -ENOENT;
-		p = page_alloc(0, GFP_USER);
-		if (!p)
-			return -ENOMEM;
-		p->flags = store ? 0 : PG_SWAPBACKED;
-		page_trylock(p);
-		err = add_page(as, index, p);
-		if (err) {
-			page_unlock(p);
-			page_put(p);
-			if (err == -EEXIST)
-				continue;
-			return err;
-		}
-		err = fill_page(as, p);
-		if (err) {
-			page_put(p);
-			return err;
-		}
-		*out = p;
-		return 0;
+		page_put(p);
+	} else if (!create && !(as->ops && as->ops->read_page)) {
+		return -ENOENT;
 	}
+	return get_slowly(as, index, out);
 }
 
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
@@ -266,7 +252,7 @@ ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 	size_t done = 0;
 
 	while (to->count) {
-		u64 size = READ_ONCE(inode->size), off = *pos & (PAGE_SIZE - 1);
+		u64 size = atomic_load_acquire(&inode->size), off = *pos & (PAGE_SIZE - 1);
 		struct page *p;
 		size_t n, got;
 		int err;
@@ -291,6 +277,18 @@ ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 	return (ssize_t)done;
 }
 
+/* Bytes of p, which is up to date, were written, or (all of them) may be from now on. */
+static void page_written(struct address_space *as, struct page *p, u32 off, u32 len)
+{
+	if (likely(!as->writer)) {
+		page_changed(p);
+		return;
+	}
+	if (as->ops->page_dirtied)
+		as->ops->page_dirtied(as, p, off, len);
+	page_set_dirty(p);
+}
+
 ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	struct address_space *as = file->mapping;
@@ -308,7 +306,7 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 			break;
 		got = copy_from_iter((char *)page_address(p) + off, n, from);
 		if (got)
-			page_changed(p);
+			page_written(as, p, (u32)off, (u32)got);
 		page_put(p);
 		*pos += got;
 		done += got;
@@ -320,112 +318,6 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 			err = -EINTR;
 	}
 	return done ? (ssize_t)done : err;
-}
-
-/* Take the pages [first, last] out of every address space that maps them. */
-static void unmap_everywhere(struct address_space *as, u64 first, u64 last)
-{
-	struct vma *vma;
-
-	rwsem_read_lock(&as->i_mmap_lock);
-	list_for_each_entry(vma, &as->i_mmap, i_mmap_link) {
-		u64 vfirst = vma->pgoff, vlast = vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT) - 1;
-		u64 a = max(first, vfirst), b = min(last, vlast);
-
-		/* Private copies go too, as on Linux: the program finds SIGBUS beyond the end. */
-		if (a <= b)
-			pt_unmap_range(vma->mm, vma->start + ((a - vfirst) << PAGE_SHIFT), vma->start + ((b - vfirst + 1) << PAGE_SHIFT),
-				       mm_page_gone, vma);
-	}
-	rwsem_read_unlock(&as->i_mmap_lock);
-}
-
-/* p is referenced; that goes too. */
-static void drop_page(struct address_space *as, struct page *p)
-{
-	page_lock(p);
-	if (p->mapping == as) {
-		if (atomic_load(&p->mapcount))	/* a fault slipped in before the size was seen */
-			unmap_everywhere(as, p->index, p->index);
-		remove_page(as, p);
-	} else {
-		page_unlock(p);
-	}
-	page_put(p);
-}
-
-static void drop_pages(struct address_space *as, u64 first, u64 last)
-{
-	void *pages[BATCH];
-	u64 index[BATCH];
-
-	while (first <= last) {
-		u32 n, i;
-
-		rcu_read_lock();
-		n = radix_tree_gang_lookup(&as->tree, first, pages, index, BATCH);
-		for (i = 0; i < n && index[i] <= last; i++)
-			if (!get_if_ours(as, pages[i], index[i]))
-				pages[i] = NULL;	/* left the cache between look and reference */
-		rcu_read_unlock();
-		for (u32 k = 0; k < i; k++)
-			if (pages[k])
-				drop_page(as, pages[k]);
-		if (i < BATCH)
-			return;
-		first = index[i - 1] + 1;
-	}
-}
-
-static void zero_part(struct address_space *as, u64 pos, size_t len)
-{
-	struct page *p = len ? filemap_lookup(as, pos >> PAGE_SHIFT) : NULL;
-
-	if (!p)
-		return;
-	memset((char *)page_address(p) + (pos & (PAGE_SIZE - 1)), 0, len);
-	atomic_fetch_and(&p->flags, ~(u32)PG_CODE_SYNCED);
-	page_put(p);
-}
-
-/* The caller has set i_size already, under the inode's lock. */
-void filemap_truncate(struct address_space *as, u64 new_size)
-{
-	u64 first = DIV_ROUND_UP(new_size, PAGE_SIZE), off = new_size & (PAGE_SIZE - 1);
-
-	if (!as->nr_pages)
-		return;
-	if (!list_empty(&as->i_mmap))
-		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
-	drop_pages(as, first, ~0ul >> PAGE_SHIFT);
-	if (!list_empty(&as->i_mmap))		/* private copies made of a page that was just to be dropped: see copy_unmapped */
-		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
-	if (off)
-		zero_part(as, new_size, PAGE_SIZE - off);
-}
-
-void filemap_punch(struct address_space *as, u64 start, u64 end)
-{
-	u64 first = DIV_ROUND_UP(start, PAGE_SIZE), stop = end >> PAGE_SHIFT;
-
-	if (start >> PAGE_SHIFT == end >> PAGE_SHIFT) {
-		zero_part(as, start, end - start);
-		return;
-	}
-	if (start & (PAGE_SIZE - 1))
-		zero_part(as, start, PAGE_SIZE - (start & (PAGE_SIZE - 1)));
-	zero_part(as, end & PAGE_MASK, end & (PAGE_SIZE - 1));
-	if (first < stop) {
-		unmap_everywhere(as, first, stop - 1);
-		drop_pages(as, first, stop - 1);
-		unmap_everywhere(as, first, stop - 1);
-	}
-}
-
-void filemap_evict(struct address_space *as)
-{
-	if (as->nr_pages)
-		drop_pages(as, 0, ~0ul >> PAGE_SHIFT);
 }
 
 static int filemap_fault(struct fault *f)
@@ -458,7 +350,7 @@ static void row_lock(struct address_space *as, u64 first, u64 nr, u32 want, stru
 		if (!p)
 			continue;
 		row[i] = NULL;
-		if (index < first || index >= first + nr || !get_if_ours(as, p, index))
+		if (index < first || index >= first + nr || !page_get_if_ours(as, p, index))
 			continue;
 		if ((page_flags(p) & want) != want || !page_trylock(p)) {
 			page_put(p);
@@ -504,11 +396,33 @@ bool filemap_map_around(struct vma *vma, vaddr_t addr)
 	return done & BIT(below);
 }
 
+/* A program is about to write to p, which is locked, through a shared mapping.  Who takes blocks away from the file waits for the page's
+ * lock while it holds invalidate_lock, so that one is only tried here; if it was busy, the access is tried again. */
+static int filemap_mkwrite(struct fault *f)
+{
+	struct address_space *as = f->vma->file->mapping;
+	int err = 0;
+
+	if (!rwsem_read_trylock(&as->invalidate_lock)) {
+		page_unlock(f->page);
+		rwsem_read_lock(&as->invalidate_lock);
+		rwsem_read_unlock(&as->invalidate_lock);
+		page_lock(f->page);
+		return -EAGAIN;
+	}
+	if (as->ops->page_mkwrite)
+		err = as->ops->page_mkwrite(as, f->page);
+	else
+		page_written(as, f->page, 0, PAGE_SIZE);
+	rwsem_read_unlock(&as->invalidate_lock);
+	return err;
+}
+
 static const struct vm_ops filemap_vm_ops = { .fault = filemap_fault, .map_around = filemap_map_around };
+static const struct vm_ops store_vm_ops = { .fault = filemap_fault, .map_around = filemap_map_around, .page_mkwrite = filemap_mkwrite };
 
 int filemap_mmap(struct file *file, struct vma *vma)
 {
-	(void)file;
-	vma->ops = &filemap_vm_ops;
+	vma->ops = file->mapping->ops && file->mapping->ops->read_page ? &store_vm_ops : &filemap_vm_ops;
 	return 0;
 }

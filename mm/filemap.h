@@ -29,6 +29,9 @@ struct address_space_ops {
 	/* page_dirtied - bytes of an up-to-date page were changed by a write() or may be from now on through a mapping (then all of them);
 	 * before page_set_dirty.  For those that remember more of a page than that it is dirty: block devices, sector by sector. */
 	void (*page_dirtied)(struct address_space *as, struct page *page, u32 off, u32 len);
+	/* page_mkwrite - a program will write to the locked page through a shared mapping: find blocks for it, page_set_dirty.  NULL: nothing
+	 * can go wrong.  invalidate_lock held for reading.  0, -ENOSPC, -EIO (SIGBUS), -ENOMEM (tried again). */
+	int (*page_mkwrite)(struct address_space *as, struct page *page);
 	void (*page_freed)(struct address_space *as, struct page *page);	/* a page left the cache (accounting) */
 	int (*page_added)(struct address_space *as);				/* a page is about to enter: charge; -ENOSPC */
 };
@@ -63,6 +66,12 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos);	/* in
 void filemap_truncate(struct address_space *as, u64 new_size);
 void filemap_punch(struct address_space *as, u64 start, u64 end);
 void filemap_evict(struct address_space *as);	/* inode goes: all pages */
+/* filemap_invalidate - drop the pages that [start, end] (bytes) touches, after writing back what is dirty of them; programs that had them
+ * mapped find them again.  0 or the error of writing; -EBUSY: some were dirtied meanwhile and stay.  Context: thread, no page locked. */
+int filemap_invalidate(struct address_space *as, u64 start, u64 end);
+/* page_uptodate - has p its contents?  They may be looked at then.  page_mark_uptodate - they are there. */
+static inline bool page_uptodate(const struct page *p) { return atomic_load_acquire(&p->flags) & PG_UPTODATE; }
+static inline void page_mark_uptodate(struct page *p) { __atomic_fetch_or(&p->flags, PG_UPTODATE, __ATOMIC_RELEASE); }
 /* page_changed - the kernel wrote to a page of the cache, or a program may from now on. */
 static inline void page_changed(struct page *p)
 {
