@@ -1,15 +1,20 @@
-# make run          boot to a shell, having installed and built what is missing (SMP= MEM= DISK= NET= APPEND= DEBUG=1 GDB=1)
+# make run          boot to a shell, having installed and built what is missing (SMP= MEM= DISK= VIRTIO= CACHE= NET= APPEND= DEBUG=1 GDB=1)
 # make gdb          attach to a waiting QEMU (make run GDB=1 in another terminal) with symbols and the sarsen-* helpers (GDBARGS=)
 # make rr           record a session (end it with poweroff -f or ^C), then replay it under GDB, which can step backwards
 # make initramfs    the root file system
 # make deps         fetch and build the pinned third-party sources
-.PHONY: run gdb rr initramfs deps
+.PHONY: disk run gdb rr initramfs deps
 # What a fresh clone lacks must be there before make reads the rules that use it: hence a make of its own.
 JOBS2 = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 run:
 	@[ -e $(THIRD)/.done ] || scripts/deps
 	@$(MAKE) --no-print-directory $(JOBS2) $(B)/Image build/initramfs.cpio.gz
-	@SMP=$(SMP) MEM=$(MEM) DISK="$(DISK)" NET=$(NET) APPEND="$(APPEND)" GDB=$(GDB) DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/qemu
+	@SMP=$(SMP) MEM=$(MEM) DISK="$(DISK)" VIRTIO=$(VIRTIO) CACHE=$(CACHE) NET=$(NET) APPEND="$(APPEND)" GDB=$(GDB) DEBUG=$(DEBUG) CPU=$(QEMU_CPU) GIC=$(GIC) scripts/qemu
+
+# make disk         build/disk.img: the BusyBox root on a GPT partition of ext2 (docs/disks.md)
+disk: build/disk.img
+build/disk.img: build/initramfs.cpio.gz scripts/mkdisk
+	@scripts/mkdisk $(DISKARGS) $@
 
 gdb: $(B)/sarsen.elf
 	gdb-multiarch -q $< -ex 'target remote $(if $(filter-out 1,$(GDB)),$(GDB),:1234)' -x scripts/gdb/sarsen.py $(GDBARGS)
