@@ -23,6 +23,7 @@ struct fdt_node {
 	bool disabled;
 	u32 phandle, irq_parent;	/* irq_parent: 0 means as the parent's */
 	u32 compat, compat_len;		/* offset in the blob */
+	u32 reg, reg_len;		/* of its "reg"; 0: none */
 };
 
 const void *boot_fdt;
@@ -117,6 +118,12 @@ static void note_property(struct fdt_node *n, const char *name, const u8 *val, u
 	case 'p':
 		if (!strcmp(name, "phandle"))
 			n->phandle = cell;
+		break;
+	case 'r':
+		if (!strcmp(name, "reg")) {
+			n->reg = (u32)(val - (const u8 *)boot_fdt);
+			n->reg_len = len;
+		}
 		break;
 	case 's':
 		if (!strcmp(name, "status") && len && !val[len - 1])
@@ -302,18 +309,16 @@ static bool translate(const struct fdt_node *bus, u64 *addr)
 int fdt_reg(int node, int index, u64 *addr, u64 *size)
 {
 	struct fdt_node *n = node_entry(node), *bus;
-	u32 row;
-	int len;
 	const u8 *p;
+	u32 row;
 
-	if (!n || n->parent < 0)
+	if (!n || n->parent < 0 || !n->reg)
 		return -ENOENT;
 	bus = &nodes[n->parent];
 	row = (u32)(bus->addr_cells + bus->size_cells) * 4;
-	p = fdt_prop(node, "reg", &len);
-	if (!p || !row || (u32)len < (u32)(index + 1) * row)
+	if (!row || n->reg_len < (u32)(index + 1) * row)
 		return -ENOENT;
-	p += (u32)index * row;
+	p = (const u8 *)boot_fdt + n->reg + (u32)index * row;
 	*addr = read_cells(p, bus->addr_cells);
 	*size = read_cells(p + bus->addr_cells * 4, bus->size_cells);
 	for (; bus->parent >= 0; bus = &nodes[bus->parent])
