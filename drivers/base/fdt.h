@@ -49,12 +49,21 @@ extern const struct driver __drivers_start[], __drivers_end[];
 void drivers_probe(u32 level);
 /* ioremap - device window of len bytes at pa.  NULL if no memory. Works from mm_init on. */
 volatile void *ioremap(paddr_t pa, size_t len);
-static inline u32 mmio_read32(const volatile void *base, u32 off)
-{
-	u32 v;
 
-	asm volatile("ldr %w0, [%1]" : "=r"(v) : "r"((u64)base + off) : "memory");
-	return v;
-}
-
-static inline void mmio_write32(volatile void *base, u32 off, u32 v) { asm volatile("str %w0, [%1]" : : "r"(v), "r"((u64)base + off) : "memory"); }
+/* mmio_read8 ... mmio_write64 - one access of that width at base + off.  Ordered among themselves for one device; against memory: dma_* */
+#define MMIO_ACCESS(bits, type, suffix, reg) \
+	static inline type mmio_read##bits(const volatile void *base, u32 off) \
+	{ \
+		type v; \
+		asm volatile("ldr" suffix " %" reg "0, [%1]" : "=r"(v) : "r"((u64)base + off) : "memory"); \
+		return v; \
+	} \
+	static inline void mmio_write##bits(volatile void *base, u32 off, type v) \
+	{ \
+		asm volatile("str" suffix " %" reg "0, [%1]" : : "r"(v), "r"((u64)base + off) : "memory"); \
+	}
+MMIO_ACCESS(8, u8, "b", "w")
+MMIO_ACCESS(16, u16, "h", "w")
+MMIO_ACCESS(32, u32, "", "w")
+MMIO_ACCESS(64, u64, "", "x")
+#undef MMIO_ACCESS

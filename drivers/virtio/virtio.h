@@ -11,8 +11,8 @@
 #pragma once
 #include <arch/mmu.h>
 #include <kernel/irq/irq.h>
-#include <kernel/lib/list.h>
 #include <kernel/lib/types.h>
+#include <kernel/sync/mutex.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
@@ -48,15 +48,15 @@ struct virtio_device {
 	u32 id, vendor;			/* [I] */
 	char name[16];			/* [I] "virtio0" */
 	u64 features;			/* [I] once probed: what both sides agreed on */
-	const struct virtio_driver *driver;	/* [virtio_lock] NULL: nobody's */
 	void *driver_data;		/* the driver's */
 	u32 nr_queues;			/* [I] from virtio_queues() to removal */
 	struct virtqueue **queues;
-	bool ready;			/* [virtio_lock] DRIVER_OK is set */
-	bool broken;			/* [a] */
+	struct mutex lock;		/* held around every call of the driver's: probe, remove, config_changed, failed */
+	const struct virtio_driver *driver;	/* [lock] NULL: nobody's */
+	bool ready;			/* [lock] DRIVER_OK is set */
+	bool broken;			/* [a] it answered nonsense, or is gone */
 	u32 news;			/* [a] what the work has to tell the driver */
 	struct work work;
-	struct list_head link;		/* [virtio_lock] all devices */
 };
 
 /* virtio_has - the feature was agreed on.  Context: any, from probe on. */
@@ -97,7 +97,7 @@ struct virtqueue_spec {
 	 * It may come without cause, and on any CPU. */
 	void (*done)(struct virtqueue *vq);
 	u32 cpu;			/* whom to interrupt where the transport has a vector for each queue; VIRTQUEUE_ANY_CPU */
-	u32 max_size;			/* entries at most; 0: as many as the device has, up to 1024 */
+	u32 max_size;			/* entries at most; 0: as many as the device has, up to 256 */
 };
 #define VIRTQUEUE_ANY_CPU (~0u)
 

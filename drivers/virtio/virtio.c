@@ -1,0 +1,240 @@
+/* virtio: devices and their drivers.
+ *
+ * Theory.  A transport (mmio.c, pci.c) finds devices and registers them here; the core looks for the driver of the kind, agrees on features,
+ * and probes it.  From then on the driver has the device until one of the two goes.  Everything that the driver is called for runs under
+ * dev->lock, except the callbacks of queues, which are interrupts.
+ *
+ * What an interrupt learns and a thread must act on, that the configuration changed or that the device is broken, is a bit in dev->news
+ * and a work item.  A broken device is reset before its driver hears of it, so that it touches no memory that the driver then frees; its
+ * requests come back by virtqueue_detach.  Nothing revives it but taking it away and back.
+ *
+ * Order at the start of a device (VIRTIO 1.2, 3.1.1): reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (not for legacy ones), queues,
+ * DRIVER_OK.  At the end: the driver stops, reset, interrupts freed, queues freed. */
+#include <drivers/virtio/virtio_internal.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/lib/fmt.h>
+#include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <mm/slab.h>
+
+/* The core's own: rings, and rules of the transport that our code keeps anyway. */
+#define CORE_LEGACY	(BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_ANY_LAYOUT))
+#define CORE_MODERN	((CORE_LEGACY & ~BIT(VIRTIO_F_ANY_LAYOUT)) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_ORDER_PLATFORM))
+
+enum { NEWS_CONFIG = 1, NEWS_BROKEN = 2 };
+
+static u32 nr_devices;		/* [a] registered so far; names are never used again */
+
+static void add_status(struct virtio_device *dev, u8 bit)
+{
+	dev->transport->set_status(dev, dev->transport->status(dev) | bit);
+}
+
+/* --- configuration */
+
+#define CONFIG_TRIES 100	/* a device that changes it more often while we read is playing with us */
+
+void virtio_config_read(struct virtio_device *dev, u32 off, void *buf, u32 len)
+{
+	const struct virtio_transport *t = dev->transport;
+	u32 tries = 0, generation;
+
+	do {
+		generation = t->generation(dev);
+		t->config_read(dev, off, buf, len);
+	} while (t->generation(dev) != generation && ++tries < CONFIG_TRIES);
+	if (tries == CONFIG_TRIES)
+		virtio_break(dev, "its configuration never stands still");
+}
+
+void virtio_config_write(struct virtio_device *dev, u32 off, const void *buf, u32 len)
+{
+	dev->transport->config_write(dev, off, buf, len);
+}
+
+/* --- queues */
+
+static void queues_destroy(struct virtio_device *dev)
+{
+	for (u32 i = 0; i < dev->nr_queues; i++)
+		if (dev->queues[i])
+			ring_destroy(to_ring(dev->queues[i]));
+	kfree(dev->queues);
+	dev->queues = NULL;
+	dev->nr_queues = 0;
+}
+
+int virtio_queues(struct virtio_device *dev, u32 nr, const struct virtqueue_spec *specs)
+{
+	const struct virtio_transport *t = dev->transport;
+	int err;
+
+	ASSERT(!dev->queues);
+	dev->queues = kcalloc(nr, sizeof(*dev->queues), GFP_KERNEL);
+	if (!dev->queues)
+		return -ENOMEM;
+	dev->nr_queues = nr;
+	for (u32 i = 0; i < nr; i++) {
+		struct virtio_ring *r;
+
+		err = ring_create(dev, i, &specs[i], t->queue_max(dev, i), &r);
+		if (err)
+			return err;
+		dev->queues[i] = &r->vq;
+	}
+	err = t->irqs_request(dev, nr, specs);
+	for (u32 i = 0; i < nr && !err; i++)
+		err = t->queue_enable(dev, to_ring(dev->queues[i]));
+	return err;		/* the probe fails, and what is there goes with it */
+}
+
+void virtqueue_notify(struct virtqueue *vq) { vq->dev->transport->notify(to_ring(vq)); }
+
+void virtio_ready(struct virtio_device *dev)
+{
+	if (!dev->ready)
+		add_status(dev, VIRTIO_CONFIG_S_DRIVER_OK);
+	dev->ready = true;
+}
+
+void virtio_reset(struct virtio_device *dev)
+{
+	dev->ready = false;
+	if (dev->transport->reset(dev))
+		pr_err("%s: it does not reset\n", dev->name);
+	dev->transport->irqs_free(dev);
+}
+
+/* --- news from interrupts */
+
+static void tell(struct virtio_device *dev, u32 what)
+{
+	atomic_fetch_or(&dev->news, what);
+	work_queue(&dev->work);
+}
+
+void virtio_break(struct virtio_device *dev, const char *why)
+{
+	if (atomic_xchg(&dev->broken, true))
+		return;
+	pr_err("%s: the device is broken: %s\n", dev->name, why);
+	tell(dev, NEWS_BROKEN);
+}
+
+void virtio_config_irq(struct virtio_device *dev) { tell(dev, NEWS_CONFIG); }
+
+void virtio_queue_irq(struct virtio_device *dev)
+{
+	for (u32 i = 0; i < dev->nr_queues; i++)
+		if (dev->queues[i]->done)
+			dev->queues[i]->done(dev->queues[i]);
+}
+
+static void news_work(struct work *w)
+{
+	struct virtio_device *dev = container_of(w, struct virtio_device, work);
+	u32 news = atomic_xchg(&dev->news, 0u);
+
+	mutex_lock(&dev->lock);
+	if (dev->driver && !atomic_load(&dev->broken) && (dev->transport->status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET))
+		virtio_break(dev, "it asks to be reset");	/* which queues this work again */
+	else if (dev->driver && (news & NEWS_CONFIG) && !atomic_load(&dev->broken) && dev->driver->config_changed)
+		dev->driver->config_changed(dev);
+	if (dev->driver && (news & NEWS_BROKEN)) {
+		virtio_reset(dev);
+		add_status(dev, VIRTIO_CONFIG_S_FAILED);
+		if (dev->driver->failed)
+			dev->driver->failed(dev);
+	}
+	mutex_unlock(&dev->lock);
+}
+
+/* --- coming and going */
+
+/* negotiate - agree on what device and driver both know. */
+static int negotiate(struct virtio_device *dev, const struct virtio_driver *driver)
+{
+	const struct virtio_transport *t = dev->transport;
+	u64 offered = t->features(dev);
+	bool modern = offered >> VIRTIO_F_VERSION_1 & 1;
+
+	dev->features = offered & (driver->features | (modern ? CORE_MODERN : CORE_LEGACY)) & (modern ? ~0ul : 0xfffffffful);
+	t->set_features(dev, dev->features);
+	if (!modern)
+		return 0;
+	add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
+	if (!(t->status(dev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
+		pr_err("%s: it refuses the features %lx of %lx\n", dev->name, dev->features, offered);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int probe(struct virtio_device *dev, const struct virtio_driver *driver)
+{
+	int err = dev->transport->reset(dev);
+
+	if (err)
+		return err;
+	atomic_store(&dev->broken, false);
+	atomic_store(&dev->news, 0u);
+	add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	add_status(dev, VIRTIO_CONFIG_S_DRIVER);
+	err = negotiate(dev, driver);
+	if (!err)
+		err = driver->probe(dev);
+	if (!err) {
+		dev->driver = driver;
+		virtio_ready(dev);
+		return 0;
+	}
+	virtio_reset(dev);
+	queues_destroy(dev);
+	add_status(dev, VIRTIO_CONFIG_S_FAILED);
+	return err;
+}
+
+static const struct virtio_driver *find_driver(u32 id)
+{
+	for (const struct virtio_driver *d = __virtio_drivers_start; d < __virtio_drivers_end; d++)
+		if (d->id == id)
+			return d;
+	return NULL;
+}
+
+void virtio_register(struct virtio_device *dev)
+{
+	const struct virtio_driver *driver = find_driver(dev->id);
+	int err;
+
+	scnprintf(dev->name, sizeof(dev->name), "virtio%u", atomic_add_return(&nr_devices, 1u) - 1);
+	mutex_init(&dev->lock, LC_VIRTIO);
+	work_init(&dev->work, news_work);
+	if (!driver) {
+		pr_info("%s: %s, no driver for kind %u\n", dev->name, dev->transport->name, dev->id);
+		return;
+	}
+	mutex_lock(&dev->lock);
+	err = probe(dev, driver);
+	mutex_unlock(&dev->lock);
+	if (err)
+		pr_err("%s: %s: probe failed, error %d\n", dev->name, driver->name, err);
+	else
+		pr_info("%s: %s by %s, features %lx\n", dev->name, driver->name, dev->transport->name, dev->features);
+}
+
+void virtio_unregister(struct virtio_device *dev, bool gone)
+{
+	mutex_lock(&dev->lock);
+	if (gone)
+		atomic_store(&dev->broken, true);
+	if (dev->driver) {
+		dev->driver->remove(dev);
+		virtio_reset(dev);	/* whether or not the driver did */
+		queues_destroy(dev);
+		dev->driver = NULL;
+	}
+	mutex_unlock(&dev->lock);
+	work_flush();	/* no interrupt queues it any more */
+}
