@@ -85,6 +85,7 @@ static ssize_t read_random(struct file *file, struct iov_iter *to, u64 *pos)
 	size_t done = 0, want = to->count;
 
 	(void)file; (void)pos;
+	random_refresh();
 	while (done < want) {
 		size_t n = min_t(size_t, want - done, sizeof(buf)), got;
 

@@ -6,6 +6,7 @@
  * It is seeded from the device tree's rng-seed and kaslr-seed and from the counter's jitter; since the counter may be constant under
  * record and replay, nothing ever waits for entropy: the generator counts as ready after its first seeding, and says in the log
  * when that was jitter alone.
+ * A device that is a source (random_source_add) is asked once when it comes, and then when somebody reads, at most once a minute.
  * Single words (ASLR, AT_RANDOM) come from a batch per CPU, each erased as it is given out; what is mixed in makes batches stale.
  * Locking: random_lock (LC_RANDOM).  Source: D. J. Bernstein, "Fast-key-erasure random-number generators" (2017). */
 #include <arch/cpu.h>
@@ -20,6 +21,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/random/random.h>
+#include <kernel/sync/rcu.h>
 #include <kernel/sync/spinlock.h>
 #include <kernel/task.h>
 #include <kernel/time/time.h>
@@ -138,6 +140,45 @@ u64 random_u64(void)
 	return word;
 }
 
+/* --- sources */
+
+#define REFRESH_NS	(60 * NSEC_PER_SEC)
+
+static struct random_source *source;	/* [R] */
+static u64 refresh_at = TIME_NEVER;	/* [a] on the monotonic clock; never while there is no source */
+
+void random_source_add(struct random_source *s)
+{
+	atomic_store_release(&source, s);
+	s->want(s);
+	atomic_store(&refresh_at, clock_mono_ns() + REFRESH_NS);
+}
+
+void random_source_remove(struct random_source *s)
+{
+	if (!atomic_cas(&source, s, (struct random_source *)NULL))
+		return;
+	atomic_store(&refresh_at, TIME_NEVER);
+	synchronize_rcu();
+}
+
+void random_refresh(void)
+{
+	u64 at = atomic_load(&refresh_at), now;
+	struct random_source *s;
+
+	if (likely(at == TIME_NEVER))
+		return;
+	now = clock_mono_ns();
+	if (now < at || !atomic_cas(&refresh_at, at, now + REFRESH_NS))
+		return;
+	rcu_read_lock();
+	s = atomic_load_acquire(&source);
+	if (s)
+		s->want(s);
+	rcu_read_unlock();
+}
+
 #define MAX_RANDOM	((size_t)0x7ffff000)	/* a call, as for read(2) */
 
 ssize_t random_fill_user(void __user *buf, size_t len)
@@ -146,6 +187,7 @@ ssize_t random_fill_user(void __user *buf, size_t len)
 	u8 block[256];
 	size_t done = 0;
 
+	random_refresh();
 	start_stream(block);
 	if (len <= 32)
 		return copy_to_user(buf, block, len) ? -EFAULT : (ssize_t)len;
