@@ -23,6 +23,7 @@ struct device_type {
 
 struct device {
 	struct kobject kobj;		/* first; kobj.name: device_set_name */
+	struct kobject *below;		/* [I] where it stands in /sys if it has no parent; NULL: devices/virtual/CLASS, or devices */
 	struct device *parent;		/* [I] the controller or bridge it stands behind; NULL: none.  Referenced from device_add on */
 	struct bus *bus;		/* [I] or NULL */
 	struct device_class *class;	/* [I] or NULL */
@@ -38,6 +39,7 @@ struct device {
 	struct device_driver *driver;	/* [m,t] bound, or NULL */
 	struct mutex mutex;		/* LC_DEVICE_BIND, key: depth in the tree */
 	u32 depth;			/* [I] */
+	bool gone;			/* [m] removed: no driver is to take it */
 	struct list_head link;		/* [t] all devices, by rising id */
 };
 
@@ -54,7 +56,8 @@ struct bus {
 	void (*uevent)(const struct device *d, struct seq *s);
 	const struct attr_group *const *dev_groups;	/* of each device on it */
 	struct kobject devices, drivers;	/* its two directories */
-	bool registered;		/* [t] */
+	bool manual;			/* [a] drivers are bound only by hand: drivers_autoprobe is 0 */
+	bool registered;		/* [a] */
 };
 
 struct device_class {
@@ -62,7 +65,7 @@ struct device_class {
 	const char *name;		/* [I] */
 	void (*uevent)(const struct device *d, struct seq *s);
 	const struct attr_group *const *dev_groups;	/* of each device in it */
-	bool registered;		/* [t] */
+	bool registered;		/* [a] */
 };
 
 struct device_driver {
@@ -75,8 +78,7 @@ struct device_driver {
 	int (*probe)(struct device *d);
 	void (*remove)(struct device *d);
 	const struct attr_group *const *groups;		/* of the driver itself */
-	const struct attr_group *const *dev_groups;	/* of each device bound to it */
-	bool registered;		/* [t] */
+	bool registered;		/* [a] */
 };
 
 /* BUS(bus), CLASS(class), BUS_DRIVER(&x.driver) - one line in the file that defines it.  Buses and classes register themselves with the
@@ -106,8 +108,9 @@ struct device *device_next(struct device *after, bool (*is)(const struct device 
 /* device_find - the device of a number.  Referenced, NULL: none. */
 struct device *device_find(dev_t_k dev, bool block);
 
-/* bus_register - what BUS() does by itself, at run time; bus_unregister when it has neither devices nor drivers.  The same of classes.
- * driver_register - and probe what matches; driver_unregister - unbinds first.  0, -EEXIST, -ENOMEM. */
+/* bus_register - what comes by itself with the first device, beforehand; bus_unregister when it has neither devices nor drivers.  The same of classes.
+ * driver_register - and probe what matches; driver_unregister - and unbind all of its devices.  0, -EEXIST.
+ * Context: thread, may sleep; not from an attribute of what is unregistered. */
 int __must_check bus_register(struct bus *bus);
 void bus_unregister(struct bus *bus);
 int __must_check class_register(struct device_class *class);
@@ -124,6 +127,10 @@ void devices_shutdown(void);
  * The parent of what its driver finds.  Owned by the tree: not to be put.  NULL: no memory.  Context: thread. */
 struct device *platform_device(int fdt_node);
 extern struct bus platform_bus;
+
+extern struct bus *const __buses_start[], *const __buses_end[];
+extern struct device_class *const __classes_start[], *const __classes_end[];
+extern struct device_driver *const __bus_drivers_start[], *const __bus_drivers_end[];
 
 /* Uevents.  device_event - tell programs: DEVICE_ADD, REMOVE, BIND and UNBIND come by themselves; change (a disk's size, its medium) is the
  * driver's to send.  more: lines "KEY=value\n" of its own, or NULL.  Context: thread, may sleep. */
@@ -142,3 +149,4 @@ struct device_listener {
 };
 #define DEVICE_LISTENER(ident, ...) static const struct device_listener __device_listener_##ident __used __aligned(8) \
 	__section(".device_listeners") = { __VA_ARGS__ }
+extern const struct device_listener __device_listeners_start[], __device_listeners_end[];

@@ -21,6 +21,7 @@ struct fdt_node {
 	u8 addr_cells, size_cells;	/* for its children */
 	u8 irq_cells;
 	bool disabled;
+	u8 driver;			/* that took it: 1 + its place in the section; 0: none */
 	u32 phandle, irq_parent;	/* irq_parent: 0 means as the parent's */
 	u32 compat, compat_len;		/* offset in the blob */
 	u32 reg, reg_len;		/* of its "reg"; 0: none */
@@ -386,6 +387,26 @@ int fdt_path(const char *path)
 	return node < 0 ? -1 : node;
 }
 
+const char *fdt_name(int node) { return fdt_get_name(boot_fdt, node, NULL) ?: ""; }
+
+const char *fdt_driver_name(int node)
+{
+	const struct fdt_node *n = node_entry(node);
+
+	return n && n->driver ? __drivers_start[n->driver - 1].name : NULL;
+}
+
+int fdt_driven(u32 *iter)
+{
+	while (*iter < nr_nodes) {
+		const struct fdt_node *n = &nodes[(*iter)++];
+
+		if (n->driver)
+			return n->offset;
+	}
+	return -1;
+}
+
 void drivers_probe(u32 level)
 {
 	for (u32 i = 0; i < nr_nodes; i++) {
@@ -400,6 +421,8 @@ void drivers_probe(u32 level)
 				if (!node_matches(&nodes[i], *m))
 					continue;
 				err = d->probe(nodes[i].offset);
+				if (!err)
+					nodes[i].driver = (u8)(d - __drivers_start + 1);
 				if (err && err != -ENODEV)
 					pr_err("%s: %s: probe failed, error %d\n", d->name,
 					       fdt_get_name(boot_fdt, nodes[i].offset, NULL), err);

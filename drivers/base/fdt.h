@@ -47,6 +47,11 @@ enum { DRIVER_IRQCHIP, DRIVER_CLOCK, DRIVER_CONSOLE, DRIVER_DEVICE };	/* level: 
 #define DRIVER(ident, ...) static const struct driver __driver_##ident __used __section(".drivers") = { .name = #ident, __VA_ARGS__ }
 extern const struct driver __drivers_start[], __drivers_end[];
 void drivers_probe(u32 level);
+/* fdt_name - of a node, with its unit address.  fdt_driver_name - of the driver that took it; NULL: none.
+ * fdt_driven - the first node at or after number *iter of the scan that has one; -1.  Start with *iter = 0. */
+const char *fdt_name(int node);
+const char *fdt_driver_name(int node);
+int fdt_driven(u32 *iter);
 /* ioremap - device window of len bytes at pa.  NULL if no memory. Works from mm_init on. */
 volatile void *ioremap(paddr_t pa, size_t len);
 

@@ -84,8 +84,12 @@ int __must_check kobject_dir_create(const char *name, struct kobject *parent, st
 extern struct kobject sys_root, sys_devices, sys_bus, sys_class, sys_block, sys_dev, sys_kernel, sys_fs, sys_module, sys_firmware,
 	sys_devices_system, sys_devices_virtual, sys_devices_platform;
 
-/* KOBJECT_ATTR(ident, directory, .name = , .show = ...) - a file of one of those, in the file that owns the data. */
-struct fixed_attr { struct kobject *dir; struct attr attr; };
-#define KOBJECT_ATTR(ident, directory, ...) static const struct fixed_attr __fixed_attr_##ident __used __aligned(8) \
+/* KOBJECT_ATTR(ident, directory, .name = , .show = ...) - a file of one of those, in the file that owns the data.
+ * KOBJECT_GROUP(ident, directory, .name = , .attrs = ) - a group of them. */
+struct fixed_attr { struct kobject *dir; struct attr_group group; };
+#define KOBJECT_GROUP(ident, directory, ...) static const struct fixed_attr __fixed_attr_##ident __used __aligned(8) \
 	__section(".fixed_attrs") = { directory, { __VA_ARGS__ } }
+#define KOBJECT_ATTR(ident, directory, ...) \
+	static const struct attr __attr_##ident[] = { { __VA_ARGS__ }, { 0 } }; \
+	KOBJECT_GROUP(ident, directory, .attrs = __attr_##ident)
 extern const struct fixed_attr __fixed_attrs_start[], __fixed_attrs_end[];

@@ -3,14 +3,12 @@
  * Two trees in one root.  The fixed tree is built once from the section of PROC_FILE lines, by their paths; proc_add adds to it what is
  * only known later, and nothing leaves it.  Beside it stand the
  * directories of the processes, made up on lookup (pid.c): their dentries are asked again on each walk (revalidate), since processes
- * come and go without telling, and a negative one is never believed.
- *
- * A file's text is made by its show function into a buffer of the open file, on the first read and again whenever the position is
- * back at 0; reads in between get pieces of that one text, so they agree with each other. */
+ * come and go without telling, and a negative one is never believed. */
 #include <fs/procfs/procfs.h>
 #include <fs/dcache.h>
 #include <fs/mount.h>
 #include <fs/super.h>
+#include <fs/text_file.h>
 #include <kernel/abi/dirent.h>
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
@@ -247,40 +245,26 @@ static const struct file_ops dir_fops = { .readdir = dir_readdir };
 
 /* --- text files --- */
 
-struct proc_text { struct mutex mutex; struct seq seq; bool made; };
-
 int proc_text_open(struct inode *inode, struct file *f)
 {
 	const struct proc_node *node = proc_i(inode)->node;
-	struct proc_text *t;
 
 	/* Under /proc/sys modes bind root too. */
 	if ((f->mode & FMODE_WRITE) && node && !node->entry->write && str_has_prefix(node->entry->path, "sys/"))
 		return -EACCES;
-	t = kzalloc(sizeof(*t), GFP_KERNEL);
-	if (!t)
-		return -ENOMEM;
-	mutex_init(&t->mutex, LC_FS_PRIVATE);
-	f->private = t;
-	return 0;
+	f->private = text_create();
+	return f->private ? 0 : -ENOMEM;
 }
 
-static void text_release(struct file *f)
-{
-	struct proc_text *t = f->private;
+static void text_release(struct file *f) { text_destroy(f->private); }
 
-	kvfree(t->seq.buf);
-	kfree(t);
-}
-
-static int text_make(struct file *f, struct seq *s)
+static int text_make(struct seq *s, void *arg)
 {
+	struct file *f = arg;
 	struct proc_inode *p = proc_i(f->inode);
 	struct task *task;
 	int err;
 
-	s->len = 0;
-	s->overflow = false;
 	if (p->node)
 		return p->node->entry->show ? p->node->entry->show(s, p->node->entry->arg) : -EINVAL;
 	task = proc_task(f->inode);
@@ -296,68 +280,23 @@ static int text_make(struct file *f, struct seq *s)
 	return err;
 }
 
-/* The text is made by reference to nobody's locks: show functions may take what they like, so the mutex is dropped meanwhile. */
-static ssize_t text_read(struct file *f, struct iov_iter *to, u64 *pos)
-{
-	struct proc_text *t = f->private;
-	size_t n = 0;
+static ssize_t proc_text_read(struct file *f, struct iov_iter *to, u64 *pos) { return text_read(f->private, text_make, f, to, pos); }
 
-	if (!READ_ONCE(t->made) || !*pos) {
-		struct seq s = { NULL, 0, 0, false }, old;
-		int err = text_make(f, &s);
-
-		if (!err && s.overflow)
-			err = -ENOMEM;
-		if (err) {
-			kvfree(s.buf);
-			return err;
-		}
-		mutex_lock(&t->mutex);
-		old = t->seq;
-		t->seq = s;
-		t->made = true;
-		mutex_unlock(&t->mutex);
-		kvfree(old.buf);
-	}
-	/* the copy may fault, and mmap_lock ranks before our mutex: copy a piece out first */
-	while (to->count) {
-		char piece[256];
-		size_t len = min(sizeof(piece), to->count), got;
-
-		mutex_lock(&t->mutex);
-		len = *pos < t->seq.len ? min(len, (size_t)(t->seq.len - *pos)) : 0;
-		memcpy(piece, t->seq.buf + *pos, len);
-		mutex_unlock(&t->mutex);
-		if (!len)
-			break;
-		got = copy_to_iter(piece, len, to);
-		*pos += got;
-		n += got;
-		if (got < len)
-			return n ? (ssize_t)n : -EFAULT;
-	}
-	return (ssize_t)n;
-}
-
-static ssize_t text_write(struct file *f, struct iov_iter *from, u64 *pos)
+static ssize_t proc_text_write(struct file *f, struct iov_iter *from, u64 *pos)
 {
 	struct proc_inode *p = proc_i(f->inode);
 	size_t len = from->count;
-	char few[64] = "", *buf = few;	/* a number is written without an allocation: fail-nth counts on that */
+	char few[64], *buf;		/* a number is written without an allocation: fail-nth counts on that */
 	ssize_t ret;
 
 	if (p->node ? !p->node->entry->write : !p->entry->write)
 		return -EIO;
 	if (len > MAX_WRITE)
 		return -EINVAL;
-	if (len >= sizeof(few)) {
-		buf = kzalloc(len + 1, GFP_KERNEL);
-		if (!buf)
-			return -ENOMEM;
-	}
-	if (copy_from_iter(buf, len, from) != len) {
-		ret = -EFAULT;
-	} else if (p->node) {
+	ret = text_write_copy(from, len, few, sizeof(few), &buf);
+	if (ret)
+		return ret;
+	if (p->node) {
 		ret = p->node->entry->write(buf, len, p->node->entry->arg);
 	} else {
 		struct task *task = proc_task(f->inode);
@@ -366,8 +305,7 @@ static ssize_t text_write(struct file *f, struct iov_iter *from, u64 *pos)
 		if (task)
 			task_put(task);
 	}
-	if (buf != few)
-		kfree(buf);
+	text_write_done(buf, few);
 	if (ret < 0)
 		return ret;
 	*pos += len;
@@ -375,7 +313,7 @@ static ssize_t text_write(struct file *f, struct iov_iter *from, u64 *pos)
 }
 
 const struct file_ops proc_text_fops = {
-	.open = proc_text_open, .release = text_release, .read = text_read, .write = text_write,
+	.open = proc_text_open, .release = text_release, .read = proc_text_read, .write = proc_text_write,
 };
 
 /* --- mounting --- */

@@ -11,6 +11,12 @@ struct rwsem {
 	u16 class;
 #endif
 };
+#ifdef CONFIG_DEBUG
+#define RWSEM_INIT(name, lock_class) { 0, SPINLOCK_INIT(LC_WAIT), LIST_HEAD_INIT((name).waiters), NULL, (lock_class) }
+#else
+#define RWSEM_INIT(name, lock_class) { 0, SPINLOCK_INIT(LC_WAIT), LIST_HEAD_INIT((name).waiters), NULL }
+#endif
+#define DEFINE_RWSEM(name, lock_class) struct rwsem name = RWSEM_INIT(name, lock_class)
 void rwsem_init(struct rwsem *s, enum lock_class class);
 void rwsem_read_lock(struct rwsem *s);
 bool rwsem_read_trylock(struct rwsem *s);
