@@ -1,6 +1,8 @@
-/* Finding and becoming init, by Linux's rules: rdinit= or /init of the initramfs; else init=, /sbin/init, /etc/init, /bin/init, /bin/sh. */
+/* Finding and becoming init, by Linux's rules: rdinit= or /init of the initramfs; else, on what root= names if that is given (fs/root.c),
+ * init=, or /sbin/init, /etc/init, /bin/init, /bin/sh. */
 #include <linux/fcntl.h>
 #include <arch/context.h>
+#include <fs/root.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/init.h>
@@ -21,17 +23,9 @@ static void param_init(const char *v) { init_path = v; }
 BOOT_PARAM("rdinit", param_rdinit);
 BOOT_PARAM("init", param_init);
 
-/* Words that are the kernel's, so that init does not get them.  No root file system but the initramfs can be mounted yet; nokaslr was
- * read before the kernel was mapped (arch/arm64/kaslr.c), and one CPU runs whatever maxcpus= allows. */
-static const char *root_device;
-static void param_root(const char *v) { root_device = v; }
+/* Words that are the kernel's, so that init does not get them: nokaslr was read before the kernel was mapped (arch/arm64/kaslr.c), and one
+ * CPU runs whatever maxcpus= allows. */
 static void param_taken(const char *v) { (void)v; }
-BOOT_PARAM("root", param_root);
-BOOT_PARAM("rootfstype", param_taken);
-BOOT_PARAM("rootflags", param_taken);
-BOOT_PARAM("rootwait", param_taken);
-BOOT_PARAM("ro", param_taken);
-BOOT_PARAM("rw", param_taken);
 BOOT_PARAM("nokaslr", param_taken);
 BOOT_PARAM("maxcpus", param_taken);
 
@@ -83,12 +77,13 @@ void run_init(void)
 		try_init(rdinit);
 	else
 		try_init("/init");
+	if (root_wanted())
+		root_mount();
 	if (init_path) {
 		try_init(init_path);
 	} else {
 		for (u32 i = 0; i < ARRAY_SIZE(fallbacks); i++)
 			try_init(fallbacks[i]);
 	}
-	panic("no init found: tried %s%s%s", tried, root_device ? "; no file system can be mounted from root=" : "",
-	      root_device ? root_device : "");
+	panic("no init found: tried %s", tried);
 }

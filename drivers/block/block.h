@@ -91,3 +91,12 @@ int block_discard(struct block_device *bdev, u64 first, u64 nr);
 int block_zero(struct block_device *bdev, u64 first, u64 nr);	/* by write-zeroes, or by writing zeroes */
 u32 block_logical_size(const struct block_device *bdev);	/* bytes: 512 to 4096 */
 bool block_read_only(const struct block_device *bdev);
+/* block_find - the device that spec names, as in root=: a path or name ("/dev/vda1", "vda1"), numbers ("254:1", or hexadecimal "fe01"),
+ * PARTUUID=, PARTLABEL= (of the partition table), UUID=, LABEL= (of the ext2 or swap area on it).  0; -ENODEV: none such (yet);
+ * -EINVAL: not one of these.  Reads what it must.  Context: thread, may sleep.
+ * block_list - the block devices there are, "vda 254:0 131072 KiB, vda1 ...", cut off at size.
+ * disks_wait - until a disk has come since disks_seen() was asked. */
+int block_find(const char *spec, dev_t_k *dev);
+void block_list(char *buf, size_t size);
+u32 disks_seen(void);
+void disks_wait(u32 seen);

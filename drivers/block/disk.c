@@ -30,6 +30,8 @@
 static DEFINE_MUTEX(disks_mutex, LC_DISKS);
 static struct list_head disks = LIST_HEAD_INIT(disks);	/* [disks_mutex] disk.link */
 static struct super *bdev_super;			/* [a] made with the first disk, for good */
+static u32 disks_come;					/* [a] how many ever did */
+static DEFINE_WAIT_QUEUE(disks_wq);
 
 /* --- block devices --- */
 
@@ -149,8 +151,13 @@ int disk_register(struct disk *d, u64 nr_sectors)
 		pr_warn("block: no /dev/%s: error %d\n", d->name, err);
 	pr_info("block: %s: %llu sectors of %u bytes%s\n", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
 		d->limits.logical_size, d->read_only ? ", read-only" : "");
+	atomic_inc(&disks_come);
+	wake_up_all(&disks_wq);
 	return 0;
 }
+
+u32 disks_seen(void) { return atomic_load_acquire(&disks_come); }
+void disks_wait(u32 seen) { wait_event(&disks_wq, disks_seen() != seen); }
 
 void disk_unregister(struct disk *d)
 {
