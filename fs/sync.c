@@ -1,4 +1,4 @@
-/* sync, fsync and kin, and advice. */
+/* sync, fsync and kin. */
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/super.h>
@@ -43,36 +43,3 @@ static long do_fsync(int fd, bool datasync)
 
 long sys_fsync(int fd) { return do_fsync(fd, false); }
 long sys_fdatasync(int fd) { return do_fsync(fd, true); }
-
-/* Memory files have nothing to read ahead; the advice is checked and taken note of by nobody. */
-/* All that can be read is in memory already: nothing to read ahead. */
-long sys_readahead(int fd, s64 off, size_t count)
-{
-	u32 ref;
-	struct file *f = fdref_get(fd, &ref);
-	long err;
-
-	(void)off; (void)count;
-	if (!f)
-		return -EBADF;
-	err = !(f->mode & FMODE_READ) ? -EBADF : !inode_is_reg(f->inode) ? -EINVAL : 0;
-	fdref_put(f, ref);
-	return err;
-}
-
-long sys_fadvise64(int fd, s64 off, s64 len, int advice)
-{
-	u32 ref;
-	struct file *f = fdref_get(fd, &ref);
-	long err = 0;
-
-	(void)off;
-	if (!f)
-		return -EBADF;
-	if (MODE_IS(f->inode->mode, S_IFIFO))
-		err = -ESPIPE;
-	else if (len < 0 || advice < 0 || advice > 5)
-		err = -EINVAL;
-	fdref_put(f, ref);
-	return err;
-}

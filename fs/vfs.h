@@ -13,6 +13,7 @@
 #include <kernel/task.h>
 #include <kernel/spread_ref.h>
 #include <mm/filemap.h>
+#include <mm/readahead.h>
 
 struct inode;
 struct dentry;
@@ -213,7 +214,7 @@ struct file {
 	void *private;			/* the driver's */
 	struct list_head epoll_links;	/* [lock] */
 	u32 owner_sig; s32 owner_pid;	/* F_SETOWN */
-	u64 ra_state[2];
+	union { u64 ra_state[2]; struct file_ra ra; };	/* a terminal's; files' [racy] mm/readahead.c */
 	u64 wb_err;			/* [lock] of mapping->wb_err, what this one was told */
 	struct task_work put_work;
 	struct rcu_head rcu;

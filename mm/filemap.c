@@ -24,6 +24,7 @@
 #include <kernel/sched/sched.h>
 #include <mm/filemap_internal.h>
 #include <mm/mm_internal.h>
+#include <mm/readahead.h>
 #include <mm/slab.h>
 #include <mm/vmstat.h>
 #include <mm/writeback.h>
@@ -143,6 +144,33 @@ void page_remove(struct address_space *as, struct page *p)
 	page_put(p);
 }
 
+/* With no reference left nobody can take one: a look-up tries again until the tree tells it that the page has gone. */
+bool page_remove_unused(struct address_space *as, struct page *p)
+{
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	bool ok = atomic_cas(&p->refs, 2, 0);
+
+	if (ok && page_flags(p) & (PG_DIRTY | PG_WRITEBACK)) {
+		atomic_store(&p->refs, 2);
+		ok = false;
+	}
+	if (ok) {
+		radix_tree_delete(&as->tree, p->index);
+		as->nr_pages--;
+	}
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	if (!ok)
+		return false;
+	count_page(p, -1);
+	p->mapping = NULL;
+	if (as->ops && as->ops->page_freed)
+		as->ops->page_freed(as, p);
+	page_unlock(p);
+	atomic_store(&p->refs, 1);
+	page_put(p);
+	return true;
+}
+
 /* p locked, not up to date.  Unlocks it. */
 static int fill_page(struct address_space *as, struct page *p)
 {
@@ -245,10 +273,41 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 	return get_slowly(as, index, out);
 }
 
-ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
+/* The page at index was not there, or is to be looked at more closely (p).  want: pages the caller will read. */
+static __attribute__((noinline)) int read_page_slowly(struct file *file, u64 index, u64 want, struct page *p, struct page **out)
 {
 	struct address_space *as = file->mapping;
-	struct inode *inode = as->host;
+
+	if (p) {
+		if (page_flags(p) & PG_READAHEAD)
+			readahead_mark(file, p, want);
+		if (page_uptodate(p)) {
+			*out = p;
+			return 0;
+		}
+		page_put(p);
+	} else if (as->ops && as->ops->read_page) {
+		readahead_miss(file, index, want);
+	}
+	if (unlikely(signal_pending() && fatal_signal_pending(current)))
+		return -EINTR;
+	return filemap_get(as, index, false, out);
+}
+
+static inline int get_for_read(struct file *file, u64 index, u64 want, struct page **out)
+{
+	struct page *p = filemap_lookup(file->mapping, index);
+
+	if (likely(p && (atomic_load_acquire(&p->flags) & (PG_UPTODATE | PG_READAHEAD)) == PG_UPTODATE)) {
+		*out = p;
+		return 0;
+	}
+	return read_page_slowly(file, index, want, p, out);
+}
+
+ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
+{
+	struct inode *inode = file->mapping->host;
 	size_t done = 0;
 
 	while (to->count) {
@@ -260,7 +319,7 @@ ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 		if (*pos >= size)
 			break;
 		n = min(min(size - *pos, PAGE_SIZE - off), to->count);
-		err = filemap_get(as, *pos >> PAGE_SHIFT, false, &p);
+		err = get_for_read(file, *pos >> PAGE_SHIFT, DIV_ROUND_UP(off + to->count, PAGE_SIZE), &p);
 		if (err == -ENOENT) {
 			got = iter_zero(n, to);
 		} else if (err) {
@@ -320,6 +379,27 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 	return done ? (ssize_t)done : err;
 }
 
+static int get_for_fault(struct fault *f)
+{
+	struct file *file = f->vma->file;
+	struct address_space *as = file->mapping;
+	struct page *p;
+
+	if (!as->ops || !as->ops->read_page)
+		return filemap_get(as, f->index, true, &f->page);
+	p = filemap_lookup(as, f->index);
+	if (!p) {
+		readahead_fault(file, f->index, f->vma->flags);
+	} else {
+		if (page_flags(p) & PG_READAHEAD)
+			readahead_mark(file, p, 1);
+		if (READ_ONCE(file->ra.misses))
+			WRITE_ONCE(file->ra.misses, (u16)(file->ra.misses - 1));
+		page_put(p);
+	}
+	return filemap_get(as, f->index, true, &f->page);
+}
+
 static int filemap_fault(struct fault *f)
 {
 	struct address_space *as = f->vma->file->mapping;
@@ -328,7 +408,7 @@ static int filemap_fault(struct fault *f)
 
 	if (f->index >= pages)
 		return -EFAULT;
-	err = filemap_get(as, f->index, true, &f->page);
+	err = get_for_fault(f);
 	if (!err && unlikely(READ_ONCE(f->page->mapping) != as || f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE))) {
 		page_put(f->page);	/* the file was truncated meanwhile, or a hole punched: then there is nothing wrong with trying again */
 		f->page = NULL;

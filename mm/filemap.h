@@ -69,6 +69,8 @@ void filemap_evict(struct address_space *as);	/* inode goes: all pages */
 /* filemap_invalidate - drop the pages that [start, end] (bytes) touches, after writing back what is dirty of them; programs that had them
  * mapped find them again.  0 or the error of writing; -EBUSY: some were dirtied meanwhile and stay.  Context: thread, no page locked. */
 int filemap_invalidate(struct address_space *as, u64 start, u64 end);
+/* filemap_discard - drop the pages [first, last] (indices) that are clean and that nobody uses; how many went.  Never waits for a page. */
+u64 filemap_discard(struct address_space *as, u64 first, u64 last);
 /* page_uptodate - has p its contents?  They may be looked at then.  page_mark_uptodate - they are there. */
 static inline bool page_uptodate(const struct page *p) { return atomic_load_acquire(&p->flags) & PG_UPTODATE; }
 static inline void page_mark_uptodate(struct page *p) { __atomic_fetch_or(&p->flags, PG_UPTODATE, __ATOMIC_RELEASE); }

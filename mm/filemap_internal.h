@@ -7,3 +7,6 @@
 bool page_get_if_ours(struct address_space *as, struct page *p, u64 index);
 /* page_remove - p, locked and mapped nowhere, out of the tree, and the cache's reference with it.  Unlocks; the caller keeps its own. */
 void page_remove(struct address_space *as, struct page *p);
+/* page_remove_unused - the same if p is clean and nobody but the cache and the caller has a reference on it: p goes, and with it the
+ * caller's.  false: not so; it is still locked, and as it was. */
+bool page_remove_unused(struct address_space *as, struct page *p);

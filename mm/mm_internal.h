@@ -42,3 +42,9 @@ static inline void rss_add(struct mm *mm, const struct page *p, s64 n)
 }
 #define STACK_GUARD_PAGES 256ul
 extern u64 vm_wx;		/* vm.wx: 1 allows writable and executable at once */
+/* for_each_vma - cut the VMAs at start and end and call fn for each between; 0, what fn returned, -ENOMEM (a hole too, after the rest).
+ * merge_range - merge what has become alike there.  mmap_lock for writing. */
+int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(struct vma *, void *), void *arg);
+void merge_range(struct mm *mm, vaddr_t start, vaddr_t end);
+/* A tag in the top byte means nothing to the calls that take an existing mapping's address. */
+static inline vaddr_t untagged(unsigned long addr) { return addr & (unsigned long)((s64)(addr << 8) >> 8); }

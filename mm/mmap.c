@@ -327,9 +327,6 @@ out:
 	return ret;
 }
 
-/* A tag in the top byte means nothing to the calls that take an existing mapping's address. */
-static vaddr_t untagged(unsigned long addr) { return addr & (unsigned long)((s64)(addr << 8) >> 8); }
-
 /* range_check - round len up to pages.  -EINVAL: addr is not at a page; -ENOMEM: the range leaves what programs may have, or len
  * becomes zero by rounding. */
 static int range_check(unsigned long addr, size_t *len)
@@ -357,7 +354,7 @@ long sys_munmap(unsigned long addr, size_t len)
 }
 
 /* Call fn for each VMA of [start, end), cut to it; a hole is -ENOMEM (after the part before it, as on Linux). */
-static int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(struct vma *vma, void *arg), void *arg)
+int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(struct vma *vma, void *arg), void *arg)
 {
 	int err = cut(mm, start, end);
 
@@ -373,7 +370,7 @@ static int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(str
 }
 
 /* What was cut in [start, end) and changed alike grows together again, also with what stands beside it. */
-static void merge_range(struct mm *mm, vaddr_t start, vaddr_t end)
+void merge_range(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	for (struct vma *v = vma_find(mm, start); v && v->start <= end; v = vma_next(v))
 		v = vma_try_merge(mm, v);
@@ -524,135 +521,6 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 	rwsem_write_lock(&mm->mmap_lock);
 	ret = remap(mm, addr, old_len, new_len, (u32)flags, flags & MREMAP_FIXED ? new_addr : 0);
 	rwsem_write_unlock(&mm->mmap_lock);
-	return ret;
-}
-
-/* Contents only: the VMAs stay as they are, uncut, and mmap_lock is held for reading, so that other threads fault meanwhile.  A hole is
- * -ENOMEM, after the rest was done. */
-static int advise_drop(struct mm *mm, vaddr_t start, vaddr_t end)
-{
-	int err = 0;
-
-	while (start < end) {
-		struct vma *v = vma_find(mm, start);
-
-		if (!v || v->start >= end)
-			return -ENOMEM;
-		if (v->start > start)
-			err = -ENOMEM;
-		start = max(start, v->start);
-		if (v->flags & (VM_LOCKED | VM_SPECIAL))
-			return -EINVAL;
-		pt_unmap_range(mm, start, min(end, v->end), mm_page_gone, v);
-		start = v->end;
-	}
-	return err;
-}
-
-struct flag_change { u32 set, clear; };
-
-static int advise_flags(struct vma *vma, void *arg)
-{
-	const struct flag_change *c = arg;
-
-	if ((c->set & VM_WIPEONFORK) && (vma->file || (vma->flags & VM_SHARED)))
-		return -EINVAL;
-	vma->flags = (vma->flags & ~c->clear) | c->set;
-	return 0;
-}
-
-static int advise_nothing(struct vma *vma, void *arg)
-{
-	(void)vma;
-	(void)arg;
-	return 0;
-}
-
-long sys_madvise(unsigned long addr, size_t len, int advice)
-{
-	struct mm *mm = current->mm;
-	struct flag_change change = { 0, 0 };
-	int (*fn)(struct vma *, void *) = advise_flags;
-	size_t rounded;
-	int err;
-
-	switch (advice) {
-	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_MERGEABLE: case MADV_UNMERGEABLE:
-	case MADV_COLD: case MADV_PAGEOUT:
-		fn = advise_nothing;
-		break;
-	case MADV_DONTNEED: case MADV_FREE:
-		fn = NULL;
-		break;
-	case MADV_DONTFORK: change.set = VM_DONTCOPY; break;
-	case MADV_DOFORK: change.clear = VM_DONTCOPY; break;
-	case MADV_WIPEONFORK: change.set = VM_WIPEONFORK; break;
-	case MADV_KEEPONFORK: change.clear = VM_WIPEONFORK; break;
-	case MADV_DONTDUMP: change.set = VM_DONTDUMP; break;
-	case MADV_DODUMP: change.clear = VM_DONTDUMP; break;
-	case MADV_HUGEPAGE: change = (struct flag_change){ VM_HUGE, VM_NOHUGE }; break;
-	case MADV_NOHUGEPAGE: change = (struct flag_change){ VM_NOHUGE, VM_HUGE }; break;
-	default:
-		return -EINVAL;
-	}
-	addr = untagged(addr);
-	rounded = PAGE_ALIGN(len);
-	if (!IS_ALIGNED(addr, PAGE_SIZE) || (len && !rounded) || addr + rounded < addr)
-		return -EINVAL;
-	if (!len)
-		return 0;
-	if (addr + rounded > USER_END)
-		return -ENOMEM;
-	len = rounded;
-	if (!fn) {
-		rwsem_read_lock(&mm->mmap_lock);
-		err = advise_drop(mm, addr, addr + len);
-		rwsem_read_unlock(&mm->mmap_lock);
-		return err;
-	}
-	rwsem_write_lock(&mm->mmap_lock);
-	err = for_each_vma(mm, addr, addr + len, fn, &change);
-	merge_range(mm, addr, addr + len);
-	rwsem_write_unlock(&mm->mmap_lock);
-	return err;
-}
-
-long sys_mincore(unsigned long addr, size_t len, void __user *vec)
-{
-	struct mm *mm = current->mm;
-	long ret = 0;
-
-	addr = untagged(addr);
-	if (!IS_ALIGNED(addr, PAGE_SIZE))
-		return -EINVAL;
-	if (len > USER_END || addr > USER_END - len)
-		return -ENOMEM;
-	len = PAGE_ALIGN(len);
-	if (!user_range_ok(vec, len >> PAGE_SHIFT))
-		return -EFAULT;
-	for (size_t i = 0; !ret && i < len >> PAGE_SHIFT; i++) {
-		vaddr_t va = addr + i * PAGE_SIZE;
-		struct pte_info info = { 0 };
-		struct vma *vma;
-		u8 in = 0;
-
-		rwsem_read_lock(&mm->mmap_lock);
-		vma = vma_find(mm, va);
-		if (!vma || vma->start > va) {
-			ret = -ENOMEM;
-		} else if (pt_lookup(mm, va, &info) && info.present) {
-			in = 1;
-		} else if (vma->file && vma->file->mapping) {
-			struct page *p = filemap_lookup(vma->file->mapping, vma->pgoff + ((va - vma->start) >> PAGE_SHIFT));
-
-			in = p != NULL;
-			if (p)
-				page_put(p);
-		}
-		rwsem_read_unlock(&mm->mmap_lock);
-		if (!ret)
-			ret = put_user(in, (u8 __user *)vec + i);
-	}
 	return ret;
 }
 

@@ -14,6 +14,7 @@ enum page_flags {			/* page->flags, [a] */
 	PG_ANON = 128, PG_TABLE = 256, PG_HUGE_HEAD = 512, PG_HUGE_TAIL = 1024, PG_WAITERS = 2048, PG_SWAPBACKED = 4096,
 	PG_LRU = 8192, PG_ACTIVE = 16384, PG_ERROR = 32768,
 	PG_CODE_SYNCED = 65536,		/* instruction fetches see the contents; cleared by whoever changes them */
+	PG_READAHEAD = 131072,		/* who reads this one starts the next window: mm/readahead.c */
 };
 
 struct page {

@@ -197,3 +197,31 @@ int filemap_invalidate(struct address_space *as, u64 start, u64 end)
 	}
 	return err;
 }
+
+u64 filemap_discard(struct address_space *as, u64 first, u64 last)
+{
+	void *pages[BATCH];
+	u64 index[BATCH], gone = 0;
+	u32 n;
+
+	do {
+		n = gang_lookup(as, first, last, pages, index, BATCH);
+		for (u32 k = 0; k < n; k++) {
+			struct page *p = pages[k];
+
+			if (!p)
+				continue;
+			if (page_trylock(p)) {
+				if (p->mapping == as && page_remove_unused(as, p)) {
+					gone++;
+					continue;
+				}
+				page_unlock(p);
+			}
+			page_put(p);
+		}
+		if (n)
+			first = index[n - 1] + 1;
+	} while (n == BATCH && first <= last);
+	return gone;
+}

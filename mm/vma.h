@@ -21,6 +21,7 @@ enum vm_flags {
 	VM_MAYREAD = 16, VM_MAYWRITE = 32, VM_MAYEXEC = 64,
 	VM_GROWSDOWN = 128, VM_LOCKED = 256, VM_DONTCOPY = 512, VM_NORESERVE = 1024, VM_SPECIAL = 2048 /* no struct page rules: vdso */,
 	VM_DONTEXPAND = 4096, VM_STACK = 8192, VM_HUGE = 16384, VM_NOHUGE = 32768, VM_WIPEONFORK = 65536, VM_DONTDUMP = 131072,
+	VM_RANDOM = 262144, VM_SEQUENTIAL = 524288,	/* MADV_RANDOM, MADV_SEQUENTIAL */
 };
 
 struct fault {			/* what a vma's fault operation gets and gives */

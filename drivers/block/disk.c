@@ -99,6 +99,7 @@ struct disk *disk_create(const char *name, dev_t_k dev, u32 minors, const struct
 	d->minors = minors;
 	d->ops = ops;
 	d->private = private;
+	d->read_ahead_kb = 128;
 	refcount_set(&d->refs, 1);
 	mutex_init(&d->mutex, LC_DISK);
 	list_init(&d->parts);

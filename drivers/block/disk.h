@@ -44,6 +44,7 @@ struct disk {
 	struct block_device *whole;	/* [I] */
 	struct list_head parts;		/* [mutex] block_device.link */
 	u32 openers;			/* [mutex] of the whole and the parts */
+	u32 read_ahead_kb;		/* [a] for the page cache; 0: none */
 	bool read_only, removable;	/* [a], [I] */
 	bool dead;			/* [a] the device is gone */
 	bool scanned;			/* [mutex] the partition table was read */
