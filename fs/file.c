@@ -26,6 +26,7 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 static struct slab_cache *file_cache;
 DEFINE_PERCPU_COUNT(nr_files);
@@ -142,6 +143,8 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 			return err;
 		}
 	}
+	if (unlikely(f->mapping->wb_err))
+		f->wb_err = mapping_error_sample(f->mapping);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include <kernel/time/time.h>
 #include <linux/capability.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 static struct slab_cache *inode_cache;
 DEFINE_PERCPU_COUNT(nr_inodes);
@@ -114,12 +115,14 @@ static void inode_free_rcu(struct rcu_head *head)
 		slab_free(inode_cache, i);
 }
 
-
-
 void inode_put(struct inode *i)
 {
-	if (!refcount_dec_and_test(&i->refs))
+	if (unlikely(!READ_ONCE(i->nlink) && READ_ONCE(i->dirty))) {	/* its writer need not keep it */
+		if (!inode_put_unlinked(i))
+			return;
+	} else if (!refcount_dec_and_test(&i->refs)) {
 		return;
+	}
 	if (i->locks)
 		file_locks_free(i);
 	if (i->sb->ops && i->sb->ops->evict)

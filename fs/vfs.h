@@ -130,6 +130,7 @@ struct inode {
 	struct list_head dirty_link;	/* [writer's lock] mm/writeback.c */
 	u64 dirtied_ns;			/* [writer's lock] since when it has been on that list */
 	u32 dirty;			/* [writer's lock, read racily] enum inode_dirty */
+	u32 wb_seq;			/* [writer's lock] the sync that has seen to it */
 	void *private;			/* the filesystem's, or pipe */
 	s32 writers;			/* [a] >0 open for write; <0 being executed (ETXTBSY) */
 	struct rcu_head rcu;

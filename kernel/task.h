@@ -95,6 +95,7 @@ struct task {
 	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] written; others read them racily */
 	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;
+	u32 nr_dirtied;			/* [own] pages since balance_dirty last looked at the limits */
 
 	struct task_work *works;	/* [a] lock-free stack */
 	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */

@@ -35,6 +35,7 @@
 #include <mm/oom.h>
 #include <mm/reclaim.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 #define FAULT_SIGBUS	(-EFAULT)
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
@@ -194,7 +195,7 @@ static int mkwrite(struct vma *vma, struct fault *f)
 {
 	if (vma->ops->page_mkwrite)
 		return vma->ops->page_mkwrite(f);
-	page_changed(f->page);
+	page_set_dirty(f->page);
 	return 0;
 }
 

@@ -70,6 +70,7 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	rwsem_init(&as->i_mmap_lock, LC_I_MMAP);
 	list_init(&as->i_mmap);
 	as->nr_writable = 0;
+	as->wb_next = 0;
 	as->wb_err = 0;
 }
 

@@ -49,6 +49,7 @@ struct address_space {
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
 	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */
+	u64 wb_next;			/* [INODE_WRITING] where the writer goes on */
 	u64 wb_err;			/* [a] mm/writeback.h: the last error, and a count that moves when somebody was told */
 };
 void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops);

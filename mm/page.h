@@ -91,6 +91,7 @@ u64 page_nr_free(void), page_nr_total(void);
 void page_lock(struct page *p);
 bool page_trylock(struct page *p);
 void page_unlock(struct page *p);
+void page_end_writeback(struct page *p);	/* PG_WRITEBACK goes, who waits for that is woken: page_write_end's.  Context: any */
 
 /* alloc_should_fail - failure injection: true if this allocation of current's must fail (debug builds) */
 #ifdef CONFIG_DEBUG

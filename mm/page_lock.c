@@ -1,8 +1,9 @@
-/* The page lock: a sleeping lock in one bit of page->flags, with a few hashed wait queues for all pages. */
+/* The page lock: a sleeping lock in one bit of page->flags, with a few hashed wait queues for all pages; and waiting for PG_WRITEBACK. */
 #include <kernel/lib/hash.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/wait.h>
 #include <mm/page.h>
+#include <mm/writeback.h>
 
 #define QUEUE_BITS 5
 static struct wait_queue queues[1 << QUEUE_BITS] = {
@@ -36,6 +37,21 @@ void page_lock(struct page *p)
 	sched_io_begin();		/* as a rule its holder reads or writes it */
 	wait_event(queue_of(p), (atomic_fetch_or(&p->flags, PG_WAITERS), page_trylock(p)));
 	sched_io_end();
+}
+
+void page_wait_writeback(struct page *p)
+{
+	if (!(page_flags(p) & PG_WRITEBACK))
+		return;
+	sched_io_begin();
+	wait_event(queue_of(p), (atomic_fetch_or(&p->flags, PG_WAITERS), !(page_flags(p) & PG_WRITEBACK)));
+	sched_io_end();
+}
+
+void page_end_writeback(struct page *p)
+{
+	if (__atomic_fetch_and(&p->flags, ~(u32)(PG_WRITEBACK | PG_WAITERS), __ATOMIC_ACQ_REL) & PG_WAITERS)
+		wake_up_all(queue_of(p));
 }
 
 void page_unlock(struct page *p)

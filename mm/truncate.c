@@ -40,6 +40,7 @@ static void drop_page(struct address_space *as, struct page *p)
 			page_wait_writeback(p);
 		if (atomic_load(&p->mapcount))	/* a fault slipped in before the size was seen */
 			unmap_everywhere(as, p->index, p->index);
+		page_cancel_dirty(p);
 		page_remove(as, p);
 	} else {
 		page_unlock(p);

@@ -34,7 +34,8 @@ static int meminfo_show(struct seq *s, void *arg)
 		{ "MemTotal:", page_nr_total() }, { "MemFree:", free }, { "MemAvailable:", free + clean + reclaimable / 2 },
 		{ "Buffers:", 0 }, { "Cached:", file }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
 		{ "Active(anon):", anon }, { "Inactive(anon):", shmem }, { "Active(file):", active }, { "Inactive(file):", clean - active },
-		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "Dirty:", 0 }, { "Writeback:", 0 },
+		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
+		{ "Dirty:", vmstat_read(VM_DIRTY_PAGES) }, { "Writeback:", vmstat_read(VM_WRITEBACK_PAGES) },
 		{ "AnonPages:", anon }, { "Mapped:", mapped }, { "Shmem:", shmem }, { "KReclaimable:", reclaimable },
 		{ "Slab:", slab }, { "SReclaimable:", reclaimable }, { "SUnreclaim:", slab - reclaimable },
 		{ "KernelStack:", vmstat_read(VM_STACK_PAGES) }, { "PageTables:", vmstat_read(VM_TABLE_PAGES) },
@@ -52,6 +53,7 @@ static int vmstat_show(struct seq *s, void *arg)
 	static const char *const names[VM_NR_ITEMS] = {
 		[VM_ANON_PAGES] = "nr_anon_pages", [VM_MAPPED_PAGES] = "nr_mapped", [VM_FILE_PAGES] = "nr_file_pages",
 		[VM_SHMEM_PAGES] = "nr_shmem", [VM_TABLE_PAGES] = "nr_page_table_pages", [VM_STACK_PAGES] = "nr_kernel_stack",
+		[VM_DIRTY_PAGES] = "nr_dirty", [VM_WRITEBACK_PAGES] = "nr_writeback", [VM_DIRTIED] = "nr_dirtied", [VM_WRITTEN] = "nr_written",
 		[VM_ANON_BLOCKS] = "nr_anon_transparent_hugepages",
 	};
 	u64 minor = 0, major = 0, slab, reclaimable;

@@ -12,6 +12,9 @@ enum vm_item {
 	VM_TABLE_PAGES,		/* user page tables */
 	VM_STACK_PAGES,		/* kernel stacks */
 	VM_ANON_BLOCKS,		/* 2 MiB parts of anonymous memory mapped by one entry; each counted once */
+	VM_DIRTY_PAGES,		/* of files with a store, changed and not yet being written */
+	VM_WRITEBACK_PAGES,	/* being written */
+	VM_DIRTIED, VM_WRITTEN,	/* pages that became dirty, that were written, ever */
 	VM_NR_ITEMS,
 };
 

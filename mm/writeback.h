@@ -21,10 +21,15 @@ struct write_control {
 	struct bio *bio;		/* the address space's: gathered, not yet submitted */
 	void *private;			/* the same's */
 	int err;
+	u64 next;			/* out: where to go on if the budget was used up, else 0 */
 };
 
+/* page_cancel_dirty - p, locked, is about to leave the cache, and what it holds is not wanted any more. */
+void page_cancel_dirty(struct page *p);
+
 struct writer;		/* one for a superblock on a device, one for a block device's own cache */
-/* writer_create - for a superblock or a block device's inode; its thread starts with the first dirty thing.  NULL: no memory.
+/* writer_create - for a superblock or a block device's inode; its thread starts with the first dirty thing.  NULL: no memory.  Both may share
+ * one.  An inode's pages are its own as->writer's (NULL: nobody writes them back), the inode itself that one's, or else sb->writer's.
  * writer_destroy - all is clean; the thread ends.  Context: thread, may sleep. */
 struct writer *writer_create(const char *name);
 void writer_destroy(struct writer *w);
@@ -32,25 +37,32 @@ void writer_destroy(struct writer *w);
  * Context: any thread; may hold inode, page and file-system locks; not under a spin lock. */
 void inode_mark_dirty(struct inode *i, u32 what);
 /* page_set_dirty - contents were changed and must reach the device: flag, tag, account, mark the inode.  The page is referenced, and
- * locked or otherwise kept in its mapping.  For pages without a writer it is page_changed.
+ * locked or otherwise kept in its mapping.  Contents first, then this.  For pages without a writer it is page_changed.
  * page_clear_dirty_for_write - page locked: makes it clean and write-protects it wherever it is mapped; true if it was dirty.
  * page_write_begin, page_write_end - PG_WRITEBACK and its tag; end wakes page_wait_writeback and may be called from irq. */
 void page_set_dirty(struct page *p);
 bool page_clear_dirty_for_write(struct page *p);
 void page_write_begin(struct page *p);
 void page_write_end(struct page *p, int status);
-void page_wait_writeback(struct page *p);
+void page_wait_writeback(struct page *p);	/* the page is referenced, locked or not */
 /* balance_dirty - called by whoever has dirtied pages of as, holding no lock but the inode's: waits while there are too many. */
 void balance_dirty(struct address_space *as, u32 nr);
 /* filemap_write_range - start writing the dirty pages of [start, end] (bytes).  filemap_wait_range - wait for what is in flight.
+ * It returns the error that nobody was told of yet, and leaves it so.
  * filemap_sync_range - both; returns the write error not yet told through f (errseq), and marks it told. */
 int filemap_write_range(struct address_space *as, u64 start, u64 end);
 int filemap_wait_range(struct address_space *as, u64 start, u64 end);
+int filemap_sync_range(struct file *f, u64 start, u64 end);
 /* mapping_set_error - remember that writing failed.  mapping_error_sample, mapping_error_check: each open file is told once. */
 void mapping_set_error(struct address_space *as, int err);
 u64 mapping_error_sample(struct address_space *as);
 int mapping_error_check(struct address_space *as, u64 *since);
+int file_error_check(struct file *f);		/* the same for an open file; quick if there is none */
 /* file_sync - generic fsync: pages of the range, the inode (write_inode), the device's flush; each write error once per open file. */
 int file_sync(struct file *f, u64 start, u64 end, bool datasync);
+/* inode_sync - its numbers, if they are dirty: written and waited for; datasync: not if only times have changed. */
+int inode_sync(struct inode *i, bool datasync);
+/* inode_put_unlinked - inode_put's way for an inode without a name that may be dirty: true if that was the last reference. */
+bool inode_put_unlinked(struct inode *i);
 /* super_write_all - all dirty inodes of sb.  wait: until they are written. */
 int super_write_all(struct super *sb, bool wait);

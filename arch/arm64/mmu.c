@@ -426,6 +426,32 @@ bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn)
 	return was;
 }
 
+bool pt_wrprotect_range(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	vaddr_t first = end, last = start;
+	struct span s;
+
+	while (span_next(mm, &start, end, &s)) {
+		if (s.block)
+			continue;
+		spin_lock(table_lock(s.table));
+		for (vaddr_t va = s.start; va < s.end; va += PAGE_SIZE) {
+			pte_t *p = &s.table[table_index(va, 3)];
+
+			if (!pte_present(*p) || *p & PTE_RDONLY)
+				continue;
+			atomic_store(p, *p | PTE_RDONLY);
+			first = min(first, va);
+			last = va + PAGE_SIZE;
+		}
+		spin_unlock(table_lock(s.table));
+	}
+	if (last <= first)
+		return false;
+	tlb_flush_range(mm, first, last);
+	return true;
+}
+
 /* false: by now it is none, for a fault has split it. */
 static bool unmap_block(struct mm *mm, const struct span *s, pt_gone_fn page_gone, void *arg)
 {

@@ -99,6 +99,8 @@ int pt_reuse_one(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 void pt_protect_range(struct mm *mm, vaddr_t start, vaddr_t end, u32 prot);
 /* pt_wrprotect_one - clear write; returns true if it was writable (dirty).  For write-back and rmap. Flushes that page. */
 bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn);
+/* pt_wrprotect_range - the same for all pages of the range, with one flush; true if one was writable.  Blocks, which are anonymous, stay. */
+bool pt_wrprotect_range(struct mm *mm, vaddr_t start, vaddr_t end);
 
 /* Unmapping: entries are cleared at once, `page_gone(arg, addr, info, nr_pages)` is called for each after the TLB flush of its batch (so that pages may
  * be freed).  nr_pages is 1, or 512 for a huge block.  Tables stay. */
