@@ -90,3 +90,13 @@ class Guest:
         if self.process.poll() is None: self.process.kill()
         self.process.wait()
         if self.log: self.log.close()
+
+def disk_programs():
+    """build/disk/disk.cpio with the programs of tests/disk."""
+    out = os.path.join(here, 'build/disk')
+    subprocess.run([os.path.join(here, 'tests/disk/build.sh'), out], check=True, env={**os.environ, 'THIRD': third})
+    return f'{out}/disk.cpio'
+
+def linux_image():
+    subprocess.run([os.path.join(here, 'scripts/fetch-linux')], check=True, env={**os.environ, 'THIRD': third})
+    return os.path.join(third, 'linux/vmlinuz')
