@@ -7,6 +7,8 @@ mkdir -p "$1/root/disk-tests"
 out=$(cd "$1" && pwd)
 cc=${MUSL_GCC:-$(ls "$third"/musl/bin/musl-gcc "$third"/musl/bin/*-musl-gcc 2>/dev/null | head -n 1 || true)}
 [ -n "$cc" ] || { echo "tests/disk: no musl-gcc under $third (run make deps, or set MUSL_GCC)" >&2; exit 1; }
+exec 9> "$out/lock"
+flock 9		# scripts that run side by side build once
 for source in "$here"/*.c; do
 	name=$(basename "$source" .c) target=$out/root/disk-tests/$(basename "$source" .c)
 	[ "$name" = init ] && target=$out/root/init
