@@ -209,7 +209,8 @@ static struct task *choose(struct rq *rq, u64 now)
 	return t;
 }
 
-static void finish_switch(struct task *prev)
+/* irqs_off: they stay off. */
+static void finish_switch(struct task *prev, bool irqs_off)
 {
 	struct rq *rq = this_rq();
 	u32 prev_state = READ_ONCE(prev->state), kick = rq->kick;
@@ -232,7 +233,8 @@ static void finish_switch(struct task *prev)
 		task_put(prev);
 	}
 	preempt_enable_no_resched();
-	arch_irq_enable();
+	if (!irqs_off)
+		arch_irq_enable();
 }
 
 /* Between work and idling. */
@@ -250,7 +252,7 @@ static void account_switch(struct rq *rq, struct task *prev, struct task *next)
 	}
 }
 
-static void switch_to(struct rq *rq, struct task *prev, struct task *next)
+static void switch_to(struct rq *rq, struct task *prev, struct task *next, bool irqs_off)
 {
 	rseq_switched(prev);
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
@@ -262,7 +264,7 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 	if (next->mm != prev->mm)
 		mm_switch(next->mm);
 	lock_check_release(&rq->lock, LC_RQ);
-	finish_switch(arch_switch(prev, next));
+	finish_switch(arch_switch(prev, next), irqs_off);
 }
 
 /* prev goes to sleep. */
@@ -305,8 +307,9 @@ static void put_back(struct rq *rq, struct task *prev, bool preempted, u64 now)
 	prev->se.turn_over = false;
 }
 
-/* One pass: choose, and switch if the choice is another.  preempted: curr stays runnable whatever its state says. */
-static void schedule_once(bool preempted)
+/* One pass: choose, and switch if the choice is another.  preempted: curr stays runnable whatever its state says.  irqs_off: it returns with
+ * interrupts off, when curr runs again. */
+static void schedule_once(bool preempted, bool irqs_off)
 {
 	struct task *prev = current, *next;
 	struct rq *rq;
@@ -335,18 +338,19 @@ static void schedule_once(bool preempted)
 	if (next == prev) {
 		preempt_disable();	/* the caller looks at the flag, not the unlocking */
 		rq_unlock(rq);
-		arch_irq_enable();
+		if (!irqs_off)
+			arch_irq_enable();
 		preempt_enable_no_resched();
 		return;
 	}
-	switch_to(rq, prev, next);
+	switch_to(rq, prev, next, irqs_off);
 }
 
 void schedule(void)
 {
 	might_sleep();
 	do
-		schedule_once(false);
+		schedule_once(false, false);
 	while (unlikely(need_resched()));
 }
 
@@ -355,29 +359,29 @@ void preempt_schedule(void)
 	if (arch_irqs_disabled() || current_head()->preempt_count)
 		return;		/* the way out of what turned them off looks again */
 	do
-		schedule_once(true);
+		schedule_once(true, false);
 	while (need_resched());
 }
 
 void preempt_schedule_user(void)
 {
 	do
-		schedule_once(true);
+		schedule_once(true, false);
 	while (need_resched());
 }
 
-/* From the way out of an interrupt that hit the kernel: interrupts are off, preempt_count is 0. */
+/* From the way out of an interrupt that hit the kernel: interrupts are off, preempt_count is 0.  They stay off until the frame of that
+ * interrupt is gone from the stack: a storm of them would else put one on top of the other, each come just as the idle task runs again. */
 void preempt_schedule_irq(void)
 {
 	do {
-		schedule_once(true);
-		arch_irq_disable();
+		schedule_once(true, true);
 	} while (need_resched());
 }
 
 void sched_first_run(struct task *prev)
 {
-	finish_switch(prev);
+	finish_switch(prev, false);
 }
 
 /* A real-time task goes behind its equals by being scheduled; a fair one gives the rest of its turn away first. */
@@ -586,7 +590,7 @@ void __noreturn sched_exit(void)
 	lock_check_none_held();
 	arch_irq_disable();	/* a preemption now would queue the dead: finish_switch frees it */
 	WRITE_ONCE(current->state, TASK_DEAD);
-	schedule_once(false);
+	schedule_once(false, false);
 	panic("sched: a dead task was scheduled");
 }
 

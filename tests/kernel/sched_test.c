@@ -2,7 +2,9 @@
 #include <linux/sched.h>
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
+#include <arch/context.h>
 #include <kernel/sched/sched_internal.h>
+#include <kernel/time/time.h>
 #include <tests/kernel/runner.h>
 
 static u32 order[64], nr_order;
@@ -298,4 +300,54 @@ KTEST(sched, alone_there_is_no_slice)
 	preempt_enable();
 	self_fair();
 	EXPECT(!armed);
+}
+
+/* A device that interrupts just as the idle task runs again, over and over: the frames of those interrupts must not pile up on its stack.
+ * The timer is set a little ahead of the sleep, by rising amounts, so that some fire while the CPU goes over to the idle task; those
+ * set far ahead interrupt its sleep, and tell how deep one alone is. */
+#define FAR_NS 500000u
+static struct { struct timer timer; struct task *task; u64 ahead_ns, deepest, alone; } storm;
+
+static void storm_fired(struct timer *t)
+{
+	u64 deep = (u64)current->stack + KERNEL_STACK_SIZE - (u64)__builtin_frame_address(0);
+
+	(void)t;
+	if (current == sched_idle_task(smp_cpu_id())) {
+		storm.deepest = max(storm.deepest, deep);
+		if (storm.ahead_ns == FAR_NS)
+			storm.alone = max(storm.alone, deep);
+	}
+	task_wake_normal(storm.task);
+}
+
+static void storm_sleeper(void *arg)
+{
+	(void)arg;
+	storm.task = current;
+	timer_init(&storm.timer, storm_fired);
+	for (u64 i = 0; i < 20000; i++) {
+		storm.ahead_ns = i < 10 ? FAR_NS : i % 200 * 50;
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		timer_arm(&storm.timer, clock_mono_ns() + storm.ahead_ns);
+		schedule();
+		timer_cancel_sync(&storm.timer);
+	}
+}
+
+KTEST(sched, interrupts_do_not_pile_up_on_idle)
+{
+	struct runner r;
+
+	if (nr_cpus < 2)
+		return;		/* CPU 0's idle task has the boot's stack */
+	storm.deepest = storm.alone = 0;
+	EXPECT(runner_create(&r, storm_sleeper, NULL));
+	sched_set_affinity(r.task, BIT(1));
+	runner_go(&r);
+	runner_join(&r);
+	EXPECT(storm.alone > 0 && storm.deepest >= storm.alone);
+	if (storm.deepest >= storm.alone + sizeof(struct trap_frame))	/* into schedule() and a bit, but not into another interrupt */
+		ktest_note("deepest", (s64)storm.deepest, (s64)storm.alone);
+	EXPECT(storm.deepest < storm.alone + sizeof(struct trap_frame));
 }
