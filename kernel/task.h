@@ -34,6 +34,9 @@ struct rseq;
 /* Deferred work run by the task on its way out to EL0 (last puts of files and so on). */
 struct task_work { struct task_work *next; void (*func)(struct task_work *); };
 
+/* What a task holds back until it sleeps: flush(plug) is called then.  Context: current's state may be set already; must not sleep. */
+struct task_plug { void (*flush)(struct task_plug *plug); };
+
 enum task_flags {		/* task->pflags */
 	PF_KTHREAD = 1, PF_EXITING = 2, PF_FORKNOEXEC = 4, PF_MEMALLOC = 8, PF_VFORK = 16, PF_OOM_VICTIM = 32, PF_SIGNALED = 64,
 	PF_NPROC_EXCEEDED = 128,	/* its user had too many processes when it became that user: execve looks again */
@@ -98,6 +101,7 @@ struct task {
 	u32 nr_dirtied;			/* [own] pages since balance_dirty last looked at the limits */
 
 	struct task_work *works;	/* [a] lock-free stack */
+	struct task_plug *plug;		/* [own] NULL: none */
 	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
 	u32 futex_end;			/* [a] FUTEX_ALIVE ...: may it still be made owner of a PI futex? */
 	struct pi_waiter *pi_blocked;	/* [PI] kernel/sync/pi.c: the lock it waits for */

@@ -10,6 +10,7 @@
 #include <kernel/lib/types.h>
 
 struct block_device;
+struct block_stats;
 struct disk;
 struct page;
 struct seq;
@@ -20,7 +21,7 @@ struct seq;
 enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD, BIO_WRITE_ZEROES };
 enum bio_flags {
 	BIO_PREFLUSH = 1, BIO_FUA = 2,
-	BIO_SYNC = 4,			/* somebody waits for it: not held back */
+	BIO_SYNC = 4,			/* somebody waits for it */
 	BIO_RAHEAD = 8,			/* nobody asked for it yet: may fail when resources are short */
 	BIO_META = 16,			/* file-system structure: for statistics and fault injection */
 };
@@ -59,8 +60,9 @@ void bio_free(struct bio *bio);
 void bio_submit(struct bio *bio);
 int bio_submit_wait(struct bio *bio);
 
-/* A plug holds back what its thread submits, so that neighbours merge, until block_unplug or until the thread sleeps. */
-struct block_plug { struct block_plug *outer; struct list_head requests; u32 nr; };
+/* A plug holds back what its thread submits, so that neighbours merge, until block_unplug or until the thread sleeps.  Plugs nest: the
+ * outermost one holds.  Context: thread. */
+struct block_plug { struct task_plug task; struct list_head requests; u32 nr; };
 void block_plug(struct block_plug *plug);
 void block_unplug(struct block_plug *plug);
 
@@ -76,6 +78,8 @@ struct block_device {
 	const void *holder;		/* [disk->mutex] who has it for himself: a superblock, a swap area, a loop device */
 	u32 openers, holds;		/* [disk->mutex] who opened it; how many of them as the holder */
 	struct list_head link;		/* [disk->mutex] of disk->parts */
+	struct block_stats *stats;	/* [I] one for each CPU: drivers/block/stats.h */
+	u64 busy_stamp_ms, busy_ms;	/* [a] when something was last seen in flight, and for how long in all */
 };
 
 /* block_open - by number (opening loads the partition table first if it was not) or by path to a special file.  holder: not NULL: for

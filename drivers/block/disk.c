@@ -11,7 +11,9 @@
  * holder (programs that look at the raw device) are excluded by nobody.
  *
  * Locks.  disks_mutex guards the list of disks; under it a reference is taken.  disk->mutex guards the rest; the partition table is read under it. */
+#include <arch/cpu.h>
 #include <drivers/block/disk.h>
+#include <drivers/block/stats.h>
 #include <fs/devfs/devfs.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
@@ -44,7 +46,11 @@ struct block_device *block_device_create(struct disk *disk, u32 partno, u64 star
 	if (!b)
 		return NULL;
 	b->inode = inode_create(bdev_super);
-	if (!b->inode) {
+	b->stats = kcalloc(nr_cpus, sizeof(*b->stats), GFP_KERNEL);
+	if (!b->inode || !b->stats) {
+		if (b->inode)
+			inode_put(b->inode);
+		kfree(b->stats);
 		kfree(b);
 		return NULL;
 	}
@@ -68,6 +74,7 @@ void block_device_free(struct block_device *b)
 {
 	ASSERT(!b->openers);
 	inode_put(b->inode);
+	kfree(b->stats);
 	kfree(b);
 }
 
@@ -113,6 +120,12 @@ static void limits_complete(struct disk_limits *l)
 		l->logical_size = SECTOR_SIZE;
 	l->physical_size = max(l->physical_size, l->logical_size);
 	l->io_min = max(l->io_min, l->physical_size);
+	if (!l->max_sectors)
+		l->max_sectors = 255;
+	if (!l->max_segments)
+		l->max_segments = 128;
+	if (!l->max_segment_size)
+		l->max_segment_size = 65536;
 }
 
 /* disks_mutex held. */

@@ -6,11 +6,12 @@
 
 struct block_queue;
 
-/* What the device can do with one request; 0 in a maximum: it cannot do that at all.  Sectors of 512 bytes, other sizes in bytes. */
+/* What the device can do with one request; 0 in max_discard_sectors or max_zeroes_sectors: it cannot do that.  Sectors of 512 bytes, other
+ * sizes in bytes. */
 struct disk_limits {
 	u32 logical_size, physical_size;	/* powers of two; 0: 512 */
 	u32 io_min, io_opt, alignment_offset;	/* hints, for programs that lay out file systems */
-	u32 max_sectors, max_segments, max_segment_size;	/* of a read or write */
+	u32 max_sectors, max_segments, max_segment_size;	/* of a read or write; 0: 255, 128, 64 KiB */
 	u32 max_discard_sectors, discard_granularity, max_zeroes_sectors;
 	bool rotational;
 	bool write_cache;			/* what it says was written may be lost until a flush */

@@ -349,6 +349,8 @@ static void schedule_once(bool preempted, bool irqs_off)
 void schedule(void)
 {
 	might_sleep();
+	if (unlikely(current->plug))
+		current->plug->flush(current->plug);
 	do
 		schedule_once(false, false);
 	while (unlikely(need_resched()));
