@@ -69,11 +69,11 @@ void virtio_config_read(struct virtio_device *dev, u32 off, void *buf, u32 len);
 void virtio_config_write(struct virtio_device *dev, u32 off, const void *buf, u32 len);
 /* virtio_config_get(dev, struct virtio_blk_config, capacity) - one field of it. */
 #define virtio_config_get(dev, type, field) ({ \
-	__typeof__(((type *)0)->field) __v; \
+	__typeof__(((type){ 0 }).field) __v; \
 	virtio_config_read((dev), (u32)offsetof(type, field), &__v, sizeof(__v)); \
 	__v; })
 #define virtio_config_set(dev, type, field, value) do { \
-	__typeof__(((type *)0)->field) __v = (value); \
+	__typeof__(((type){ 0 }).field) __v = (value); \
 	virtio_config_write((dev), (u32)offsetof(type, field), &__v, sizeof(__v)); \
 } while (0)
 
