@@ -5,7 +5,7 @@
  * image's text and rodata are read-only too; the fix-mapped slots.  Its tables come from a pool in .bss until the linear map
  * reaches the boot allocator's memory, then from there.
  *
- * Later changes are of single last-level entries in the vmalloc area, under kernel_pt_lock. */
+ * Later changes are in the vmalloc area, under kernel_pt_lock: of single last-level entries, and of blocks for device windows, which stay. */
 #include <arch/cpu.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -84,11 +84,12 @@ static pte_t *descend(pte_t *root, vaddr_t va, int last)
 	return table;
 }
 
-/* Map [va, va + size) by the largest blocks that alignment and rights allow. */
-static void map_range(pte_t *root, vaddr_t va, paddr_t pa, u64 size, u32 prot)
+/* Map [va, va + size) by the largest blocks that alignment allows.  False: no memory for a table, and part of it may be mapped. */
+static bool map_range(pte_t *root, vaddr_t va, paddr_t pa, u64 size, u32 prot)
 {
 	while (size) {
 		int level = 3;
+		pte_t *table;
 		u64 step;
 
 		if (IS_ALIGNED(va | pa, BIT(30)) && size >= BIT(30))
@@ -96,11 +97,15 @@ static void map_range(pte_t *root, vaddr_t va, paddr_t pa, u64 size, u32 prot)
 		else if (IS_ALIGNED(va | pa, PMD_SIZE) && size >= PMD_SIZE)
 			level = 2;
 		step = BIT(LEVEL_SHIFT(level));
-		descend(root, va, level)[table_index(va, level)] = level == 3 ? pte_make(pa, prot) : pte_make(pa, prot) & ~PTE_TABLE;
+		table = descend(root, va, level);
+		if (!table)
+			return false;
+		atomic_store(&table[table_index(va, level)], level == 3 ? pte_make(pa, prot) : pte_make(pa, prot) & ~PTE_TABLE);
 		va += step;
 		pa += step;
 		size -= step;
 	}
+	return true;
 }
 
 /* fixmap_map - put pa's page into an early slot and return its address; before kernel_map_init only slots above the device tree. */
@@ -165,6 +170,16 @@ int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot)
 	}
 	spin_unlock_irqrestore(&kernel_pt_lock, flags);
 	return table ? 0 : -ENOMEM;
+}
+
+int kernel_map_device(vaddr_t va, paddr_t pa, u64 size)
+{
+	irqflags_t flags = spin_lock_irqsave(&kernel_pt_lock);
+	bool done = map_range(kernel_pgd, va, pa, size, PROT_K_R | PROT_K_W | PROT_K_DEVICE);
+
+	asm volatile("dsb ishst\n\tisb" : : : "memory");
+	spin_unlock_irqrestore(&kernel_pt_lock, flags);
+	return done ? 0 : -ENOMEM;
 }
 
 paddr_t kernel_unmap_page(vaddr_t va)

@@ -1,5 +1,6 @@
-/* Device windows: page-granular mappings from the top of the vmalloc area's device part, never given back (a driver keeps its
- * registers for life).  Windows of one page already mapped are shared, since QEMU's virtio-mmio slots stand eight to a page. */
+/* Device windows: mappings from the top of the vmalloc area's device part, never given back (a driver keeps its registers for life, and
+ * what is plugged in later stands where the former stood).  A window that lies within one already mapped is shared: QEMU's virtio-mmio
+ * slots stand eight to a page.  Big ones are mapped by blocks. */
 #include <arch/mmu.h>
 #include <drivers/base/fdt.h>
 #include <kernel/sync/spinlock.h>
@@ -8,21 +9,18 @@
 #define IO_WINDOW_BASE	(VMALLOC_END - (64ul << 30))
 
 static DEFINE_SPINLOCK(io_lock, LC_VMALLOC);
-static vaddr_t io_next = IO_WINDOW_BASE;
-static struct { paddr_t pa; vaddr_t va; } single_pages[32];
-static u32 nr_single;
+static vaddr_t io_next = IO_WINDOW_BASE;	/* [io_lock] */
+static struct { paddr_t pa; size_t size; vaddr_t va; } windows[64];	/* [io_lock] those that may be shared: the first ones */
+static u32 nr_windows;
 
-static vaddr_t map_window(paddr_t pa, size_t len)
+static vaddr_t map_window(paddr_t pa, size_t size)
 {
-	vaddr_t va = io_next;
+	vaddr_t va = size >= PMD_SIZE ? ALIGN_UP(io_next, PMD_SIZE) + (pa & (PMD_SIZE - 1)) : io_next;
 
-	if (len > VMALLOC_END - va)
+	if (size > VMALLOC_END - va)
 		return 0;
-	for (size_t off = 0; off < len; off += PAGE_SIZE)
-		if (kernel_map_page(va + off, pa + off, PROT_K_R | PROT_K_W | PROT_K_DEVICE))
-			return 0;
-	io_next += len + PAGE_SIZE;	/* a hole behind each */
-	return va;
+	io_next = va + size + PAGE_SIZE;	/* a hole behind each */
+	return kernel_map_device(va, pa, size) ? 0 : va;
 }
 
 volatile void *ioremap(paddr_t pa, size_t len)
@@ -32,15 +30,15 @@ volatile void *ioremap(paddr_t pa, size_t len)
 	vaddr_t va = 0;
 
 	spin_lock(&io_lock);
-	if (size == PAGE_SIZE)
-		for (u32 i = 0; i < nr_single && !va; i++)
-			if (single_pages[i].pa == first)
-				va = single_pages[i].va;
+	for (u32 i = 0; i < nr_windows && !va; i++)
+		if (first >= windows[i].pa && first - windows[i].pa < windows[i].size && size <= windows[i].size - (first - windows[i].pa))
+			va = windows[i].va + (first - windows[i].pa);
 	if (!va) {
 		va = map_window(first, size);
-		if (va && size == PAGE_SIZE && nr_single < ARRAY_SIZE(single_pages)) {
-			single_pages[nr_single].pa = first;
-			single_pages[nr_single++].va = va;
+		if (va && nr_windows < ARRAY_SIZE(windows)) {
+			windows[nr_windows].pa = first;
+			windows[nr_windows].size = size;
+			windows[nr_windows++].va = va;
 		}
 	}
 	spin_unlock(&io_lock);

@@ -138,6 +138,8 @@ void pt_flush_range(struct mm *mm, vaddr_t start, vaddr_t end);
 /* Kernel mappings (vmalloc area).  Tables come from page_alloc.  kmap_unmap leaves entries empty; the TLB is flushed by
  * kernel_tlb_flush_range (batched by vmalloc). */
 int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot);		/* 0 or -ENOMEM */
+/* kernel_map_device - registers, for ever; by blocks where va and pa are aligned alike.  0 or -ENOMEM: then the range is of no use any more. */
+int kernel_map_device(vaddr_t va, paddr_t pa, u64 size);
 paddr_t kernel_unmap_page(vaddr_t va);				/* the pa it mapped, or ~0 */
 void kernel_tlb_flush_range(vaddr_t start, vaddr_t end);
 void kernel_tlb_flush_here(vaddr_t start, vaddr_t end);		/* on this CPU only */
