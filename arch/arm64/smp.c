@@ -260,6 +260,7 @@ void secondary_main(void)
 	cpu_identify();
 	atomic_fetch_or(&cpu_online_mask, BIT(cpu));
 	smp_mb();		/* in the mask before the first look at anything read under RCU; pairs with synchronize_rcu */
+	irq_cpu_arrived();
 	wake_up(&arrivals);
 	arch_irq_enable();
 	cpu_idle_loop();

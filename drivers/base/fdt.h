@@ -39,11 +39,13 @@ int fdt_path(const char *path);
 int fdt_cpu(u32 index);
 /* fdt_node_parent - the node's parent, -1 for the root. */
 int fdt_node_parent(int node);
+/* fdt_by_phandle - the node that bears it; -1. */
+int fdt_by_phandle(u32 phandle);
 static inline u32 fdt_be32(const void *p) { u32 v; __builtin_memcpy(&v, p, 4); return __builtin_bswap32(v); }
 
 /* Drivers: matched by "compatible", one file each, ended by DRIVER(). probe(node) returns 0 or -errno (reported; -ENODEV is not). */
 struct driver { const char *name; const char *const *match; int (*probe)(int node); u32 level; };
-enum { DRIVER_IRQCHIP, DRIVER_CLOCK, DRIVER_CONSOLE, DRIVER_DEVICE };	/* level: probed in this order */
+enum { DRIVER_IRQCHIP, DRIVER_CLOCK, DRIVER_CONSOLE, DRIVER_DEVICE, DRIVER_MSI };	/* level: probed in this order; the last when it is needed */
 #define DRIVER(ident, ...) static const struct driver __driver_##ident __used __section(".drivers") = { .name = #ident, __VA_ARGS__ }
 extern const struct driver __drivers_start[], __drivers_end[];
 void drivers_probe(u32 level);

@@ -14,16 +14,17 @@ static void gicv2_mask(u32 irq) { gic_mask(dist, irq); }		/* of private lines th
 static void gicv2_unmask(u32 irq) { gic_unmask(dist, irq); }
 static void gicv2_set_type(u32 irq, bool edge) { gic_set_type(dist, irq, edge); }
 
-static u32 gicv2_acknowledge(void)
+static u64 gicv2_acknowledge(void)
 {
-	u32 token = mmio_read32(cpu_if, GICC_IAR);	/* with the CPU that sent it, which the end must name again (4.4.5) */
+	u32 iar = mmio_read32(cpu_if, GICC_IAR);	/* with the CPU that sent it, which the end must name again (4.4.5) */
+	u32 irq = iar & 0x3ff;
 
-	return (token & IRQ_TOKEN_MASK) >= GIC_NONE ? IRQ_NONE : token;
+	return irq >= GIC_NONE ? IRQ_NONE : irq | (u64)iar << 32;
 }
 
-static void gicv2_end(u32 token)
+static void gicv2_end(u64 token)
 {
-	mmio_write32(cpu_if, GICC_EOIR, token);
+	mmio_write32(cpu_if, GICC_EOIR, (u32)(token >> 32));
 }
 
 static void gicv2_send_ipi(u32 cpu, u32 ipi)

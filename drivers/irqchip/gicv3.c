@@ -3,10 +3,12 @@
 #include <arch/smp.h>
 #include <drivers/base/fdt.h>
 #include <drivers/irqchip/gic_common.h>
+#include <drivers/irqchip/gicv3_internal.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 
 enum { GICR_TYPER = 0x008, GICR_WAKER = 0x014, GICR_SGI = 0x10000 };
+enum { GICD_TYPER_LPIS = 1 << 17 };
 enum { GICR_TYPER_VLPIS = 1 << 1, GICR_TYPER_LAST = 1 << 4 };
 enum { GICD_CTLR_RWP = 1u << 31, GICD_CTLR_ARE_NS = 1 << 4, GICD_CTLR_GRP1_NS = 1 << 1 };
 
@@ -27,28 +29,54 @@ static volatile void *bank(u32 irq)
 	return irq < GIC_FIRST_SHARED ? (volatile void *)((u64)redist[smp_cpu_id()] + GICR_SGI) : dist;
 }
 
+volatile void *gicv3_redist(u32 cpu) { return redist[cpu]; }
+
+u32 gicv3_id_bits(void)
+{
+	u32 type = dist ? mmio_read32(dist, GICD_TYPER) : 0;
+
+	return type & GICD_TYPER_LPIS ? (type >> 19 & 31) + 1 : 0;
+}
+
 static void gicv3_mask(u32 irq)
 {
+	if (irq >= IRQ_DYNAMIC) {
+		its_mask(irq);
+		return;
+	}
 	gic_mask(bank(irq), irq);
 	if (irq >= GIC_FIRST_SHARED)
 		wait_rwp();
 }
 
-static void gicv3_unmask(u32 irq) { gic_unmask(bank(irq), irq); }
-static void gicv3_set_type(u32 irq, bool edge) { gic_set_type(dist, irq, edge); }
+static void gicv3_unmask(u32 irq)
+{
+	if (irq >= IRQ_DYNAMIC)
+		its_unmask(irq);
+	else
+		gic_unmask(bank(irq), irq);
+}
 
-static u32 gicv3_acknowledge(void)
+static void gicv3_set_type(u32 irq, bool edge)
+{
+	if (irq < IRQ_DYNAMIC)		/* a message is an edge */
+		gic_set_type(dist, irq, edge);
+}
+
+static u64 gicv3_acknowledge(void)
 {
 	u64 irq;
 
 	asm volatile("mrs %0, " "S3_0_C12_C12_0" : "=r"(irq) : : "memory");
 	dsb_sy();
-	return irq >= GIC_NONE ? IRQ_NONE : (u32)irq;
+	if (likely(irq < GIC_NONE))
+		return irq | irq << 32;
+	return irq >= GICV3_FIRST_LPI ? (irq - GICV3_FIRST_LPI + IRQ_DYNAMIC) | irq << 32 : IRQ_NONE;
 }
 
-static void gicv3_end(u32 irq)
+static void gicv3_end(u64 token)
 {
-	write_sysreg(irq, S3_0_C12_C12_1);
+	write_sysreg(token >> 32, S3_0_C12_C12_1);
 	isb();
 }
 
@@ -71,7 +99,13 @@ static void route(u32 irq, u32 cpu)
 /* Masked meanwhile: the register is written in two halves.  What comes in between stays pending. */
 static void gicv3_set_affinity(u32 irq, u32 cpu)
 {
-	bool on = mmio_read32(dist, GICD_ISENABLER + irq / 32 * 4) >> (irq % 32) & 1;
+	bool on;
+
+	if (irq >= IRQ_DYNAMIC) {
+		its_set_affinity(irq, cpu);
+		return;
+	}
+	on = mmio_read32(dist, GICD_ISENABLER + irq / 32 * 4) >> (irq % 32) & 1;
 
 	if (on)
 		gicv3_mask(irq);

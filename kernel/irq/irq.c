@@ -7,6 +7,9 @@
  * Moving one needs no more than irq_lock and the controller's register: a line that is being handled stays active at its old CPU until
  * that ends it, and is not handed to another before, so its handler never runs twice at once.  Lines below 32 are each CPU's own.
  *
+ * Messages (MSI) either raise a line of the controller's (GICv2m), or have numbers of their own, from IRQ_DYNAMIC on, with descriptors made
+ * as they are needed (the ITS).  Who sends them is kernel/irq/msi.h's.
+ *
  * Counts are per CPU, written by their CPU alone and read racily. */
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
@@ -18,13 +21,16 @@
 #include <kernel/sched/sched.h>
 #include <kernel/sync/rcu.h>
 #include <kernel/time/time.h>
+#include <mm/slab.h>
 
 struct irq_desc irq_descs[MAX_IRQS];
 const struct irqchip *irq_chip;
 u32 nr_irqs;
 DEFINE_SPINLOCK(irq_lock, LC_IRQ_DESC);
 DEFINE_PER_CPU(struct irq_counts, irq_counts);
+struct irq_block *irq_blocks[MAX_BLOCKS];
 static cpumask_t default_affinity = ~0ull;	/* [irq_lock] */
+static u32 nr_waiting;			/* [irq_lock, read racily] interrupts served by another CPU than those they prefer */
 
 void irqchip_register(const struct irqchip *c, u32 nr)
 {
@@ -38,22 +44,26 @@ static u32 first_running(cpumask_t mask)
 	return ffs64(mask & atomic_load(&cpu_online_mask)) - 1;
 }
 
-static void aim(u32 irq, cpumask_t mask)
+/* aim - at the first running CPU of mask; there being none, at any, until one of mask arrives. */
+static void aim_locked(u32 irq, cpumask_t mask)
 {
-	struct irq_desc *d = &irq_descs[irq];
+	struct irq_desc *d = irq_desc(irq);
+	bool waits = !(mask & atomic_load(&cpu_online_mask));
 
+	WRITE_ONCE(nr_waiting, nr_waiting + waits - d->waits);
+	d->waits = waits;
 	d->affinity = mask;
-	d->target = first_running(mask);
+	d->target = first_running(waits ? ~0ull : mask);
 	irq_chip->set_affinity(irq, d->target);
 }
 
 int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *name)
 {
-	struct irq_desc *d = &irq_descs[irq];
+	struct irq_desc *d = irq_desc(irq);
 	irqflags_t irqs;
 	int err = 0;
 
-	if (!irq_chip || irq >= nr_irqs)
+	if (!irq_chip || !d)
 		return -EINVAL;
 	irqs = spin_lock_irqsave(&irq_lock);
 	if (d->fn) {
@@ -65,7 +75,7 @@ int irq_request(u32 irq, irq_handler_fn fn, void *arg, u32 flags, const char *na
 		__atomic_store_n(&d->fn, fn, __ATOMIC_RELEASE);
 		irq_chip->set_type(irq, flags & IRQ_EDGE);
 		if (irq >= FIRST_SHARED)
-			aim(irq, (default_affinity & atomic_load(&cpu_online_mask)) ? default_affinity : ~0ull);
+			aim_locked(irq, (default_affinity & atomic_load(&cpu_online_mask)) ? default_affinity : ~0ull);
 		irq_chip->unmask(irq);
 	}
 	spin_unlock_irqrestore(&irq_lock, irqs);
@@ -79,17 +89,57 @@ int irq_set_affinity(u32 irq, cpumask_t mask)
 	irqflags_t irqs;
 	int err = 0;
 
-	if (irq < FIRST_SHARED || irq >= MAX_IRQS || irq >= nr_irqs)
+	if (irq < FIRST_SHARED || !irq_desc(irq))
 		return -EIO;
 	irqs = spin_lock_irqsave(&irq_lock);
-	if (!irq_descs[irq].fn)
+	if (!irq_desc(irq)->fn)
 		err = -EIO;
 	else if (!(mask & atomic_load(&cpu_online_mask)))
 		err = -EINVAL;
 	else
-		aim(irq, mask);
+		aim_locked(irq, mask);
 	spin_unlock_irqrestore(&irq_lock, irqs);
 	return err;
+}
+
+void irq_prefer(u32 irq, cpumask_t mask)
+{
+	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
+
+	if (irq >= FIRST_SHARED && irq_desc(irq) && irq_desc(irq)->fn && mask)
+		aim_locked(irq, mask);
+	spin_unlock_irqrestore(&irq_lock, irqs);
+}
+
+void irq_cpu_arrived(void)
+{
+	cpumask_t me = BIT(smp_cpu_id());
+
+	if (!READ_ONCE(nr_waiting))
+		return;
+	spin_lock(&irq_lock);
+	for (u32 irq = FIRST_SHARED; irq < IRQ_END; irq = irq_next(irq))
+		if (irq_desc(irq)->waits && (irq_desc(irq)->affinity & me))
+			aim_locked(irq, irq_desc(irq)->affinity);
+	spin_unlock(&irq_lock);
+}
+
+int irq_dynamic_create(u32 irq)
+{
+	for (u32 at = IRQ_DYNAMIC; at <= irq; at += IRQ_BLOCK) {
+		struct irq_block *b, **slot = &irq_blocks[(at - IRQ_DYNAMIC) / IRQ_BLOCK];
+
+		if (at >= IRQ_END)
+			return -ENOSPC;
+		if (atomic_load(slot))
+			continue;
+		b = kzalloc(sizeof(*b) + nr_cpus * sizeof(b->counts[0]), GFP_KERNEL);
+		if (!b)
+			return -ENOMEM;
+		if (!__atomic_compare_exchange_n(slot, &(struct irq_block *){ NULL }, b, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			kfree(b);
+	}
+	return 0;
 }
 
 cpumask_t irq_default_affinity(void) { return atomic_load(&default_affinity); }
@@ -126,7 +176,9 @@ void irq_free(u32 irq)
 	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
 
 	irq_chip->mask(irq);
-	irq_descs[irq].fn = NULL;
+	WRITE_ONCE(irq_desc(irq)->fn, NULL);
+	nr_waiting -= irq_desc(irq)->waits;
+	irq_desc(irq)->waits = false;
 	spin_unlock_irqrestore(&irq_lock, irqs);
 	synchronize_rcu();	/* a handler is a read side: it runs with preemption off */
 }
@@ -139,18 +191,19 @@ void irq_dispatch(const struct trap_frame *tf)
 {
 	struct task_head *h = current_head();
 	struct irq_counts *counts = this_cpu_ptr(&irq_counts);
-	u64 begun = 0;
-	u32 token;
+	u64 begun = 0, token;
 
 	h->preempt_count += PREEMPT_IRQ;
 	this_cpu(interrupted) = tf;
 	while ((token = irq_chip->acknowledge()) != IRQ_NONE) {
-		u32 irq = token & IRQ_TOKEN_MASK;
-		struct irq_desc *d = &irq_descs[irq];
-		irq_handler_fn fn = irq < nr_irqs ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
+		u32 irq = (u32)token;
+		struct irq_desc *d = irq_desc(irq);
+		irq_handler_fn fn = d ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
 
 		if (likely(fn)) {
-			WRITE_ONCE(counts->line[irq], counts->line[irq] + 1);
+			u64 *count = likely(irq < MAX_IRQS) ? &counts->line[irq] : irq_count(irq, smp_cpu_id());
+
+			WRITE_ONCE(*count, *count + 1);
 			if (!begun && !(d->flags & IRQ_BRIEF))
 				begun = clock_counter();
 			fn(irq, d->arg);

@@ -13,14 +13,14 @@ struct irqchip {
 	const char *name;
 	void (*mask)(u32 irq), (*unmask)(u32 irq);
 	void (*set_type)(u32 irq, bool edge);
-	u32 (*acknowledge)(void);		/* a token: irq in IRQ_TOKEN_MASK, the rest the chip's own; or IRQ_NONE */
-	void (*end)(u32 token);
+	u64 (*acknowledge)(void);		/* a token: irq in the lower half, the upper the chip's own; or IRQ_NONE */
+	void (*end)(u64 token);
 	void (*send_ipi)(u32 cpu, u32 ipi);
 	void (*cpu_init)(void);			/* this CPU's interface */
-	void (*set_affinity)(u32 irq, u32 cpu);	/* a shared line (from 32 on): to that running CPU.  irq_lock held */
+	void (*set_affinity)(u32 irq, u32 cpu);	/* a shared line (from 32 on) or message: to that CPU.  irq_lock held */
 };
-#define IRQ_NONE (~0u)
-#define IRQ_TOKEN_MASK 0x3ffu
+#define IRQ_NONE (~0ul)
+#define IRQ_DYNAMIC 512u	/* lines have the controller's numbers, below; messages that are no lines are numbered from here on */
 void irqchip_register(const struct irqchip *chip, u32 nr_irqs);
 /* irq_request - install a handler, aim a shared line at a CPU that the default affinity allows, and unmask.  0, -EBUSY, -EINVAL.
  * Context: thread. */
@@ -30,6 +30,12 @@ void irq_free(u32 irq);
 /* irq_set_affinity - hand a line to the first running CPU of mask from now on.  -EINVAL: none of it runs; -EIO: no such line, or each
  * CPU has its own.  The default is for lines yet to be requested.  Context: any. */
 int irq_set_affinity(u32 irq, cpumask_t mask);
+/* irq_prefer - the same, but CPUs of mask that do not run yet are waited for: another serves until one of them comes.  Context: thread. */
+void irq_prefer(u32 irq, cpumask_t mask);
+/* irq_dynamic_create - descriptors up to and with irq, from IRQ_DYNAMIC on, exist.  0, -ENOSPC, -ENOMEM.  Context: thread, may sleep. */
+int irq_dynamic_create(u32 irq);
+/* irq_cpu_arrived - this CPU runs by now: it takes what waits for it.  Context: the CPU's start, irqs off. */
+void irq_cpu_arrived(void);
 int irq_set_default_affinity(cpumask_t mask);
 cpumask_t irq_default_affinity(void);
 /* irq_cpu_init - this CPU's interface to the controller, and its private lines that have handlers.  Context: the CPU's start, irqs off. */

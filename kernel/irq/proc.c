@@ -17,7 +17,7 @@ static u64 count_all(u32 irq)
 	u64 n = 0;
 
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		n += READ_ONCE(per_cpu(irq_counts, cpu).line[irq]);
+		n += READ_ONCE(*irq_count(irq, cpu));
 	return n;
 }
 
@@ -25,12 +25,12 @@ void irq_stat_show(struct seq *s)
 {
 	u64 total = 0;
 
-	for (u32 i = NR_SGIS; i < nr_irqs; i++)
+	for (u32 i = NR_SGIS; i < IRQ_END; i = irq_next(i))
 		total += count_all(i);
 	for (u32 i = 0; i < NR_SGIS; i++)	/* counted, but not listed, as on Linux */
 		total += count_all(i);
 	seq_printf(s, "intr %lu", total);
-	for (u32 i = 0; i < nr_irqs; i++)
+	for (u32 i = 0; i < IRQ_END; i = irq_next(i))
 		seq_printf(s, " %lu", i < NR_SGIS ? 0 : count_all(i));
 	seq_putc(s, '\n');
 }
@@ -41,12 +41,25 @@ static void counts_show(struct seq *s, u32 irq)
 {
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
 		if (atomic_load(&cpu_online_mask) & BIT(cpu))
-			seq_printf(s, "%10lu ", READ_ONCE(per_cpu(irq_counts, cpu).line[irq]));
+			seq_printf(s, "%10lu ", READ_ONCE(*irq_count(irq, cpu)));
+}
+
+/* name_of - who has it, copied: it may be given back meanwhile.  False: nobody. */
+static bool name_of(u32 irq, char *buf, size_t size)
+{
+	struct irq_desc *d = irq_desc(irq);
+	irqflags_t irqs = spin_lock_irqsave(&irq_lock);
+	bool there = d->fn;
+
+	scnprintf(buf, size, "%s", there ? d->name : "");
+	spin_unlock_irqrestore(&irq_lock, irqs);
+	return there;
 }
 
 static int interrupts_show(struct seq *s, void *arg)
 {
 	u64 unknown = 0;
+	char name[40];
 
 	(void)arg;
 	seq_puts(s, "           ");
@@ -54,12 +67,13 @@ static int interrupts_show(struct seq *s, void *arg)
 		if (atomic_load(&cpu_online_mask) & BIT(cpu))
 			seq_printf(s, "CPU%-8u", cpu);
 	seq_putc(s, '\n');
-	for (u32 i = NR_SGIS; i < nr_irqs; i++) {
-		if (!atomic_load(&irq_descs[i].fn))
+	for (u32 i = NR_SGIS; i < IRQ_END; i = irq_next(i)) {
+		if (!name_of(i, name, sizeof(name)))
 			continue;
 		seq_printf(s, "%3u: ", i);
 		counts_show(s, i);
-		seq_printf(s, " %8s %3u %-8s  %s\n", irq_chip->name, i, irq_descs[i].flags & IRQ_EDGE ? "Edge" : "Level", irq_descs[i].name);
+		seq_printf(s, " %8s %3u %-8s  %s\n", i < IRQ_DYNAMIC ? irq_chip->name : "MSI", i < IRQ_DYNAMIC ? i : i - IRQ_DYNAMIC,
+			   irq_desc(i)->flags & IRQ_EDGE ? "Edge" : "Level", name);
 	}
 	for (u32 i = 0; i < NR_SGIS; i++) {
 		if (!atomic_load(&irq_descs[i].fn))
@@ -95,7 +109,7 @@ static int show_affinity(struct seq *s, void *arg, bool list)
 {
 	u32 irq = line_of(arg);
 
-	show_mask(s, irq < FIRST_SHARED ? present() : READ_ONCE(irq_descs[irq].affinity) & present(), list);
+	show_mask(s, irq < FIRST_SHARED ? present() : READ_ONCE(irq_desc(irq)->affinity) & present(), list);
 	return 0;
 }
 
@@ -103,7 +117,7 @@ static int show_effective(struct seq *s, void *arg, bool list)
 {
 	u32 irq = line_of(arg);
 
-	show_mask(s, irq < FIRST_SHARED || !atomic_load(&irq_descs[irq].fn) ? 0 : BIT(READ_ONCE(irq_descs[irq].target)), list);
+	show_mask(s, irq < FIRST_SHARED || !atomic_load(&irq_desc(irq)->fn) ? 0 : BIT(READ_ONCE(irq_desc(irq)->target)), list);
 	return 0;
 }
 
@@ -156,11 +170,11 @@ void irq_proc_add(u32 irq)
 	irqflags_t irqs;
 	bool wanted;
 
-	if (irq < NR_SGIS || irq >= MAX_IRQS)
+	if (irq < NR_SGIS)
 		return;
 	irqs = spin_lock_irqsave(&irq_lock);
-	wanted = proc_there && !irq_descs[irq].in_proc;
-	irq_descs[irq].in_proc |= wanted;
+	wanted = proc_there && !irq_desc(irq)->in_proc;
+	irq_desc(irq)->in_proc |= wanted;
 	spin_unlock_irqrestore(&irq_lock, irqs);
 	f = wanted ? kzalloc(sizeof(*f), GFP_KERNEL) : NULL;
 	if (wanted && !f)
@@ -179,8 +193,8 @@ static int irq_proc_init(void)
 	spin_lock_irq(&irq_lock);
 	proc_there = true;
 	spin_unlock_irq(&irq_lock);
-	for (u32 irq = NR_SGIS; irq < nr_irqs; irq++)
-		if (atomic_load(&irq_descs[irq].fn))
+	for (u32 irq = NR_SGIS; irq < IRQ_END; irq = irq_next(irq))
+		if (atomic_load(&irq_desc(irq)->fn))
 			irq_proc_add(irq);
 	return 0;
 }
