@@ -268,6 +268,14 @@ void fdt_scan_memory(void)
 		bootmem_reserve(boot_chosen.initrd_start, boot_chosen.initrd_end - boot_chosen.initrd_start, "initrd");
 }
 
+int fdt_by_phandle(u32 phandle)
+{
+	for (u32 i = 0; i < nr_nodes && phandle; i++)
+		if (nodes[i].phandle == phandle)
+			return nodes[i].offset;
+	return -1;
+}
+
 int fdt_cpu(u32 index)
 {
 	int parent = fdt_path("/cpus"), len;

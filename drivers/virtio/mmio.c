@@ -5,7 +5,6 @@
 #include <drivers/base/fdt.h>
 #include <drivers/virtio/virtio_internal.h>
 #include <kernel/errno.h>
-#include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <linux/virtio_mmio.h>
 #include <mm/slab.h>
@@ -61,48 +60,14 @@ static int mmio_reset(struct virtio_device *dev)
 
 static u32 mmio_generation(struct virtio_device *dev) { return to_mmio(dev)->legacy ? 0 : get(dev, VIRTIO_MMIO_CONFIG_GENERATION); }
 
-/* Fields are read by their own width (4.2.2.2); what is no single field, by bytes. */
 static void mmio_config_read(struct virtio_device *dev, u32 off, void *buf, u32 len)
 {
-	volatile void *base = to_mmio(dev)->base;
-	u32 at = VIRTIO_MMIO_CONFIG + off;
-	u8 *p = buf;
-
-	if (len == 2 && !(off & 1)) {
-		u16 v = mmio_read16(base, at);
-
-		memcpy(p, &v, 2);
-	} else if ((len == 4 || len == 8) && !(off & 3)) {
-		for (u32 i = 0; i < len; i += 4) {
-			u32 v = mmio_read32(base, at + i);
-
-			memcpy(p + i, &v, 4);
-		}
-	} else {
-		for (u32 i = 0; i < len; i++)
-			p[i] = mmio_read8(base, at + i);
-	}
+	config_copy_in(to_mmio(dev)->base, VIRTIO_MMIO_CONFIG + off, buf, len);
 }
 
 static void mmio_config_write(struct virtio_device *dev, u32 off, const void *buf, u32 len)
 {
-	volatile void *base = to_mmio(dev)->base;
-	u32 at = VIRTIO_MMIO_CONFIG + off, w;
-	const u8 *p = buf;
-	u16 h;
-
-	if (len == 2 && !(off & 1)) {
-		memcpy(&h, p, 2);
-		mmio_write16(base, at, h);
-	} else if ((len == 4 || len == 8) && !(off & 3)) {
-		for (u32 i = 0; i < len; i += 4) {
-			memcpy(&w, p + i, 4);
-			mmio_write32(base, at + i, w);
-		}
-	} else {
-		for (u32 i = 0; i < len; i++)
-			mmio_write8(base, at + i, p[i]);
-	}
+	config_copy_out(to_mmio(dev)->base, VIRTIO_MMIO_CONFIG + off, buf, len);
 }
 
 /* One line for everything; what is acknowledged before the queues are looked at comes again if it happens again. */

@@ -10,6 +10,7 @@
  *
  * Order at the start of a device (VIRTIO 1.2, 3.1.1): reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (not for legacy ones), queues,
  * DRIVER_OK.  At the end: the driver stops, reset, interrupts freed, queues freed. */
+#include <drivers/base/fdt.h>
 #include <drivers/virtio/virtio_internal.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -51,6 +52,34 @@ void virtio_config_read(struct virtio_device *dev, u32 off, void *buf, u32 len)
 void virtio_config_write(struct virtio_device *dev, u32 off, const void *buf, u32 len)
 {
 	dev->transport->config_write(dev, off, buf, len);
+}
+
+void config_copy_in(volatile void *base, u32 off, void *buf, u32 len)
+{
+	u32 width = (len == 2 || len == 4 || len == 8) && !(off & (min(len, 4u) - 1)) ? min(len, 4u) : 1;
+
+	for (u32 i = 0; i < len; i += width) {
+		u32 v = width == 4 ? mmio_read32(base, off + i) : width == 2 ? mmio_read16(base, off + i) : mmio_read8(base, off + i);
+
+		memcpy((u8 *)buf + i, &v, width);
+	}
+}
+
+void config_copy_out(volatile void *base, u32 off, const void *buf, u32 len)
+{
+	u32 width = (len == 2 || len == 4 || len == 8) && !(off & (min(len, 4u) - 1)) ? min(len, 4u) : 1;
+
+	for (u32 i = 0; i < len; i += width) {
+		u32 v = 0;
+
+		memcpy(&v, (const u8 *)buf + i, width);
+		if (width == 4)
+			mmio_write32(base, off + i, v);
+		else if (width == 2)
+			mmio_write16(base, off + i, (u16)v);
+		else
+			mmio_write8(base, off + i, (u8)v);
+	}
 }
 
 /* --- queues */

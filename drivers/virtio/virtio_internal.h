@@ -32,3 +32,8 @@ void virtio_unregister(struct virtio_device *dev, bool gone);
 /* What an interrupt says.  virtio_queue_irq - of queue index, or of any: the queues' callbacks.  Context: irq. */
 void virtio_config_irq(struct virtio_device *dev);
 void virtio_queue_irq(struct virtio_device *dev);
+
+/* config_copy_in, config_copy_out - configuration in memory at base + off: fields by their own width (VIRTIO 1.2, 4.1.3.1, 4.2.2.2), what is
+ * no single field by bytes. */
+void config_copy_in(volatile void *base, u32 off, void *buf, u32 len);
+void config_copy_out(volatile void *base, u32 off, const void *buf, u32 len);
