@@ -384,6 +384,19 @@ static int mount_move(struct path *at, const char *source)
 	return err;
 }
 
+/* Is a file open for writing through m (all: or another mount of its superblock)?  mount_mutex held. */
+static bool written_through(const struct mount *m, bool all)
+{
+	struct mount *other;
+
+	if (!all)
+		return atomic_load(&m->writers) > 0;
+	list_for_each_entry(other, &all_mounts, link)
+		if (other->sb == m->sb && atomic_load(&other->writers) > 0)
+			return true;
+	return atomic_load(&m->writers) > 0;
+}
+
 static int mount_remount(struct path *at, u32 flags, const char *opts)
 {
 	struct mount *m = at->mnt;
@@ -392,15 +405,11 @@ static int mount_remount(struct path *at, u32 flags, const char *opts)
 
 	if (at->dentry != m->root)
 		return -EINVAL;
-	if ((flags & MS_RDONLY) && atomic_load(&m->writers) > 0)
-		return -EBUSY;
 	mutex_lock(&mount_mutex);
-	if (!(flags & MS_BIND)) {
-		if (sb->ops && sb->ops->remount)
-			err = sb->ops->remount(sb, flags, opts ? opts : "");
-		if (!err)
-			atomic_store(&sb->flags, (sb->flags & ~(u32)MS_RDONLY) | (flags & MS_RDONLY));
-	}
+	if ((flags & MS_RDONLY) && written_through(m, !(flags & MS_BIND)))
+		err = -EBUSY;
+	else if (!(flags & MS_BIND))
+		err = super_remount(sb, flags, opts ? opts : "");
 	if (!err)
 		atomic_store(&m->flags, (m->flags & ~(u32)MNT_FLAGS) | (flags & MNT_FLAGS));
 	mutex_unlock(&mount_mutex);

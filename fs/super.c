@@ -4,12 +4,16 @@
  * procfs) the old one again.  Each mount holds a reference; open files and paths hold their mount, so nothing of a filesystem is in
  * use when its last mount goes: the unused dentries are dropped, with them the inodes, then put_super() frees the rest. */
 #include <fs/super.h>
+#include <fs/buffer.h>
 #include <fs/dcache.h>
 #include <fs/seq.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/string.h>
+#include <kernel/printk.h>
+#include <linux/mount.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 static DEFINE_MUTEX(supers_mutex, LC_FS_PRIVATE);
 static struct list_head supers = LIST_HEAD_INIT(supers);	/* [supers_mutex] */
@@ -71,9 +75,11 @@ void super_put(struct super *sb)
 	if (DEV_MAJOR(sb->dev) == 0 && DEV_MINOR(sb->dev) < 64)
 		anon_devs &= ~(1ull << DEV_MINOR(sb->dev));
 	mutex_unlock(&supers_mutex);
-	if (sb->ops && sb->ops->sync)
-		sb->ops->sync(sb, true);
+	super_sync(sb, true);
 	dcache_prune_super(sb);
+	super_release_inodes(sb);
+	if (sb->bdev)			/* what the ends of files without a name have changed */
+		super_sync(sb, true);
 	if (sb->root)
 		dentry_put(sb->root);
 	if (sb->ops && sb->ops->put_super)
@@ -99,19 +105,78 @@ const struct fs_type *fs_type_find(const char *name)
 	return NULL;
 }
 
+/* Files, then what the filesystem keeps to itself, then the blocks of metadata that both have changed; then all that is durable. */
 int super_sync(struct super *sb, bool wait)
 {
-	return sb->ops && sb->ops->sync ? sb->ops->sync(sb, wait) : 0;
+	int err = super_write_all(sb, wait), e = 0;
+
+	if (sb->ops && sb->ops->sync)
+		e = sb->ops->sync(sb, wait);
+	if (!err)
+		err = e;
+	if (!wait || !sb->bdev)
+		return err;
+	e = buffers_sync(sb->bdev);
+	if (!err)
+		err = e;
+	e = block_flush(sb->bdev);
+	return err ? err : e;
+}
+
+/* The next superblock after sb (NULL: the first) that is whole, referenced; sb, which is, stays in the list until it is put. */
+static struct super *super_after(struct super *sb)
+{
+	struct super *next = NULL;
+
+	mutex_lock(&supers_mutex);
+	for (struct list_head *pos = sb ? sb->link.next : supers.next; pos != &supers && !next; pos = pos->next) {
+		struct super *s = container_of(pos, struct super, link);
+
+		if (READ_ONCE(s->root) && refcount_inc_not_zero(&s->refs))
+			next = s;
+	}
+	mutex_unlock(&supers_mutex);
+	if (sb)
+		super_put(sb);
+	return next;
 }
 
 void supers_sync_all(bool wait)
 {
-	struct list_head *pos;
+	for (struct super *sb = super_after(NULL); sb; sb = super_after(sb))
+		super_sync(sb, wait);
+	writers_write_all(wait);	/* block devices without a file system */
+}
 
-	mutex_lock(&supers_mutex);
-	for (pos = supers.next; pos != &supers; pos = pos->next)
-		super_sync(container_of(pos, struct super, link), wait);
-	mutex_unlock(&supers_mutex);
+int super_remount(struct super *sb, u32 flags, const char *opts)
+{
+	u32 was = atomic_load(&sb->flags);
+	bool to_rdonly = flags & MS_RDONLY && !(was & MS_RDONLY);
+	int err = 0;
+
+	if (to_rdonly) {
+		atomic_store(&sb->flags, was | MS_RDONLY);	/* nobody begins to change anything any more */
+		err = super_sync(sb, true);
+	}
+	if (!err && sb->ops && sb->ops->remount)
+		err = sb->ops->remount(sb, flags, opts);
+	if (err)
+		atomic_store(&sb->flags, was);
+	else
+		atomic_store(&sb->flags, (was & ~(u32)MS_RDONLY) | (flags & MS_RDONLY));
+	return err;
+}
+
+void supers_read_only(void)
+{
+	for (struct super *sb = super_after(NULL); sb; sb = super_after(sb))
+		if (sb->bdev && !(atomic_load(&sb->flags) & MS_RDONLY)) {
+			int err = super_remount(sb, MS_RDONLY, "");
+
+			if (err)
+				pr_err("%s on %s: not made read-only, error %d\n", sb->type->name, sb->source, -err);
+		}
+	supers_sync_all(true);
 }
 
 static int filesystems_show(struct seq *s, void *arg)

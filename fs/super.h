@@ -9,4 +9,9 @@ void super_put(struct super *sb);	/* last: prunes dentries, put_super, frees */
 const struct fs_type *fs_type_find(const char *name);
 int super_sync(struct super *sb, bool wait);
 void supers_sync_all(bool wait);
+/* super_remount - change its flags (of which MS_RDONLY) and options; what is dirty is written before it becomes read-only.
+ * Locks: mount changes are excluded by the caller, or it is the end.
+ * supers_read_only - the machine stops: write everything, and mark what is on devices as cleanly left, whoever uses it. */
+int super_remount(struct super *sb, u32 flags, const char *opts);
+void supers_read_only(void);
 struct super *super_find_dev(dev_t_k dev);

@@ -40,15 +40,15 @@ long sys_reboot(int magic1, int magic2, unsigned cmd, void __user *arg)
 			return -EFAULT;
 		fallthrough;
 	case LINUX_REBOOT_CMD_RESTART:
-		supers_sync_all(true);
+		supers_read_only();
 		pr_notice("reboot: Restarting system\n");
 		power_reset();
 	case LINUX_REBOOT_CMD_POWER_OFF:
-		supers_sync_all(true);
+		supers_read_only();
 		pr_notice("reboot: Power down\n");
 		power_off();
 	case LINUX_REBOOT_CMD_HALT:
-		supers_sync_all(true);
+		supers_read_only();
 		pr_notice("reboot: System halted\n");
 		arch_irq_disable();
 		for (;;)

@@ -28,7 +28,7 @@
 #include <mm/page.h>
 #include <mm/vmstat.h>
 
-enum { KIND_LOG = 2, KIND_KEYBOARD = 4, KIND_DUMP = 8, KIND_SYNC = 16, KIND_SIGNAL = 64, KIND_BOOT = 128, KIND_NICE = 256, KIND_ALL = 1 };
+enum { KIND_LOG = 2, KIND_KEYBOARD = 4, KIND_DUMP = 8, KIND_SYNC = 16, KIND_REMOUNT = 32, KIND_SIGNAL = 64, KIND_BOOT = 128, KIND_NICE = 256, KIND_ALL = 1 };
 
 static u64 enabled = KIND_ALL;
 SYSCTL(sysrq, "kernel/sysrq", .value = &enabled, .max = 511);
@@ -95,6 +95,13 @@ static void do_sync(struct work *w)
 	pr_notice("sysrq: Emergency Sync complete\n");
 }
 
+static void do_read_only(struct work *w)
+{
+	(void)w;
+	supers_read_only();
+	pr_notice("sysrq: Emergency Remount complete\n");
+}
+
 static void do_oom(struct work *w)
 {
 	(void)w;
@@ -116,9 +123,10 @@ static void show_registers(void)
 	backtrace_frame(tf->pc, frame_from_user(tf) ? 0 : tf->x[29]);
 }
 
-static struct work works[3];
+static struct work works[4];
 static void emergency_sync(void) { work_queue(&works[0]); }
 static void oom_one(void) { work_queue(&works[1]); }
+static void emergency_read_only(void) { work_queue(&works[3]); }
 static void secure_attention(void) { work_queue(&works[2]); }
 
 static void signal_all(int sig)
@@ -156,6 +164,7 @@ static const struct { char key; u16 kind; const char *help, *text; void (*fn)(vo
 	{ 'p', KIND_DUMP, "show-registers(p)", "Show Regs", show_registers },
 	{ 's', KIND_SYNC, "sync(s)", "Emergency Sync", emergency_sync },
 	{ 't', KIND_DUMP, "show-task-states(t)", "Show State", show_tasks },
+	{ 'u', KIND_REMOUNT, "unmount(u)", "Emergency Remount R/O", emergency_read_only },
 	{ 'w', KIND_DUMP, "show-blocked-tasks(w)", "Show Blocked State", show_blocked },
 };
 
@@ -226,6 +235,7 @@ static int sysrq_init(void)
 	work_init(&works[0], do_sync);
 	work_init(&works[1], do_oom);
 	work_init(&works[2], do_sak);
+	work_init(&works[3], do_read_only);
 	return 0;
 }
 BOOT_INIT(core, sysrq_init);

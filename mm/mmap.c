@@ -524,6 +524,45 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 	return ret;
 }
 
+/* The first VMA at or above *va, which goes behind it.  -ENOMEM: there is a gap before it. */
+static int msync_one(struct mm *mm, vaddr_t *va, vaddr_t end, u32 flags)
+{
+	struct file *file = NULL;
+	u64 first = 0, last = 0;
+	struct vma *v;
+	int err = 0;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	v = vma_find(mm, *va);
+	if (!v || v->start >= end) {
+		*va = end;
+		err = -ENOMEM;
+	} else {
+		if (v->start > *va) {
+			err = -ENOMEM;
+			*va = v->start;
+		}
+		if ((flags & MS_INVALIDATE) && (v->flags & VM_LOCKED)) {
+			err = -EBUSY;
+		} else if ((flags & MS_SYNC) && (v->flags & VM_SHARED) && v->file) {
+			file = v->file;
+			file_get(file);
+			first = (v->pgoff << PAGE_SHIFT) + (*va - v->start);
+			last = first + min(v->end, end) - *va - 1;
+		}
+		*va = v->end;
+	}
+	rwsem_read_unlock(&mm->mmap_lock);
+	if (file) {
+		int e = vfs_fsync_range(file, first, last, true);
+
+		file_put(file);
+		if (e)
+			err = e;
+	}
+	return err;
+}
+
 long sys_msync(unsigned long addr, size_t len, int flags)
 {
 	struct mm *mm = current->mm;
@@ -537,21 +576,14 @@ long sys_msync(unsigned long addr, size_t len, int flags)
 		return 0;
 	if (range_check(addr, &len))
 		return -ENOMEM;
-	rwsem_read_lock(&mm->mmap_lock);
 	for (vaddr_t va = addr; va < addr + len;) {
-		struct vma *v = vma_find(mm, va);
+		int e = msync_one(mm, &va, addr + len, (u32)flags);
 
-		if (!v || v->start > va) {
-			err = -ENOMEM;
-			if (!v)
-				break;
-		} else if ((flags & MS_INVALIDATE) && (v->flags & VM_LOCKED)) {
-			err = -EBUSY;
-			break;
-		}
-		va = v->end;
+		if (e && e != -ENOMEM)
+			return e;
+		if (e)
+			err = e;		/* what lies behind the gap is written all the same */
 	}
-	rwsem_read_unlock(&mm->mmap_lock);
 	return err;
 }
 

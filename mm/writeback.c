@@ -281,6 +281,14 @@ int filemap_write_range(struct address_space *as, u64 start, u64 end)
 	return as->writer && as->nr_pages ? walk_pages(as, &wc) : 0;
 }
 
+void filemap_start_range(struct address_space *as, u64 start, u64 end)
+{
+	struct write_control wc = { .first = start >> PAGE_SHIFT, .last = end >> PAGE_SHIFT, .budget = ALL_PAGES };
+
+	if (as->writer && as->nr_pages)
+		walk_pages(as, &wc);
+}
+
 static int untold_error(struct address_space *as);
 
 int filemap_wait_range(struct address_space *as, u64 start, u64 end)

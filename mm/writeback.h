@@ -49,9 +49,11 @@ void page_wait_writeback(struct page *p);	/* the page is referenced, locked or n
 void balance_dirty(struct address_space *as, u32 nr);
 /* filemap_write_range - start writing the dirty pages of [start, end] (bytes).  filemap_wait_range - wait for what is in flight.
  * It returns the error that nobody was told of yet, and leaves it so.
+ * filemap_start_range - only start, and pass over what is in flight already.
  * filemap_sync_range - both; returns the write error not yet told through f (errseq), and marks it told. */
 int filemap_write_range(struct address_space *as, u64 start, u64 end);
 int filemap_wait_range(struct address_space *as, u64 start, u64 end);
+void filemap_start_range(struct address_space *as, u64 start, u64 end);
 int filemap_sync_range(struct file *f, u64 start, u64 end);
 /* mapping_set_error - remember that writing failed.  mapping_error_sample, mapping_error_check: each open file is told once. */
 void mapping_set_error(struct address_space *as, int err);
@@ -66,3 +68,6 @@ int inode_sync(struct inode *i, bool datasync);
 bool inode_put_unlinked(struct inode *i);
 /* super_write_all - all dirty inodes of sb.  wait: until they are written. */
 int super_write_all(struct super *sb, bool wait);
+/* super_release_inodes - sb is going: the writer lets go of its inodes, written or not.  writers_write_all - all dirty inodes of all devices. */
+void super_release_inodes(struct super *sb);
+int writers_write_all(bool wait);

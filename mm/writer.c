@@ -497,13 +497,14 @@ void writer_destroy(struct writer *w)
 	spin_lock(&writers_lock);
 	list_del(&w->link);
 	spin_unlock(&writers_lock);
+	wait_event(&w->idle, !READ_ONCE(w->users));
 	ASSERT(list_empty(&w->dirty) && list_empty(&w->io) && list_empty(&w->flying));
 	synchronize_rcu();		/* page_write_end may still look at it */
 	kfree(w);
 }
 
-/* An inode of sb whose number is below seq, which it gets; referenced. */
-static struct inode *pick(struct writer *w, struct super *sb, u32 seq)
+/* An inode of sb (NULL: of any) whose number is below seq, which it gets; referenced. */
+static struct inode *pick(struct writer *w, const struct super *sb, u32 seq)
 {
 	struct list_head *const lists[] = { &w->dirty, &w->io, &w->flying };
 	struct inode *i;
@@ -511,7 +512,7 @@ static struct inode *pick(struct writer *w, struct super *sb, u32 seq)
 	spin_lock(&w->lock);
 	for (u32 l = 0; l < ARRAY_SIZE(lists); l++)
 		list_for_each_entry(i, lists[l], dirty_link)
-			if (i->sb == sb && i->wb_seq < seq) {
+			if ((!sb || i->sb == sb) && i->wb_seq < seq) {
 				i->wb_seq = seq;
 				inode_get(i);
 				if (l == 2)	/* the next look finds others first */
@@ -533,20 +534,12 @@ static u32 new_seq(struct writer *w)
 	return seq;
 }
 
-int super_write_all(struct super *sb, bool wait)
+static int write_and_wait(struct writer *w, const struct super *sb)
 {
-	struct writer *w = sb->writer;
+	u32 seq = new_seq(w);
 	struct inode *i;
 	int err = 0;
-	u32 seq;
 
-	if (!w)
-		return 0;
-	if (!wait) {
-		writer_want(w, WANT_ALL);
-		return 0;
-	}
-	seq = new_seq(w);
 	while ((i = pick(w, sb, seq)) != NULL) {
 		s64 budget = ALL_PAGES;
 
@@ -566,6 +559,87 @@ int super_write_all(struct super *sb, bool wait)
 		inode_put(i);
 	}
 	reap(w);
+	return err;
+}
+
+int super_write_all(struct super *sb, bool wait)
+{
+	if (!sb->writer)
+		return 0;
+	if (wait)
+		return write_and_wait(sb->writer, sb);
+	writer_want(sb->writer, WANT_ALL);
+	return 0;
+}
+
+void super_release_inodes(struct super *sb)
+{
+	struct writer *w = sb->writer;
+	struct inode *i;
+	u32 seq;
+
+	if (!w)
+		return;
+	seq = new_seq(w);
+	while ((i = pick(w, sb, seq)) != NULL) {
+		inode_claim(w, i);
+		spin_lock(&w->lock);
+		w->nr_claimed--;
+		i->dirty &= ~(u32)INODE_WRITING;
+		if (!list_empty(&i->dirty_link)) {
+			forget(i);
+			refcount_dec_and_test(&i->refs);	/* the list's; ours is left */
+		}
+		spin_unlock(&w->lock);
+		wake_up_all(&w->idle);
+		inode_put(i);
+	}
+}
+
+static u32 round;		/* [writers_lock] */
+
+/* A writer that this round has not seen; held. */
+static struct writer *next_writer(u32 this_round)
+{
+	struct writer *w, *found = NULL;
+
+	spin_lock(&writers_lock);
+	list_for_each_entry(w, &writers, link)
+		if (w->round < this_round) {
+			w->round = this_round;
+			w->users++;
+			found = w;
+			break;
+		}
+	spin_unlock(&writers_lock);
+	return found;
+}
+
+int writers_write_all(bool wait)
+{
+	struct writer *w;
+	u32 this_round;
+	int err = 0;
+
+	if (!wait) {
+		writers_want_all();
+		return 0;
+	}
+	spin_lock(&writers_lock);
+	this_round = ++round;
+	spin_unlock(&writers_lock);
+	while ((w = next_writer(this_round)) != NULL) {
+		int e = write_and_wait(w, NULL);
+
+		if (!err)
+			err = e;
+		rcu_read_lock();
+		spin_lock(&writers_lock);
+		w->users--;
+		spin_unlock(&writers_lock);
+		wake_up_all(&w->idle);
+		rcu_read_unlock();
+	}
 	return err;
 }
 

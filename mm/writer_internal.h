@@ -30,6 +30,8 @@ struct writer {
 	u64 nr_dirty, nr_flying;	/* [a] pages */
 	u64 nr_landed;			/* [a] pages written, ever */
 	struct list_head link;		/* [writers_lock] */
+	u32 users;			/* [writers_lock] writers_write_all looks at it */
+	u32 round;			/* [writers_lock] the writers_write_all that has seen to it */
 	struct work start;
 	char name[16];
 };
