@@ -621,7 +621,7 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -ESPIPE;
 	else if (inode_is_dir(f->inode))
 		err = -EISDIR;
-	else if (!inode_is_reg(f->inode))
+	else if (!inode_is_reg(f->inode) && !MODE_IS(f->inode->mode, S_IFBLK))
 		err = -ENODEV;
 	else if ((u64)off + (u64)len > f->inode->sb->max_bytes)
 		err = -EFBIG;

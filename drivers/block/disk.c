@@ -15,6 +15,7 @@
 #include <drivers/block/disk.h>
 #include <drivers/block/stats.h>
 #include <fs/devfs/devfs.h>
+#include <fs/buffer.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
 #include <fs/super.h>
@@ -26,6 +27,7 @@
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 #define BLKEXT_MAJOR	259u
 
@@ -42,14 +44,18 @@ static bool ends_in_digit(const char *s) { return *s && is_digit(s[strlen(s) - 1
 struct block_device *block_device_create(struct disk *disk, u32 partno, u64 start, u64 nr_sectors)
 {
 	struct block_device *b = kzalloc(sizeof(*b), GFP_KERNEL);
+	struct writer *writer;
 
 	if (!b)
 		return NULL;
 	b->inode = inode_create(bdev_super);
 	b->stats = kcalloc(nr_cpus, sizeof(*b->stats), GFP_KERNEL);
-	if (!b->inode || !b->stats) {
+	writer = writer_create(partno ? "part" : disk->name);
+	if (!b->inode || !b->stats || !writer) {
 		if (b->inode)
 			inode_put(b->inode);
+		if (writer)
+			writer_destroy(writer);
 		kfree(b->stats);
 		kfree(b);
 		return NULL;
@@ -65,7 +71,8 @@ struct block_device *block_device_create(struct disk *disk, u32 partno, u64 star
 	list_init(&b->link);
 	inode_init_mode(b->inode, S_IFBLK | 0600, b->dev);
 	b->inode->private = b;
-	b->inode->data.ops = &block_aops;
+	b->inode->data.ops = &buffer_aops;
+	b->inode->data.writer = writer;
 	block_device_resize(b, nr_sectors);
 	return b;
 }
@@ -73,6 +80,8 @@ struct block_device *block_device_create(struct disk *disk, u32 partno, u64 star
 void block_device_free(struct block_device *b)
 {
 	ASSERT(!b->openers);
+	writer_destroy(b->inode->data.writer);
+	b->inode->data.writer = NULL;
 	inode_put(b->inode);
 	kfree(b->stats);
 	kfree(b);
@@ -361,7 +370,7 @@ void block_close(struct block_device *b, const void *holder)
 
 	mutex_lock(&d->mutex);
 	if (b->openers == 1) {
-		block_sync_pages(b);
+		buffers_sync(b);
 		filemap_evict(&b->inode->data);
 	}
 	b->openers--;

@@ -25,8 +25,8 @@ struct disk_ops {
 	/* open, release - the first opener of the disk or a part of it came, the last went.  Locks: disk->mutex. */
 	int (*open)(struct disk *disk);
 	void (*release)(struct disk *disk);
-	/* ioctl - what block_ioctl does not know; -ENOTTY. */
-	long (*ioctl)(struct block_device *bdev, u32 cmd, u64 arg);
+	/* ioctl - what block_ioctl does not know, of f, whose private is the block device; -ENOTTY. */
+	long (*ioctl)(struct file *f, u32 cmd, u64 arg);
 	/* free - the last reference is gone: nobody has it open, nothing is in flight. */
 	void (*free)(struct disk *disk);
 };
@@ -46,7 +46,8 @@ struct disk {
 	struct list_head parts;		/* [mutex] block_device.link */
 	u32 openers;			/* [mutex] of the whole and the parts */
 	u32 read_ahead_kb;		/* [a] for the page cache; 0: none */
-	bool read_only, removable;	/* [a], [I] */
+	bool read_only, hard_read_only;	/* [a]; [I] the device itself refuses to be written */
+	bool removable;			/* [I] */
 	bool dead;			/* [a] the device is gone */
 	bool scanned;			/* [mutex] the partition table was read */
 	struct list_head link;		/* [disks_mutex] */
@@ -78,7 +79,3 @@ static inline bool bio_op_writes(u8 op) { return op == BIO_WRITE || op == BIO_DI
 /* bio_reserve_ready - bios of that depth can be had without memory from now on: 0, -ENOMEM.  Once for each depth. */
 #define DISK_DEPTH_MAX	4u
 int bio_reserve_ready(u32 depth);
-
-/* special.c: what a file of a block device does; the page cache's operations until fs/buffer.c brings them. */
-extern const struct address_space_ops block_aops;
-int block_sync_pages(struct block_device *bdev);	/* write what is dirty, and wait */

@@ -3,83 +3,14 @@
  * Opening a block special file looks up the device by number and turns the file to the device's own inode (file->mapping), so that all
  * names of a device share one cache.  Positions are bytes, the size is the device's and no write makes it grow. */
 #include <drivers/block/disk.h>
+#include <drivers/block/ioctl.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <kernel/errno.h>
-#include <kernel/lib/string.h>
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
-
-/* --- the cache, page by page and waiting: until fs/buffer.c does it better --- */
-
-/* Bytes of the page at index that the device has. */
-static u32 page_bytes(const struct address_space *as, u64 index)
-{
-	u64 size = i_size_read(as->host), pos = index << PAGE_SHIFT;
-
-	return pos >= size ? 0 : (u32)min(size - pos, PAGE_SIZE);
-}
-
-static int page_io(struct address_space *as, struct page *p, u8 op)
-{
-	struct block_device *bdev = as->host->private;
-	u32 len = page_bytes(as, p->index);
-	struct bio *bio;
-	int err;
-
-	if (!len)
-		return 0;
-	bio = bio_alloc(bdev, op, 0, p->index << (PAGE_SHIFT - SECTOR_SHIFT), 1, GFP_NOIO);
-	bio_add(bio, p, 0, len);
-	err = bio_submit_wait(bio);
-	bio_free(bio);
-	return err;
-}
-
-static int block_read_page(struct address_space *as, struct page *p)
-{
-	u32 len = page_bytes(as, p->index);
-	int err = page_io(as, p, BIO_READ);
-
-	if (!err) {
-		memset((char *)page_address(p) + len, 0, PAGE_SIZE - len);
-		atomic_fetch_or(&p->flags, PG_UPTODATE);
-	}
-	page_unlock(p);
-	return err;
-}
-const struct address_space_ops block_aops = { .read_page = block_read_page };
-
-static int sync_range(struct block_device *bdev, u64 first, u64 last)
-{
-	struct address_space *as = &bdev->inode->data;
-	int err = 0;
-
-	for (u64 i = first; i <= last; i++) {
-		struct page *p = filemap_lookup(as, i);
-		int e = 0;
-
-		if (!p)
-			continue;
-		page_lock(p);
-		if (atomic_fetch_and(&p->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
-			e = page_io(as, p, BIO_WRITE);
-		page_unlock(p);
-		page_put(p);
-		if (e && !err)
-			err = e;
-	}
-	return err;
-}
-
-int block_sync_pages(struct block_device *bdev)
-{
-	u64 pages = DIV_ROUND_UP(i_size_read(bdev->inode), PAGE_SIZE);
-
-	return pages && bdev->inode->data.nr_pages ? sync_range(bdev, 0, pages - 1) : 0;
-}
-
-/* --- the file's operations --- */
+#include <mm/writeback.h>
 
 static int special_open(struct inode *inode, struct file *f)
 {
@@ -100,32 +31,44 @@ static void special_release(struct file *f)
 	block_close(bdev, READ_ONCE(bdev->holder) == f ? f : NULL);	/* if it is f, it stays f until then */
 }
 
+static int special_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	int err = filemap_sync_range(f, start, end);
+
+	(void)datasync;
+	return err ? err : block_flush(f->private);
+}
+
+static ssize_t write_locked(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	u64 size = i_size_read(f->mapping->host);
+
+	if (*pos >= size)
+		return -ENOSPC;
+	from->count = min(from->count, size - *pos);
+	return filemap_write(f, from, pos);
+}
+
 static ssize_t special_write(struct file *f, struct iov_iter *from, u64 *pos)
 {
-	struct block_device *bdev = f->private;
-	struct inode *i = bdev->inode;
-	u64 size, start = *pos;
+	struct inode *i = f->mapping->host;
 	ssize_t n;
 
-	if (block_read_only(bdev))
+	if (block_read_only(f->private))
 		return -EPERM;
 	if (!from->count)
 		return 0;
 	rwsem_write_lock(&i->lock);
-	size = i_size_read(i);
-	if (*pos >= size) {
-		rwsem_write_unlock(&i->lock);
-		return -ENOSPC;
-	}
-	from->count = min(from->count, size - *pos);
-	n = filemap_write(f, from, pos);
-	if (n > 0) {
-		int err = sync_range(bdev, start >> PAGE_SHIFT, (start + (u64)n - 1) >> PAGE_SHIFT);
-
-		if (err)
-			n = err;
-	}
+	n = write_locked(f, from, pos);
 	rwsem_write_unlock(&i->lock);
+	if (n > 0) {
+		balance_dirty(f->mapping, (u32)DIV_ROUND_UP((u64)n, PAGE_SIZE));
+		if (f->flags & O_DSYNC) {
+			int err = special_fsync(f, *pos - (u64)n, *pos - 1, true);
+
+			n = err ? err : n;
+		}
+	}
 	return n;
 }
 
@@ -153,16 +96,34 @@ static s64 special_seek(struct file *f, s64 off, int whence)
 	return to;
 }
 
-static int special_fsync(struct file *f, u64 start, u64 end, bool datasync)
+/* Ranges of whole logical blocks, on the device: holes are discarded and read as zero, ZERO_RANGE writes zeroes, as on Linux. */
+static int special_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
 	struct block_device *bdev = f->private;
-	int err = block_sync_pages(bdev);
+	struct inode *i = f->mapping->host;
+	u64 size = i_size_read(i), end = off + len;
+	int err;
 
-	(void)start; (void)end; (void)datasync;
-	return err ? err : block_flush(bdev);
+	if (block_read_only(bdev))
+		return -EPERM;
+	if (off >= size)
+		return -EINVAL;
+	if (end > size) {
+		if (!(mode & FALLOC_FL_KEEP_SIZE))
+			return -EINVAL;
+		end = size;
+	}
+	if ((off | end) & (block_logical_size(bdev) - 1))
+		return -EINVAL;
+	if (!(mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE)))
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&i->lock);
+	err = block_wipe(bdev, off, end, false);
+	rwsem_write_unlock(&i->lock);
+	return err;
 }
 
 const struct file_ops blockdev_fops = {
 	.open = special_open, .release = special_release, .read = filemap_read, .write = special_write, .seek = special_seek,
-	.mmap = filemap_mmap, .fsync = special_fsync,
+	.mmap = filemap_mmap, .fsync = special_fsync, .ioctl = block_ioctl, .fallocate = special_fallocate,
 };

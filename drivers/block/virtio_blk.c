@@ -366,7 +366,7 @@ static int vblk_probe(struct virtio_device *dev)
 		err = connect_queues(b);
 	if (err)
 		goto err_disk;
-	b->disk->read_only = virtio_has(dev, VIRTIO_BLK_F_RO);
+	b->disk->read_only = b->disk->hard_read_only = virtio_has(dev, VIRTIO_BLK_F_RO);
 	dev->driver_data = b;
 	virtio_ready(dev);
 	err = disk_register(b->disk, CONFIG(capacity));
