@@ -109,6 +109,8 @@ void device_detach(struct device *d)
 
 void device_unbind_for_good(struct device *d)
 {
+	if (!d->bus)
+		return;
 	mutex_lock_nested(&d->mutex, d->depth);
 	d->gone = true;
 	detach(d);

@@ -60,6 +60,15 @@ static const struct attr_group *device_group(struct kobject *k, u32 index)
 	return NULL;
 }
 
+bool device_node(const struct device *d, char name[LINK_NAME_MAX])
+{
+	strlcpy(name, d->node ? d->node : device_name(d), LINK_NAME_MAX);
+	for (char *p = name; *p; p++)
+		if (*p == '!')
+			*p = '/';
+	return d->dev && *name;
+}
+
 bool device_is_partition(const struct device *d) { return d->block && d->parent && d->parent->class == d->class; }
 
 static struct kobject *device_link(struct kobject *k, u64 *pos, char name[LINK_NAME_MAX])

@@ -137,6 +137,8 @@ extern struct device_driver *const __bus_drivers_start[], *const __bus_drivers_e
 enum device_action { DEVICE_ADD, DEVICE_REMOVE, DEVICE_CHANGE, DEVICE_MOVE, DEVICE_ONLINE, DEVICE_OFFLINE, DEVICE_BIND, DEVICE_UNBIND };
 extern const char *const device_action_names[];	/* "add" ... */
 void device_event(struct device *d, enum device_action action, const char *more);
+/* device_node - the name of d's node in /dev; false: it has none. */
+bool device_node(const struct device *d, char name[LINK_NAME_MAX]);
 /* device_uevent_show - the lines that describe d: what /sys/.../uevent reads. */
 int device_uevent_show(struct seq *s, void *device);
 

@@ -31,10 +31,11 @@ int device_uevent_show(struct seq *s, void *device)
 {
 	struct device *d = device;
 	const struct device_driver *drv = READ_ONCE(d->driver);
+	char node[LINK_NAME_MAX];
 
-	if (d->dev) {
+	if (device_node(d, node)) {
 		seq_printf(s, "MAJOR=%u\nMINOR=%u\n", DEV_MAJOR(d->dev), DEV_MINOR(d->dev));
-		seq_printf(s, "DEVNAME=%s\n", d->node && *d->node ? d->node : device_name(d));
+		seq_printf(s, "DEVNAME=%s\n", node);
 		if (d->mode)
 			seq_printf(s, "DEVMODE=0%o\n", d->mode);
 	}

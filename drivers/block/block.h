@@ -11,6 +11,7 @@
 
 struct block_device;
 struct block_stats;
+struct device;
 struct disk;
 struct page;
 struct seq;
@@ -80,6 +81,7 @@ struct block_device {
 	struct list_head link;		/* [disk->mutex] of disk->parts */
 	struct block_stats *stats;	/* [I] one for each CPU: drivers/block/stats.h */
 	u64 busy_stamp_ms, busy_ms;	/* [a] when something was last seen in flight, and for how long in all */
+	struct device *device;		/* [disk->scan_mutex] its directory in /sys, or NULL */
 };
 
 /* block_open - by number (opening loads the partition table first if it was not) or by path to a special file.  holder: not NULL: for

@@ -12,9 +12,10 @@
  *
  * Locks.  disks_mutex guards the list of disks; under it a reference is taken.  disk->mutex guards the rest; the partition table is read under it. */
 #include <arch/cpu.h>
+#include <drivers/base/device.h>
 #include <drivers/block/disk.h>
+#include <drivers/block/rescan.h>
 #include <drivers/block/stats.h>
-#include <fs/devfs/devfs.h>
 #include <fs/buffer.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
@@ -118,6 +119,7 @@ struct disk *disk_create(const char *name, dev_t_k dev, u32 minors, const struct
 	d->read_ahead_kb = 128;
 	refcount_set(&d->refs, 1);
 	mutex_init(&d->mutex, LC_DISK);
+	mutex_init(&d->scan_mutex, LC_DISK_SCAN);
 	list_init(&d->parts);
 	list_init(&d->link);
 	return d;
@@ -169,11 +171,13 @@ int disk_register(struct disk *d, u64 nr_sectors)
 	mutex_unlock(&disks_mutex);
 	if (err)
 		return err;
-	err = devfs_add(d->name, S_IFBLK | 0600, d->dev);
-	if (err)
-		pr_warn("block: no /dev/%s: error %d\n", d->name, err);
 	pr_info("block: %s: %llu sectors of %u bytes%s\n", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
 		d->limits.logical_size, d->read_only ? ", read-only" : "");
+	mutex_lock(&d->scan_mutex);
+	block_dir_add(d->whole);
+	mutex_unlock(&d->scan_mutex);
+	if (nr_sectors)
+		(void)disk_rescan(d);		/* it says itself what is wrong */
 	atomic_inc(&disks_come);
 	wake_up_all(&disks_wq);
 	return 0;
@@ -189,7 +193,8 @@ void disk_unregister(struct disk *d)
 	list_del(&d->link);
 	list_init(&d->link);
 	mutex_unlock(&disks_mutex);
-	devfs_remove(d->name, S_IFBLK, d->dev);
+	disk_forget_parts(d);
+	block_dir_remove(d->whole);
 }
 
 void disk_put(struct disk *d)
@@ -219,6 +224,10 @@ void disk_set_capacity(struct disk *d, u64 nr_sectors)
 	mutex_unlock(&d->mutex);
 	if (old != nr_sectors)
 		pr_info("block: %s: %llu sectors now, %llu before\n", d->name, (unsigned long long)nr_sectors, (unsigned long long)old);
+	mutex_lock(&d->scan_mutex);
+	if (old != nr_sectors && d->whole->device)
+		device_event(d->whole->device, DEVICE_CHANGE, "RESIZE=1\n");
+	mutex_unlock(&d->scan_mutex);
 }
 
 int disk_each(int (*fn)(struct disk *disk, void *arg), void *arg)

@@ -4,6 +4,7 @@
 #include <kernel/lib/refcount.h>
 #include <kernel/sync/mutex.h>
 
+struct attr_group;
 struct block_queue;
 
 /* What the device can do with one request; 0 in max_discard_sectors or max_zeroes_sectors: it cannot do that.  Sectors of 512 bytes, other
@@ -42,6 +43,9 @@ struct disk {
 	u32 depth;			/* [I] 0: hardware; devices on top of others count up */
 	struct refcount refs;
 	struct mutex mutex;		/* LC_DISK */
+	struct device *parent;		/* [I] what it stands behind in /sys: the virtio device; NULL: nothing */
+	const struct attr_group *const *groups;	/* [I] the driver's own attributes of it (drivers/base/kobject.h), or NULL */
+	struct mutex scan_mutex;	/* LC_DISK_SCAN: one change of the set of parts at a time, and of who has a directory */
 	struct block_device *whole;	/* [I] */
 	struct list_head parts;		/* [mutex] block_device.link */
 	u32 openers;			/* [mutex] of the whole and the parts */

@@ -5,10 +5,12 @@
 #include <arch/uaccess.h>
 #include <drivers/block/disk.h>
 #include <drivers/block/ioctl.h>
+#include <drivers/block/rescan.h>
 #include <fs/buffer.h>
 #include <fs/inode.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
+#include <linux/blkpg.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/hdreg.h>
@@ -171,6 +173,8 @@ long block_ioctl(struct file *f, u32 cmd, u64 arg)
 		return wipe(f, arg, false);
 	case BLKSECDISCARD:
 		return -EOPNOTSUPP;
+	case BLKRRPART: case BLKPG:
+		return disk_part_ioctl(bdev, cmd, arg);
 	case HDIO_GETGEO:
 		return get_geometry(bdev, arg);
 	default:

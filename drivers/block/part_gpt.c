@@ -65,7 +65,7 @@ static const char *header_fault(struct gpt *g, u64 lba)
 	if (size < sizeof(g->h) || size > g->s->logical_size)
 		return "has an impossible size";
 	memset(g->block + offsetof(struct gpt_header, crc), 0, 4);
-	crc = crc32(0, g->block, size);
+	crc = (u32)crc32(0, g->block, size);
 	if (crc != g->h.crc)
 		return "has a wrong checksum";
 	if (g->h.my_lba != lba)
@@ -93,7 +93,7 @@ static const char *table_fault(struct gpt *g)
 		return "has entries for which there is no memory";
 	if (g->s->read(g->s->arg, g->h.entries_lba * per_block, nr * per_block, g->table))
 		return "has entries that cannot be read";
-	if (crc32(0, g->table, size) != g->h.entries_crc)
+	if ((u32)crc32(0, g->table, size) != g->h.entries_crc)
 		return "has entries with a wrong checksum";
 	return NULL;
 }

@@ -1,6 +1,7 @@
-/* devtmpfs (and its alias devfs): one tmpfs for all its mounts, with a node for every character device.
+/* devtmpfs (and its alias devfs): one tmpfs for all its mounts, with a node for every device that has a number.
  *
  * The nodes are made by the kernel when a driver registers; programs may add, remove and change nodes as in any tmpfs. */
+#include <drivers/base/device.h>
 #include <fs/devfs/devfs.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
@@ -57,62 +58,118 @@ int devfs_add_node(const struct chardev *cd)
 	return err == -EEXIST ? 0 : err;
 }
 
-/* The names of devices that come and go are made and removed through the dentry cache, which may know already that they are not there. */
-int devfs_add(const char *name, u32 mode, dev_t_k dev)
-{
-	struct qname q = qname_of(name, (u32)strlen(name));
-	struct dentry *root, *d;
-	struct inode *made;
-	int err;
+/* --- devices that come and go: their names are made and removed through the dentry cache, which may know already that they are not there */
 
-	if (!dev_super)
-		return -ENODEV;
-	root = dev_super->root;
-	rwsem_write_lock(&root->inode->lock);
-	err = dir_lookup(root, &q, &d);
-	if (!err && d->inode) {
-		dentry_put(d);
-		err = -EEXIST;
+/* The child q of parent, referenced, made a directory if it is not there and make says so; NULL: it is none. */
+static struct dentry *subdir(struct dentry *parent, const struct qname *q, bool make)
+{
+	struct inode *dir = parent->inode, *made;
+	struct dentry *d;
+
+	rwsem_write_lock(&dir->lock);
+	if (dir_lookup(parent, q, &d)) {
+		rwsem_write_unlock(&dir->lock);
+		return NULL;
 	}
-	if (err) {
-		rwsem_write_unlock(&root->inode->lock);
-		return err;
-	}
-	err = root->inode->ops->create(root->inode, d->name, d->name_len, mode, dev, &made);
-	if (!err) {
-		made->uid = made->gid = 0;	/* whoever set the device up */
+	if (!d->inode && make && !dir->ops->mkdir(dir, d->name, d->name_len, S_IFDIR | 0755, &made)) {
+		made->uid = made->gid = 0;
 		dentry_instantiate(d, made);
 	}
-	rwsem_write_unlock(&root->inode->lock);
+	rwsem_write_unlock(&dir->lock);
+	if (d->inode && inode_is_dir(d->inode))
+		return d;
 	dentry_put(d);
+	return NULL;
+}
+
+/* The directory in which name's last component stands, referenced; *name moves on to that. */
+static struct dentry *parent_of(const char **name, bool make)
+{
+	struct dentry *d = dev_super->root;
+	const char *slash;
+
+	dentry_get(d);
+	while (d && (slash = strchr(*name, '/'))) {
+		struct qname q = qname_of(*name, (u32)(slash - *name));
+		struct dentry *sub = subdir(d, &q, make);
+
+		dentry_put(d);
+		d = sub;
+		*name = slash + 1;
+	}
+	return d;
+}
+
+static int node_add(const char *name, u32 mode, dev_t_k dev)
+{
+	struct dentry *parent = parent_of(&name, true), *d;
+	struct qname q = qname_of(name, (u32)strlen(name));
+	struct inode *dir, *made;
+	int err;
+
+	if (!parent)
+		return -ENOTDIR;
+	dir = parent->inode;
+	rwsem_write_lock(&dir->lock);
+	err = dir_lookup(parent, &q, &d);
+	if (!err) {
+		if (!d->inode)
+			err = dir->ops->create(dir, d->name, d->name_len, mode, dev, &made);
+		else if ((d->inode->mode ^ mode) & S_IFMT_K || d->inode->rdev != dev)
+			err = -EEXIST;		/* a program put something else there */
+		if (!err && !d->inode) {
+			made->uid = made->gid = 0;	/* whoever set the device up */
+			dentry_instantiate(d, made);
+		}
+		dentry_put(d);
+	}
+	rwsem_write_unlock(&dir->lock);
+	dentry_put(parent);
 	return err;
 }
 
-void devfs_remove(const char *name, u32 type, dev_t_k dev)
+static void node_remove(const char *name, u32 type, dev_t_k dev)
 {
+	struct dentry *parent = parent_of(&name, false), *d;
 	struct qname q = qname_of(name, (u32)strlen(name));
-	struct inode *victim = NULL;
-	struct dentry *root, *d;
+	struct inode *dir, *victim = NULL;
 
-	if (!dev_super)
+	if (!parent)
 		return;
-	root = dev_super->root;
-	rwsem_write_lock(&root->inode->lock);
-	if (dir_lookup(root, &q, &d)) {
-		rwsem_write_unlock(&root->inode->lock);
-		return;
+	dir = parent->inode;
+	rwsem_write_lock(&dir->lock);
+	if (!dir_lookup(parent, &q, &d)) {
+		if (d->inode && MODE_IS(d->inode->mode, type) && d->inode->rdev == dev) {	/* else it is somebody else's */
+			victim = d->inode;
+			inode_get(victim);
+			if (!dir->ops->unlink(dir, d->name, d->name_len, victim))
+				dentry_delete(d);
+		}
+		dentry_put(d);
 	}
-	if (d->inode && MODE_IS(d->inode->mode, type) && d->inode->rdev == dev) {	/* else a program put something else there */
-		victim = d->inode;
-		inode_get(victim);
-		if (!root->inode->ops->unlink(root->inode, d->name, d->name_len, victim))
-			dentry_delete(d);
-	}
-	rwsem_write_unlock(&root->inode->lock);
-	dentry_put(d);
+	rwsem_write_unlock(&dir->lock);
 	if (victim)
 		inode_put(victim);
+	dentry_put(parent);
 }
+
+static void node_event(struct device *d, enum device_action action, const char *env, size_t len)
+{
+	u32 type = d->block ? S_IFBLK : S_IFCHR;
+	char name[LINK_NAME_MAX];
+	int err = 0;
+
+	(void)env; (void)len;
+	if (!d->dev || !dev_super || !device_node(d, name))
+		return;
+	if (action == DEVICE_ADD)
+		err = node_add(name, type | (d->mode ? d->mode : 0600), d->dev);
+	else if (action == DEVICE_REMOVE)
+		node_remove(name, type, d->dev);
+	if (err)
+		pr_warn("devfs: %s: error %d\n", name, err);
+}
+DEVICE_LISTENER(devfs, .event = node_event);
 
 static void add_one(const struct chardev *cd)
 {

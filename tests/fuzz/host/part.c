@@ -1,4 +1,4 @@
-/* FILES: drivers/block/part drivers/block/part_mbr drivers/block/part_gpt kernel/lib/crc32 kernel/lib/fmt kernel/lib/string
+/* FILES: drivers/block/part drivers/block/part_mbr drivers/block/part_gpt zlib/crc32 kernel/lib/fmt kernel/lib/string
  *
  * Partition tables.  Input: a byte of choices, then the disk from its first byte on.  Bit 0 of the choices: blocks of 4096 bytes; bit 1: the
  * checksums of the GPT are made right first, of the header in block 1 and of the one in the last block, so that what they guard is reached. */
@@ -49,10 +49,10 @@ static void seal(u64 lba)
 	u64 entries = le32(h + 72), size = le32(h + 12), table = (u64)le32(h + 80) * le32(h + 84);
 
 	if (entries < len / logical && table <= len - entries * logical)
-		put32(h + 88, crc32(0, disk + entries * logical, table));
+		put32(h + 88, (u32)crc32(0, disk + entries * logical, (u32)table));
 	put32(h + 16, 0);
 	if (size <= logical)
-		put32(h + 16, crc32(0, h, size));
+		put32(h + 16, (u32)crc32(0, h, (u32)size));
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
