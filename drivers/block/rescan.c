@@ -186,12 +186,12 @@ void disk_forget_parts(struct disk *d)
 
 /* --- one by one: BLKPG */
 
-static bool overlaps(struct disk *d, const struct block_device *but, u64 start, u64 nr)
+static bool overlaps(struct disk *d, u32 partno, u64 start, u64 nr)
 {
 	const struct block_device *b;
 
 	list_for_each_entry(b, &d->parts, link)
-		if (b != but && start < b->start + b->nr_sectors && b->start < start + nr)
+		if (b->partno != partno && start < b->start + b->nr_sectors && b->start < start + nr)
 			return true;
 	return false;
 }
@@ -200,7 +200,7 @@ static int part_add(struct disk *d, u32 partno, u64 start, u64 nr)
 {
 	struct block_device *b;
 
-	if (find_part(d, partno) || overlaps(d, NULL, start, nr))
+	if (find_part(d, partno) || overlaps(d, partno, start, nr))
 		return -EBUSY;
 	b = block_device_create(d, partno, start, nr);
 	if (!b)
@@ -239,7 +239,7 @@ static int part_resize(struct disk *d, u32 partno, u64 start, u64 nr)
 		err = -ENXIO;
 	else if (b->start != start)
 		err = -EINVAL;
-	else if (overlaps(d, b, start, nr))
+	else if (overlaps(d, partno, start, nr))
 		err = -EBUSY;
 	else
 		block_device_resize(b, nr);
