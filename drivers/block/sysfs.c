@@ -1,6 +1,8 @@
 /* Disks and partitions in /sys and /dev: one device of class block each. */
 #include <drivers/base/device.h>
+#include <drivers/block/request.h>
 #include <drivers/block/rescan.h>
+#include <drivers/block/stats.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
@@ -59,6 +61,27 @@ static int diskseq_show(struct seq *s, void *object)
 	return 0;
 }
 
+static int stat_show(struct seq *s, void *object)
+{
+	block_stats_show(s, bdev_of(object));
+	return 0;
+}
+
+/* Reads and writes; they are counted together, so the first number is all of them. */
+static int inflight_show(struct seq *s, void *object)
+{
+	seq_printf(s, "%8lu %8u\n", block_in_flight(bdev_of(object)), 0u);
+	return 0;
+}
+
+static int nr_requests_show(struct seq *s, void *object)
+{
+	const struct block_queue *q = disk_of(object)->queue;
+
+	seq_printf(s, "%u\n", q ? q->depth : 0);
+	return 0;
+}
+
 static int write_cache_show(struct seq *s, void *object)
 {
 	seq_puts(s, disk_of(object)->limits.write_cache ? "write back\n" : "write through\n");
@@ -84,10 +107,12 @@ static const struct attr disk_attrs[] = {
 	{ .name = "diskseq", .show = diskseq_show },
 	{ .name = "ext_range", .show = ext_range_show },
 	{ .name = "hidden", .show = zero_show },
+	{ .name = "inflight", .show = inflight_show },
 	{ .name = "range", .show = range_show },
 	{ .name = "removable", .show = removable_show },
 	{ .name = "ro", .show = ro_show },
 	{ .name = "size", .show = size_show },
+	{ .name = "stat", .show = stat_show },
 	{ 0 },
 };
 static const struct attr queue_attrs[] = {
@@ -105,6 +130,7 @@ static const struct attr queue_attrs[] = {
 	{ .name = "max_segment_size", .show = max_segment_size_show },
 	{ .name = "max_segments", .show = max_segments_show },
 	{ .name = "minimum_io_size", .show = minimum_io_size_show },
+	{ .name = "nr_requests", .show = nr_requests_show },
 	{ .name = "nr_zones", .show = zero_show },
 	{ .name = "optimal_io_size", .show = optimal_io_size_show },
 	{ .name = "physical_block_size", .show = physical_block_size_show },
@@ -120,10 +146,12 @@ static const struct attr queue_attrs[] = {
 static const struct attr part_attrs[] = {
 	{ .name = "alignment_offset", .show = zero_show },
 	{ .name = "discard_alignment", .show = zero_show },
+	{ .name = "inflight", .show = inflight_show },
 	{ .name = "partition", .show = partition_show },
 	{ .name = "ro", .show = ro_show },
 	{ .name = "size", .show = size_show },
 	{ .name = "start", .show = start_show },
+	{ .name = "stat", .show = stat_show },
 	{ 0 },
 };
 static const struct attr no_attrs[] = { { 0 } };
