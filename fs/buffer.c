@@ -253,6 +253,15 @@ static int buffer_find(struct block_device *bdev, u64 block, u32 size, struct bu
 	return 1;
 }
 
+bool buffer_cached(struct block_device *bdev, u64 block, u32 size)
+{
+	struct buffer b;
+	bool there = buffer_find(bdev, block, size, &b) == 0;
+
+	buffer_put(&b);
+	return there;
+}
+
 int buffer_read(struct block_device *bdev, u64 block, u32 size, struct buffer *b)
 {
 	struct gather g = { NULL, BIO_READ, BIO_SYNC | BIO_META, read_end };

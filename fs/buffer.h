@@ -16,6 +16,8 @@ struct buffer { struct page *page; void *data; u64 block; u32 size; };
 int __must_check buffer_read(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 int __must_check buffer_get(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 void buffer_put(struct buffer *b);
+/* buffer_cached - is it up to date in the cache?  A hint: it may have gone when you ask for it. */
+bool buffer_cached(struct block_device *bdev, u64 block, u32 size);
 /* buffer_dirty - it was changed (under the file system's own lock): written back by and by.
  * buffer_write - write it now if it is dirty, and wait: 0, or -EIO if this or an earlier write of it failed.  buffer_write_start,
  * buffer_write_wait - the same in two halves, so that many go to the device at once.
