@@ -413,6 +413,18 @@ static struct dentry *put_zero(struct dentry *d)
 	return NULL;
 }
 
+struct dentry *dentry_parent_get(struct dentry *d)
+{
+	struct dentry *up;
+
+	rcu_read_lock();
+	do {
+		up = READ_ONCE(d->parent);	/* d keeps it alive, unless it moves just now */
+	} while (!dentry_get_live(up));
+	rcu_read_unlock();
+	return up;
+}
+
 void dentry_put(struct dentry *d)
 {
 	while (d) {

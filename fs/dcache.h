@@ -34,6 +34,8 @@ void dentry_set_anon_inode(struct dentry *d, struct inode *inode);
 /* dentry_get_live - take a reference unless the dentry is dead.  Context: RCU read side. */
 bool dentry_get_live(struct dentry *d);
 static inline void dentry_get(struct dentry *d) { atomic_inc(&d->refs); }
+/* dentry_parent_get - d's parent (itself for a root), referenced.  d is referenced; it may be moved at the same time. */
+struct dentry *dentry_parent_get(struct dentry *d);
 /* dentry_put - Context: thread, no lock that evicting an inode may need. */
 void dentry_put(struct dentry *d);
 /* dentry_delete - the name is gone from the disk: turn negative if unused by others, else unhash.  Parent locked for writing. */

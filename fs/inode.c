@@ -189,11 +189,22 @@ void inode_touch_at(struct inode *i, u32 which, const struct timespec_k *now)
 		i->ctime = *now;
 	seq_write_end(&i->times_seq);
 	spin_unlock(&i->spin);
+	if (i->sb->writer)
+		inode_mark_dirty(i, INODE_DIRTY_META);
+}
+
+struct timespec_k inode_now(const struct inode *i)
+{
+	struct timespec_k now = current_time_k();
+
+	if (unlikely(i->sb->whole_seconds))
+		now.nsec = 0;
+	return now;
 }
 
 void inode_touch(struct inode *i, u32 which)
 {
-	struct timespec_k now = current_time_k();
+	struct timespec_k now = inode_now(i);
 
 	inode_touch_at(i, which, &now);
 }
@@ -228,8 +239,13 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 
 static int setattr_locked(struct inode *i, struct iattr *a)
 {
-	struct timespec_k now = current_time_k();
+	struct timespec_k now = inode_now(i);
 
+	if (unlikely(i->sb->whole_seconds)) {
+		a->atime.nsec = a->mtime.nsec = a->ctime.nsec = 0;
+		a->atime.sec = min(max(a->atime.sec, (s64)INT32_MIN), (s64)INT32_MAX);
+		a->mtime.sec = min(max(a->mtime.sec, (s64)INT32_MIN), (s64)INT32_MAX);
+	}
 	if (!(a->valid & ATTR_CTIME)) {
 		a->valid |= ATTR_CTIME;
 		a->ctime = now;

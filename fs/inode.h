@@ -13,7 +13,7 @@ static inline bool inode_is_reg(const struct inode *i) { return MODE_IS(i->mode,
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* inode->flags */
 enum { INODE_DEAD = 1 /* directory removed */, INODE_LINKABLE = 2 /* O_TMPFILE without O_EXCL */, INODE_NOATIME = 4,
-       INODE_APPEND = 8, INODE_IMMUTABLE = 16,
+       INODE_APPEND = 8, INODE_IMMUTABLE = 16, INODE_SYNC = 64, INODE_DIRSYNC = 128 /* changes are durable when the call returns */,
        INODE_UNCACHED = 32 /* its name is forgotten when unused, and those below it */ };
 
 /* inode_init_mode - set the mode and, with it, the lock's class and the operations of special files. */
@@ -40,6 +40,8 @@ void inode_unfilled(struct inode *i);
 struct inode *inode_find_cached(struct super *sb, u64 ino);
 /* inode_unhash - evicted: who waits for it may fill another.  For inode_put. */
 void inode_unhash(struct inode *i);
+/* inode_now - the time as the inode's filesystem can keep it: to the nanosecond, or in whole seconds. */
+struct timespec_k inode_now(const struct inode *i);
 void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
 void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
 /* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */

@@ -277,7 +277,7 @@ static int mount_new(struct path *at, const char *typename, u32 flags, const cha
 		return -EINVAL;
 	if (!type)
 		return -ENODEV;
-	err = type->mount(type, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_SILENT), source, opts ? opts : "", &sb);
+	err = type->mount(type, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_SILENT), source, opts ? opts : "", &sb);
 	if (err)
 		return err;
 	m = mount_alloc(sb, sb->root, source ? source : typename, flags & MNT_FLAGS);

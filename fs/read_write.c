@@ -85,9 +85,10 @@ ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 ssize_t file_write_sync(struct file *f, u64 end, ssize_t n)
 {
 	int err = 0;
+	bool always = f->inode->flags & INODE_SYNC || f->inode->sb->flags & MS_SYNCHRONOUS;
 
-	if (unlikely(f->flags & O_DSYNC) && f->ops->fsync)	/* O_SYNC is O_DSYNC and a bit more */
-		err = f->ops->fsync(f, end - (u64)n, end - 1, (f->flags & O_SYNC) != O_SYNC);
+	if (unlikely(f->flags & O_DSYNC || always) && f->ops->fsync)	/* O_SYNC is O_DSYNC and a bit more */
+		err = f->ops->fsync(f, end - (u64)n, end - 1, (f->flags & O_SYNC) != O_SYNC && !always);
 	return err ? err : n;
 }
 

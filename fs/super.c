@@ -3,6 +3,7 @@
  * A filesystem's mount() hands over a referenced superblock: a new one, or for those that show one tree everywhere (devtmpfs,
  * procfs) the old one again.  Each mount holds a reference; open files and paths hold their mount, so nothing of a filesystem is in
  * use when its last mount goes: the unused dentries are dropped, with them the inodes, then put_super() frees the rest. */
+#include <drivers/block/block.h>
 #include <fs/super.h>
 #include <fs/buffer.h>
 #include <fs/dcache.h>
@@ -11,7 +12,8 @@
 #include <kernel/irq/irq.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
-#include <linux/mount.h>
+#include <kernel/sync/wait.h>
+#include <linux/fs.h>
 #include <mm/slab.h>
 #include <mm/writeback.h>
 
@@ -19,6 +21,9 @@ static DEFINE_MUTEX(supers_mutex, LC_FS_PRIVATE);
 static struct list_head supers = LIST_HEAD_INIT(supers);	/* [supers_mutex] */
 static u64 anon_devs;					/* [supers_mutex] minor numbers in use, 1 to 63 */
 static u32 next_minor = 64;				/* [supers_mutex] beyond those: never reused */
+static DEFINE_MUTEX(device_mutex, LC_MOUNT_DEVICE);	/* one mount of a device at a time */
+static DEFINE_WAIT_QUEUE(supers_gone);			/* a superblock left the list: */
+static u32 supers_left;					/* [a] how many so far */
 
 static dev_t_k anon_dev_get(void)
 {
@@ -64,17 +69,20 @@ static void super_free_rcu(struct work *w)
 	kfree(c);
 }
 
+/* The number is another's now; 1 to 63 are used again. */
+static void anon_dev_put(dev_t_k dev)
+{
+	if (DEV_MAJOR(dev) == 0 && DEV_MINOR(dev) < 64)
+		anon_devs &= ~(1ull << DEV_MINOR(dev));
+}
+
+/* It stays in the list until its device is closed: who wants to mount that again waits. */
 void super_put(struct super *sb)
 {
 	struct super_corpse *c;
 
 	if (!refcount_dec_and_test(&sb->refs))
 		return;
-	mutex_lock(&supers_mutex);
-	list_del(&sb->link);
-	if (DEV_MAJOR(sb->dev) == 0 && DEV_MINOR(sb->dev) < 64)
-		anon_devs &= ~(1ull << DEV_MINOR(sb->dev));
-	mutex_unlock(&supers_mutex);
 	super_sync(sb, true);
 	dcache_prune_super(sb);
 	super_release_inodes(sb);
@@ -84,6 +92,14 @@ void super_put(struct super *sb)
 		dentry_put(sb->root);
 	if (sb->ops && sb->ops->put_super)
 		sb->ops->put_super(sb);
+	if (sb->bdev)
+		block_close(sb->bdev, sb);
+	mutex_lock(&supers_mutex);
+	list_del(&sb->link);
+	anon_dev_put(sb->dev);
+	mutex_unlock(&supers_mutex);
+	__atomic_fetch_add(&supers_left, 1, __ATOMIC_RELEASE);	/* pairs with the acquire in mounted_on */
+	wake_up_all(&supers_gone);
 	c = kmalloc(sizeof(*c), GFP_KERNEL);
 	if (!c) {
 		rcu_barrier();
@@ -177,6 +193,90 @@ void supers_read_only(void)
 				pr_err("%s on %s: not made read-only, error %d\n", sb->type->name, sb->source, -err);
 		}
 	supers_sync_all(true);
+}
+
+/* --- superblocks of block devices --- */
+
+/* The superblock of the device: 0 and referenced in *out, or NULL; 1: one is just leaving. */
+static int find_mounted(dev_t_k dev, struct super **out)
+{
+	struct super *sb;
+	int going = 0;
+
+	*out = NULL;
+	mutex_lock(&supers_mutex);
+	list_for_each_entry(sb, &supers, link)
+		if (sb->bdev && sb->bdev->dev == dev) {
+			if (refcount_inc_not_zero(&sb->refs))
+				*out = sb;
+			else
+				going = 1;
+			break;
+		}
+	mutex_unlock(&supers_mutex);
+	return going;
+}
+
+/* The same, once nobody is leaving. */
+static struct super *mounted_on(dev_t_k dev)
+{
+	struct super *sb;
+	u32 seen = atomic_load_acquire(&supers_left);
+
+	while (find_mounted(dev, &sb)) {
+		wait_event(&supers_gone, atomic_load_acquire(&supers_left) != seen);
+		seen = atomic_load_acquire(&supers_left);
+	}
+	return sb;
+}
+
+static int make_on_device(const struct fs_type *type, const struct super_ops *ops, u64 magic, u32 flags, dev_t_k dev, const char *opts,
+			  int (*fill)(struct super *sb, const char *opts), struct super **out)
+{
+	struct super *sb = super_create(type, ops, magic);
+	int err;
+
+	if (!sb)
+		return -ENOMEM;
+	sb->flags = flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_SILENT);
+	err = block_open(dev, !(flags & MS_RDONLY), sb, &sb->bdev);
+	if (err)
+		sb->bdev = NULL;
+	if (!err) {
+		mutex_lock(&supers_mutex);
+		anon_dev_put(sb->dev);
+		sb->dev = dev;
+		mutex_unlock(&supers_mutex);
+		sb->writer = sb->bdev->inode->data.writer;
+		err = fill(sb, opts);
+	}
+	if (err) {
+		super_put(sb);
+		return err;
+	}
+	*out = sb;
+	return 0;
+}
+
+int super_of_device(const struct fs_type *type, const struct super_ops *ops, u64 magic, u32 flags, const char *source, const char *opts,
+		    int (*fill)(struct super *sb, const char *opts), struct super **out)
+{
+	struct block_device *bdev;
+	int err = source ? block_open_path(source, false, NULL, &bdev) : -EINVAL;
+
+	if (err)
+		return err;
+	mutex_lock(&device_mutex);
+	*out = mounted_on(bdev->dev);
+	if (!*out) {
+		err = make_on_device(type, ops, magic, flags, bdev->dev, opts, fill, out);
+	} else if ((*out)->type != type || ((*out)->flags ^ flags) & MS_RDONLY) {
+		super_put(*out);
+		err = -EBUSY;
+	}
+	mutex_unlock(&device_mutex);
+	block_close(bdev, NULL);
+	return err;
 }
 
 static int filesystems_show(struct seq *s, void *arg)

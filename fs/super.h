@@ -6,6 +6,12 @@
 struct super *super_create(const struct fs_type *type, const struct super_ops *ops, u64 magic);
 static inline void super_get(struct super *sb) { refcount_inc(&sb->refs); }
 void super_put(struct super *sb);	/* last: prunes dentries, put_super, frees */
+/* super_of_device - mount() of filesystems that live on a block device, which source names: the superblock that is mounted from it already,
+ * or a new one with sb->bdev, sb->writer (the device's), sb->dev and flags set, that fill(sb, opts) completes (sb->root too).  If fill fails, put_super is
+ * called all the same.  -EBUSY: somebody else has the device, or it is mounted for reading and asked for writing, or the reverse; what
+ * block_open_path returns; -ENOMEM; what fill returns.  The device is closed when put_super has returned.  Context: thread, may sleep. */
+int __must_check super_of_device(const struct fs_type *type, const struct super_ops *ops, u64 magic, u32 flags, const char *source,
+				 const char *opts, int (*fill)(struct super *sb, const char *opts), struct super **out);
 const struct fs_type *fs_type_find(const char *name);
 int super_sync(struct super *sb, bool wait);
 void supers_sync_all(bool wait);

@@ -164,6 +164,7 @@ struct super {
 	u32 block_size;
 	u64 max_bytes;
 	u64 magic;
+	bool whole_seconds;		/* [I] times have no fraction */
 	struct dentry *root;		/* [I] */
 	struct mutex rename_mutex;	/* LC_RENAME */
 	struct spinlock inode_lock;	/* LC_INODE_HASH */
