@@ -89,7 +89,6 @@ void locks_close(struct file *f, struct fdtable *t) { (void)f; (void)t; }
 void file_locks_free(struct inode *i) { (void)i; }
 const struct file_ops fifo_fops, chardev_fops, blockdev_fops, noopen_fops;
 void inode_unhash(struct inode *i) { (void)i; }
-const struct file_ops fifo_fops, chardev_fops, noopen_fops;
 
 /* Only sparse-file seeks reach it; the walk tests never do. */
 s64 generic_seek(struct file *f, s64 off, int whence)

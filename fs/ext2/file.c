@@ -1,0 +1,103 @@
+/* Regular files: what the generic paths (fs/iomap.c) leave to the filesystem: giving back blocks, holes, and fsync.
+ *
+ * fsync promises that the file is there after a crash, with all its bytes.  So beside its pages, tables and inode, its name has to be there:
+ * if that was made since its directory was last written for an fsync, the directory's blocks and inode are written too, and, if the
+ * directory is as new, those of the directory above it, up to the root. */
+#include <fs/dcache.h>
+#include <fs/ext2/ext2.h>
+#include <fs/file.h>
+#include <kernel/errno.h>
+#include <kernel/printk.h>
+#include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+#include <mm/writeback.h>
+
+static ssize_t ext2_file_write(struct file *f, struct iov_iter *from, u64 *pos)
+{
+	struct inode *i = f->inode;
+	size_t asked = from->count;
+	ssize_t n = iomap_file_write(f, from, pos);
+
+	if (unlikely(n != (ssize_t)asked)) {
+		rwsem_write_lock(&i->lock);
+		ext2_trim(i);
+		rwsem_write_unlock(&i->lock);
+	}
+	return n;
+}
+
+static int ext2_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&i->lock);
+	inode_kill_suid(i);
+	err = iomap_punch(i, off, off + len, ext2_free_range);
+	if (!err)
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+/* The last of those who could write closes: what was reserved for it goes back. */
+static void ext2_release(struct file *f)
+{
+	struct ext2_inode *e = ext2_i(f->inode);
+
+	if (!(f->mode & FMODE_WRITE) || READ_ONCE(e->window.start) == READ_ONCE(e->window.end))
+		return;
+	rwsem_write_lock(&e->map_lock);
+	ext2_window_drop(ext2_sb(f->inode->sb), &e->window);
+	rwsem_write_unlock(&e->map_lock);
+}
+
+static int write_dir(struct inode *dir)
+{
+	int err = filemap_write_range(&dir->data, 0, ~0ull), err2 = filemap_wait_range(&dir->data, 0, ~0ull);
+
+	err = err ? err : err2;
+	err2 = inode_sync(dir, false);
+	return err ? err : err2;
+}
+
+/* The names on the way from the root to f, as far as they are new. */
+static int write_names(struct file *f)
+{
+	struct dentry *d = f->path.dentry;
+	int err = 0;
+
+	dentry_get(d);
+	while (!err && d->inode && atomic_xchg(&ext2_i(d->inode)->entry_unsynced, 0u)) {
+		struct dentry *up = dentry_parent_get(d);
+
+		err = up != d && up->inode && inode_is_dir(up->inode) && up->inode->sb == d->sb ? write_dir(up->inode) : 0;
+		if (err)
+			atomic_store(&ext2_i(d->inode)->entry_unsynced, 1u);
+		dentry_put(d);
+		d = up;
+	}
+	dentry_put(d);
+	return err;
+}
+
+int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	int err = atomic_load(&ext2_i(f->inode)->entry_unsynced) ? write_names(f) : 0, err2 = file_sync(f, start, end, datasync);
+
+	return err ? err : err2;
+}
+
+static long ext2_file_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	return ext2_ioctl(f, cmd, arg);
+}
+
+const struct file_ops ext2_file_fops = {
+	.read = iomap_file_read, .write = ext2_file_write, .seek = generic_seek, .mmap = filemap_mmap, .fsync = ext2_fsync,
+	.fallocate = ext2_fallocate, .release = ext2_release, .ioctl = ext2_file_ioctl,
+};
