@@ -121,18 +121,14 @@ static void counts_to_disk(struct ext2_super *s)
 int ext2_super_sync(struct super *sb, bool wait)
 {
 	struct ext2_super *s = ext2_sb(sb);
-	int err, err2;
 
+	(void)wait;			/* the VFS writes the block, and flushes */
 	if (!s || !s->writable)
 		return 0;
 	mutex_lock(&s->super_lock);
 	counts_to_disk(s);
 	mutex_unlock(&s->super_lock);
-	if (!wait)
-		return filemap_write_range(&s->bdev->inode->data, 0, ~0ull);
-	err = buffers_sync(s->bdev);
-	err2 = block_flush(s->bdev);
-	return err ? err : err2;
+	return 0;
 }
 
 /* The volume is ours to write: until we are done its state says so.  And back. */
@@ -157,7 +153,8 @@ static void end_writing(struct ext2_super *s)
 {
 	if (!s->writable)
 		return;
-	ext2_super_sync(s->sb, true);
+	buffers_sync(s->bdev);
+	block_flush(s->bdev);
 	mutex_lock(&s->super_lock);
 	s->disk->state = s->mount_state;
 	counts_to_disk(s);
@@ -353,9 +350,7 @@ static int ext2_remount(struct super *sb, u32 flags, const char *text)
 		return err;
 	new.sb_block = s->opts.sb_block;
 	if (flags & MS_RDONLY && s->writable) {
-		atomic_fetch_or(&sb->flags, (u32)MS_RDONLY);
-		super_sync(sb, true);
-		end_writing(s);
+		end_writing(s);		/* all was written: super_remount */
 	} else if (!(flags & MS_RDONLY) && !s->writable) {
 		if (s->geo.ro_compat & ~EXT2_RO_COMPAT_KNOWN || block_read_only(s->bdev)) {
 			pr_err("ext2: %s: cannot be remounted for writing: %s\n", s->bdev->name, block_read_only(s->bdev) ? "the device is read-only" :
