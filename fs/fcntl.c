@@ -19,6 +19,8 @@ static long set_flags(struct file *f, u32 arg)
 
 	if (((arg ^ f->flags) & O_NOATIME) && (arg & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
+	if ((arg & O_DIRECT) && !(f->mode & FMODE_DIRECT) && !MODE_IS(f->inode->mode, S_IFIFO))
+		return -EINVAL;
 	if (f->ops && f->ops->check_flags)
 		err = f->ops->check_flags(arg);
 	if (err)

@@ -145,6 +145,10 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 	}
 	if (unlikely(f->mapping->wb_err))
 		f->wb_err = mapping_error_sample(f->mapping);
+	if (f->mapping->iomap)
+		f->mode |= FMODE_NOWAIT | FMODE_DIRECT;
+	else if (unlikely(o_flags & O_DIRECT))
+		return -EINVAL;
 	return 0;
 }
 

@@ -135,9 +135,10 @@ s64 generic_seek(struct file *f, s64 off, int whence);
 s64 noop_seek(struct file *f, s64 off, int whence);	/* allowed, and does nothing */
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* locks, limits, O_APPEND, then filemap_write */
 /* generic_write_checks - O_APPEND, RLIMIT_FSIZE, the file system's limit: 0, or -EFBIG; the count may become less.  inode lock held.
- * file_write_sync - after a write of n > 0 bytes that ended at end: wait until they last, if f was opened for that; n or the error. */
+ * file_write_sync - after a write of n > 0 bytes that ended at end: wait until they last, if f was opened for that or the call asks for
+ * it; n or the error. */
 ssize_t generic_write_checks(struct file *f, struct iov_iter *from, u64 *pos);
-ssize_t file_write_sync(struct file *f, u64 end, ssize_t n);
+ssize_t file_write_sync(struct file *f, const struct iov_iter *from, u64 end, ssize_t n);
 /* pipes */
 struct pipe;
 extern const struct file_ops pipe_fops;

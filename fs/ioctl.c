@@ -1,9 +1,11 @@
 /* ioctl: the few requests that are everybody's, then the driver's. */
 #include <fs/file.h>
 #include <fs/inode.h>
+#include <fs/iomap.h>
 #include <kernel/errno.h>
 #include <asm/ioctls.h>
 #include <asm/fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
@@ -40,6 +42,8 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 		}
 		break;
 	}
+	if ((cmd == FS_IOC_FIEMAP || cmd == FIBMAP) && inode_is_reg(f->inode) && f->mapping->iomap)
+		return cmd == FIBMAP ? iomap_fibmap(f->inode, arg) : iomap_fiemap(f->inode, arg);
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 

@@ -27,14 +27,24 @@ extern const struct address_space_ops iomap_aops;
 ssize_t iomap_file_read(struct file *f, struct iov_iter *to, u64 *pos);		/* O_DIRECT too */
 ssize_t iomap_file_write(struct file *f, struct iov_iter *from, u64 *pos);	/* O_DIRECT, O_APPEND, O_SYNC too; takes the inode's lock */
 s64 iomap_seek(struct file *f, s64 off, int whence);				/* SEEK_DATA and SEEK_HOLE by the map */
-int iomap_fiemap(struct inode *inode, u64 arg);					/* FS_IOC_FIEMAP */
+int iomap_fiemap(struct inode *inode, u64 arg);		/* FS_IOC_FIEMAP and FIBMAP: fs/ioctl.c calls them for files with data.iomap */
+int iomap_fibmap(struct inode *inode, u64 arg);
 /* iomap_zero - zero [pos, pos + len) of a file where it is not a hole: in the cache, dirty.  Inode lock held for writing; not
  * invalidate_lock, and no page. */
 int iomap_zero(struct inode *inode, u64 pos, u64 len);
 /* What setattr and fallocate of such a file system call, with the inode's lock held for writing; they zero what must be zero, move the size,
  * drop the pages, and call free_blocks(inode, start, end) with invalidate_lock held for writing, to free what lies wholly in [start, end) (bytes;
- * end ~0: all to the last).  Times are the caller's.  0, -EIO, -ENOMEM (nothing was done then), or what free_blocks returned.
+ * end ~0: all to the last).  Times are the caller's.  0; -EIO, -ENOMEM (some of it may be zero already,
+ * no block was freed), or what free_blocks returned.
  * iomap_truncate - to shrink and to grow.  iomap_punch - a hole; the size stays. */
 typedef int (*iomap_free_fn)(struct inode *inode, u64 start, u64 end);
 int iomap_truncate(struct inode *inode, u64 size, iomap_free_fn free_blocks);
 int iomap_punch(struct inode *inode, u64 start, u64 end, iomap_free_fn free_blocks);
+/* block_iomap - a block device's inode (private: the struct block_device) as a file that is where it is: its data.iomap, so that the calls above
+ * may be used on it. */
+extern const struct iomap_ops block_iomap;
+/* iomap_direct_read, iomap_direct_write - O_DIRECT: without the cache, straight from and to the caller's memory.  The latter with the inode's
+ * (f->mapping->host's) lock held for writing, which it gives back.  -EINVAL: position, length or memory is not aligned to the device's
+ * blocks; -EIOCBQUEUED: see struct kiocb. */
+ssize_t iomap_direct_read(struct file *f, struct iov_iter *to, u64 *pos);
+ssize_t iomap_direct_write(struct file *f, struct iov_iter *from, u64 *pos);

@@ -30,6 +30,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <mm/filemap.h>
 #include <mm/writeback.h>
 
@@ -285,6 +286,8 @@ static void size_grows(struct inode *inode, u64 size, const struct chunk *c)
 	}
 }
 
+void iomap_size_grows(struct inode *inode, u64 size) { size_grows(inode, size, NULL); }
+
 /* One chunk of at most n bytes, from *pos on.  *done: bytes written; an error may come with some. */
 static int write_chunk(struct inode *inode, struct iov_iter *from, u64 pos, size_t n, size_t *done)
 {
@@ -328,7 +331,7 @@ static int write_chunk(struct inode *inode, struct iov_iter *from, u64 pos, size
 	return short_err;
 }
 
-static ssize_t write_buffered(struct inode *inode, struct iov_iter *from, u64 *pos)
+ssize_t iomap_write_buffered(struct inode *inode, struct iov_iter *from, u64 *pos)
 {
 	size_t total = 0, done;
 	int err = 0;
@@ -354,21 +357,30 @@ ssize_t iomap_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 
 	if (unlikely(!from->count))
 		return 0;
-	rwsem_write_lock(&i->lock);
+	if (from->rwf & RWF_NOWAIT) {
+		if (!(f->flags & O_DIRECT))
+			return -EOPNOTSUPP;
+		if (!rwsem_write_trylock(&i->lock))
+			return -EAGAIN;
+	} else {
+		rwsem_write_lock(&i->lock);
+	}
 	n = generic_write_checks(f, from, pos);
 	if (!n) {
 		inode_kill_suid(i);
-		n = write_buffered(i, from, pos);
+		if (f->flags & O_DIRECT)
+			return iomap_direct_write(f, from, pos);
+		n = iomap_write_buffered(i, from, pos);
 		if (n > 0)
 			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 	}
 	rwsem_write_unlock(&i->lock);
-	return n > 0 ? file_write_sync(f, *pos, n) : n;
+	return n > 0 ? file_write_sync(f, from, *pos, n) : n;
 }
 
 ssize_t iomap_file_read(struct file *f, struct iov_iter *to, u64 *pos)
 {
-	return filemap_read(f, to, pos);
+	return f->flags & O_DIRECT ? iomap_direct_read(f, to, pos) : filemap_read(f, to, pos);
 }
 
 /* --- shared mappings --- */
@@ -468,6 +480,7 @@ int iomap_truncate(struct inode *inode, u64 size, iomap_free_fn free_blocks)
 
 	if (size == old)
 		return 0;
+	iomap_direct_wait(inode);
 	if (size > old) {
 		err = iomap_zero(inode, old, min(size, PAGE_ALIGN(old)) - old);
 		if (!err)
@@ -497,6 +510,7 @@ int iomap_punch(struct inode *inode, u64 start, u64 end, iomap_free_fn free_bloc
 	end = min(end, ALIGN_UP(inode->size, PAGE_SIZE));
 	if (start >= end)
 		return 0;
+	iomap_direct_wait(inode);
 	first = ALIGN_UP(start, block);
 	last = ALIGN_DOWN(end, block);
 	if (first >= last)

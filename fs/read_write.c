@@ -45,7 +45,7 @@ ssize_t generic_write_checks(struct file *f, struct iov_iter *from, u64 *pos)
 	struct inode *i = f->inode;
 	u64 limit;
 
-	if (f->flags & O_APPEND)
+	if (f->flags & O_APPEND || from->rwf & RWF_APPEND)
 		*pos = i->size;
 	limit = rlimit(RLIMIT_FSIZE);
 	if (unlikely(*pos + from->count > limit)) {
@@ -82,13 +82,14 @@ ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 	return n;
 }
 
-ssize_t file_write_sync(struct file *f, u64 end, ssize_t n)
+ssize_t file_write_sync(struct file *f, const struct iov_iter *from, u64 end, ssize_t n)
 {
-	int err = 0;
 	bool always = f->inode->flags & INODE_SYNC || f->inode->sb->flags & MS_SYNCHRONOUS;
+	bool all = (f->flags & O_SYNC) == O_SYNC || from->rwf & RWF_SYNC || always;	/* O_SYNC is O_DSYNC and a bit more */
+	int err = 0;
 
-	if (unlikely(f->flags & O_DSYNC || always) && f->ops->fsync)	/* O_SYNC is O_DSYNC and a bit more */
-		err = f->ops->fsync(f, end - (u64)n, end - 1, (f->flags & O_SYNC) != O_SYNC && !always);
+	if (unlikely(all || f->flags & O_DSYNC || from->rwf & RWF_DSYNC) && f->ops->fsync)
+		err = f->ops->fsync(f, end - (u64)n, end - 1, !all);
 	return err ? err : n;
 }
 
@@ -183,9 +184,10 @@ static long vector_rw(int fd, const struct iovec __user *vec, u64 nr, s64 pos, u
 	if (ret)
 		goto out;
 	at = (u64)pos;
+	im.it.rwf = (u16)rwf;
 	if (!im.it.count)
 		ret = 0;
-	else if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+	else if (rwf & ~(u32)RWF_SUPPORTED || (rwf & RWF_NOWAIT && !(f->mode & FMODE_NOWAIT)))
 		ret = -EOPNOTSUPP;
 	else if ((how & RW_POS) && (s64)(at + im.it.count) < 0)
 		ret = -EINVAL;
@@ -213,7 +215,6 @@ long sys_pwritev(int fd, const struct iovec __user *vec, unsigned long nr, unsig
 	return vector_rw(fd, vec, nr, (s64)lo, RW_POS | RW_WRITE, 0);
 }
 
-/* Of the RWF_ flags, those that ask for durability or priority mean nothing in memory; NOWAIT and APPEND are not offered. */
 static long vector_rw2(int fd, const struct iovec __user *vec, u64 nr, s64 pos, u32 how, u32 flags)
 {
 	return vector_rw(fd, vec, nr, pos, pos == -1 ? how & ~(u32)RW_POS : how, flags);

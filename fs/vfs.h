@@ -197,6 +197,7 @@ struct mount {
 
 enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /* no position */, FMODE_EXEC = 16, FMODE_NOCACHE = 32,
 	     FMODE_WRITER = 64 /* holds inode->writers */, FMODE_ATIME = 128 /* reads may move atime */,
+	     FMODE_NOWAIT = 256 /* its operations know RWF_NOWAIT */, FMODE_DIRECT = 512 /* and O_DIRECT */,
 	     FMODE_EXECED = 1024 /* holds deny-write */ };
 enum file_marks { FILE_RCU = 1 /* was in a shared table: free it after a grace period */, FILE_LOCKS = 2 /* had record locks */ };
 
@@ -234,12 +235,18 @@ extern const struct fs_type __filesystems_start[], __filesystems_end[];
 
 /* struct iov_iter - where bytes come from or go to: user or kernel segments. */
 struct iov_iter {
-	u32 kernel;			/* segments are kernel addresses; else user ranges that were checked */
+	u16 kernel;			/* segments are kernel addresses; else user ranges that were checked */
+	u16 rwf;			/* RWF_* of this call, and ITER_ASYNC */
 	u32 nr;
 	const struct iov_seg { u64 base; size_t len; } *segs;
 	size_t off;			/* within segs[0] */
 	size_t count;			/* bytes left in all */
 };
+/* A read or write that need not be over when the operation returns: who supports that, and sees ITER_ASYNC in the iterator, which is then
+ * part of one of these, may return -EIOCBQUEUED, and calls complete once, later, from any context; anybody else ignores the flag. */
+struct kiocb { struct iov_iter it; void (*complete)(struct kiocb *k, long res); };
+enum { ITER_ASYNC = 0x8000 };
+static inline struct kiocb *iter_kiocb(struct iov_iter *it) { return it->rwf & ITER_ASYNC ? container_of(it, struct kiocb, it) : NULL; }
 void iov_iter_kernel(struct iov_iter *it, struct iov_seg *seg, void *buf, size_t len);
 /* iov_iter_user - over one user buffer, for which user_range_ok() was asked. */
 static inline void iov_iter_user(struct iov_iter *it, struct iov_seg *seg, void __user *buf, size_t len)

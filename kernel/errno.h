@@ -6,3 +6,4 @@
 #define ERESTARTNOINTR		513	/* always restart */
 #define ERESTARTNOHAND		514	/* restart only if no handler ran */
 #define ERESTART_RESTARTBLOCK	516	/* as NOHAND, through task->restart */
+#define EIOCBQUEUED		529	/* begun; struct kiocb tells when it is over */

@@ -417,7 +417,7 @@ int mm_fault(struct mm *mm, vaddr_t addr, u32 flags, int *code)
 }
 
 /* mmap_lock held for reading.  The page at addr, faulted in as an access would; referenced, or (peek) only named. */
-static int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, bool peek, struct page **out)
+int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, bool peek, struct page **out)
 {
 	struct vma *vma = vma_find(mm, addr);
 	struct pte_info info;

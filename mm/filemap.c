@@ -14,6 +14,7 @@
  * truncated during a read gives the bytes it had; a write to it is lost with the range it was written to, as on Linux without the
  * inode lock; file writes hold that. */
 #include <asm/resource.h>
+#include <linux/fs.h>
 #include <fs/vfs.h>
 #include <fs/iov.h>
 #include <kernel/debug.h>
@@ -66,6 +67,7 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	as->nr_pages = 0;
 	as->iomap = NULL;
 	as->writer = NULL;
+	as->nr_direct = 0;
 	rwsem_init(&as->invalidate_lock, LC_INVALIDATE);
 	rwsem_init(&as->i_mmap_lock, LC_I_MMAP);
 	list_init(&as->i_mmap);
@@ -275,7 +277,7 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 }
 
 /* The page at index was not there, or is to be looked at more closely (p).  want: pages the caller will read. */
-static __attribute__((noinline)) int read_page_slowly(struct file *file, u64 index, u64 want, struct page *p, struct page **out)
+static __attribute__((noinline)) int read_page_slowly(struct file *file, u64 index, u64 want, u32 rwf, struct page *p, struct page **out)
 {
 	struct address_space *as = file->mapping;
 
@@ -287,15 +289,17 @@ static __attribute__((noinline)) int read_page_slowly(struct file *file, u64 ind
 			return 0;
 		}
 		page_put(p);
-	} else if (as->ops && as->ops->read_page) {
+	} else if (as->ops && as->ops->read_page && !(rwf & RWF_NOWAIT)) {
 		readahead_miss(file, index, want);
 	}
+	if (unlikely(rwf & RWF_NOWAIT))
+		return -EAGAIN;
 	if (unlikely(signal_pending() && fatal_signal_pending(current)))
 		return -EINTR;
 	return filemap_get(as, index, false, out);
 }
 
-static inline int get_for_read(struct file *file, u64 index, u64 want, struct page **out)
+static inline int get_for_read(struct file *file, u64 index, u64 want, u32 rwf, struct page **out)
 {
 	struct page *p = filemap_lookup(file->mapping, index);
 
@@ -303,7 +307,7 @@ static inline int get_for_read(struct file *file, u64 index, u64 want, struct pa
 		*out = p;
 		return 0;
 	}
-	return read_page_slowly(file, index, want, p, out);
+	return read_page_slowly(file, index, want, rwf, p, out);
 }
 
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
@@ -320,7 +324,7 @@ ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 		if (*pos >= size)
 			break;
 		n = min(min(size - *pos, PAGE_SIZE - off), to->count);
-		err = get_for_read(file, *pos >> PAGE_SHIFT, DIV_ROUND_UP(off + to->count, PAGE_SIZE), &p);
+		err = get_for_read(file, *pos >> PAGE_SHIFT, DIV_ROUND_UP(off + to->count, PAGE_SIZE), to->rwf, &p);
 		if (err == -ENOENT) {
 			got = iter_zero(n, to);
 		} else if (err) {

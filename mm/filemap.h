@@ -46,6 +46,7 @@ struct address_space {
 	u64 nr_pages;			/* [tree_lock] */
 	struct rwsem invalidate_lock;	/* LC_INVALIDATE: who fills pages from the device reads; who takes blocks away from the file (truncate,
 					 * punch, direct writes) writes, from before the pages go until the blocks are gone */
+	u32 nr_direct;			/* [a] direct reads and writes of its blocks in flight: fs/iomap_direct.c */
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
 	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */

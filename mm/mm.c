@@ -177,6 +177,8 @@ static int fork_vma(struct mm *mm, struct mm *old, struct vma *from)
 	mm_account(mm, vma->flags, (s64)((vma->end - vma->start) >> PAGE_SHIFT));
 	if (!(from->flags & VM_WIPEONFORK) && must_copy(from))
 		err = pt_copy_range(mm, old, from->start, from->end, !(from->flags & (VM_SHARED | VM_SPECIAL)), page_dup, vma);
+	if (unlikely(old->has_pinned) && !err && !(from->flags & (VM_WIPEONFORK | VM_SHARED | VM_SPECIAL)))
+		err = pins_fork(vma, from);
 	return err;
 }
 

@@ -48,3 +48,5 @@ int for_each_vma(struct mm *mm, vaddr_t start, vaddr_t end, int (*fn)(struct vma
 void merge_range(struct mm *mm, vaddr_t start, vaddr_t end);
 /* A tag in the top byte means nothing to the calls that take an existing mapping's address. */
 static inline vaddr_t untagged(unsigned long addr) { return addr & (unsigned long)((s64)(addr << 8) >> 8); }
+/* pin_locked - fault.c: the page at addr, faulted in as an access would; referenced, or (peek) only named.  mmap_lock for reading. */
+int pin_locked(struct mm *mm, vaddr_t addr, bool write, bool force, bool peek, struct page **out);

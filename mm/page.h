@@ -22,7 +22,8 @@ struct page {
 	s32 refs;			/* [a] references; 0 free */
 	s32 mapcount;			/* [a] user mappings */
 	u8 order;			/* buddy or compound order */
-	u8 pad[3];
+	u8 pad;
+	u16 pins;			/* [a] devices that write to it: fork copies it (mm/pin.c) */
 	union {
 		struct list_head lru;	/* free lists, LRU, owner's list */
 		struct { struct slab_cache *slab; void *freelist; };

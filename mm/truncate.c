@@ -151,22 +151,28 @@ static void unmap_page(struct address_space *as, struct page *p)
 	rwsem_read_unlock(&as->i_mmap_lock);
 }
 
-/* Unlocks p.  false: it is dirty, or became so when the programs that had it mapped were told. */
+/* Unlocks p and puts it.  false: it stays, being dirty, perhaps since the programs that had it mapped were told, or (of a block device, whose
+ * buffers are references) in use. */
 static bool drop_clean(struct address_space *as, struct page *p)
 {
-	if (p->mapping != as) {
-		page_unlock(p);
+	bool ours = p->mapping == as, gone = !ours;
+
+	if (ours) {
+		page_wait_writeback(p);
+		if (atomic_load(&p->mapcount))
+			unmap_page(as, p);
+	}
+	if (ours && as->ops->page_dirtied) {
+		if (page_remove_unused(as, p))
+			return true;
+	} else if (ours && !(page_flags(p) & PG_DIRTY)) {
+		page_remove(as, p);		/* unlocks */
+		page_put(p);
 		return true;
 	}
-	page_wait_writeback(p);
-	if (atomic_load(&p->mapcount))
-		unmap_page(as, p);
-	if (page_flags(p) & PG_DIRTY) {
-		page_unlock(p);
-		return false;
-	}
-	page_remove(as, p);
-	return true;
+	page_unlock(p);
+	page_put(p);
+	return gone;
 }
 
 int filemap_invalidate(struct address_space *as, u64 start, u64 end)
@@ -190,7 +196,6 @@ int filemap_invalidate(struct address_space *as, u64 start, u64 end)
 			page_lock(pages[k]);
 			if (!drop_clean(as, pages[k]))
 				err = -EBUSY;
-			page_put(pages[k]);
 		}
 		if (n < BATCH)
 			break;

@@ -71,6 +71,7 @@ struct mm {
 	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */
 	bool wx_allowed;		/* stack marked PF_X or the knob */
 	bool oom_victim;
+	bool has_pinned;		/* [mmap_lock] pages were pinned for a device to write to, once: mm/pin.c */
 	bool thp_disabled;		/* prctl(PR_SET_THP_DISABLE); outlives fork and exec */
 	u32 membarrier;			/* [a] commands registered for, see kernel/proc/membarrier.c; fork copies it */
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
@@ -125,3 +126,12 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
  * mm_peek_page - the same without a reference: the pointer only says which page it was, and may be another's soon. */
 int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out);
 int mm_peek_page(struct mm *mm, vaddr_t addr, bool write, struct page **out);
+/* pages_pin - the pages of current's memory behind [addr, addr + len), at most max, for a device to read, or (write) to write to: faulted in,
+ * referenced; one that is written to stays this process's at fork, whose child gets a copy.  How many, from the first on; if none -EFAULT
+ * or -ENOMEM.  addr and len: any, checked by user_range_ok.  Context: thread, mmap_lock not held.
+ * pages_unpin - they are not needed any more; with write they were, or may have been, written to.  Context: any. */
+int pages_pin(vaddr_t addr, size_t len, bool write, struct page **pages, u32 max);
+void pages_unpin(struct page **pages, u32 nr, bool write);
+/* pins_fork - the pages of from that are pinned, which child has just been given to share, are copied for it.  0, -ENOMEM.  mmap_lock of from
+ * held for writing. */
+int pins_fork(struct vma *child, struct vma *from);

@@ -229,6 +229,8 @@ static void write_one(struct address_space *as, struct page *p, struct write_con
 	}
 	if (!page_clear_dirty_for_write(p))
 		goto out;
+	if (unlikely(atomic_load(&p->pins)))	/* a device may be writing to it (mm/pin.c): it remains dirty */
+		page_set_dirty(p);
 	wc->budget--;
 	err = as->ops->write_page(as, p, wc);	/* unlocks */
 	if (unlikely(err)) {

@@ -18,6 +18,7 @@
 #include <drivers/block/stats.h>
 #include <fs/buffer.h>
 #include <fs/inode.h>
+#include <fs/iomap.h>
 #include <fs/namei.h>
 #include <fs/super.h>
 #include <kernel/debug.h>
@@ -74,6 +75,7 @@ struct block_device *block_device_create(struct disk *disk, u32 partno, u64 star
 	b->inode->private = b;
 	b->inode->data.ops = &buffer_aops;
 	b->inode->data.writer = writer;
+	b->inode->data.iomap = &block_iomap;
 	block_device_resize(b, nr_sectors);
 	return b;
 }

@@ -6,6 +6,7 @@
 #include <drivers/block/ioctl.h>
 #include <fs/file.h>
 #include <fs/inode.h>
+#include <fs/iomap.h>
 #include <kernel/errno.h>
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
@@ -39,37 +40,29 @@ static int special_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return err ? err : block_flush(f->private);
 }
 
-static ssize_t write_locked(struct file *f, struct iov_iter *from, u64 *pos)
-{
-	u64 size = i_size_read(f->mapping->host);
-
-	if (*pos >= size)
-		return -ENOSPC;
-	from->count = min(from->count, size - *pos);
-	return filemap_write(f, from, pos);
-}
-
 static ssize_t special_write(struct file *f, struct iov_iter *from, u64 *pos)
 {
 	struct inode *i = f->mapping->host;
+	u64 size = i_size_read(i);
 	ssize_t n;
 
 	if (block_read_only(f->private))
 		return -EPERM;
 	if (!from->count)
 		return 0;
+	if (*pos >= size)
+		return -ENOSPC;
+	if (from->rwf & RWF_NOWAIT && !(f->flags & O_DIRECT))
+		return -EOPNOTSUPP;
+	from->count = min(from->count, size - *pos);
 	rwsem_write_lock(&i->lock);
-	n = write_locked(f, from, pos);
+	if (f->flags & O_DIRECT)
+		return iomap_direct_write(f, from, pos);	/* unlocks */
+	n = filemap_write(f, from, pos);
 	rwsem_write_unlock(&i->lock);
-	if (n > 0) {
+	if (n > 0)
 		balance_dirty(f->mapping, (u32)DIV_ROUND_UP((u64)n, PAGE_SIZE));
-		if (f->flags & O_DSYNC) {
-			int err = special_fsync(f, *pos - (u64)n, *pos - 1, true);
-
-			n = err ? err : n;
-		}
-	}
-	return n;
+	return n > 0 ? file_write_sync(f, from, *pos, n) : n;
 }
 
 static s64 special_seek(struct file *f, s64 off, int whence)
@@ -124,6 +117,6 @@ static int special_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 }
 
 const struct file_ops blockdev_fops = {
-	.open = special_open, .release = special_release, .read = filemap_read, .write = special_write, .seek = special_seek,
+	.open = special_open, .release = special_release, .read = iomap_file_read, .write = special_write, .seek = special_seek,
 	.mmap = filemap_mmap, .fsync = special_fsync, .ioctl = block_ioctl, .fallocate = special_fallocate,
 };

@@ -98,6 +98,6 @@ static long ext2_file_ioctl(struct file *f, u32 cmd, u64 arg)
 }
 
 const struct file_ops ext2_file_fops = {
-	.read = iomap_file_read, .write = ext2_file_write, .seek = generic_seek, .mmap = filemap_mmap, .fsync = ext2_fsync,
+	.read = iomap_file_read, .write = ext2_file_write, .seek = iomap_seek, .mmap = filemap_mmap, .fsync = ext2_fsync,
 	.fallocate = ext2_fallocate, .release = ext2_release, .ioctl = ext2_file_ioctl,
 };
