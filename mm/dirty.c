@@ -109,6 +109,8 @@ void writer_pages_landed(struct writer *w, u32 nr)
 
 	if (last && wait_queue_active(&w->wake))
 		wake_up(&w->wake);
+	if (unlikely(wait_queue_active(&pages_written)))
+		wake_up_all(&pages_written);
 	if (!wait_queue_active(&w->throttled))
 		return;
 	if (last)

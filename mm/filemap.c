@@ -24,6 +24,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
 #include <mm/filemap_internal.h>
+#include <mm/lru.h>
 #include <mm/mm_internal.h>
 #include <mm/readahead.h>
 #include <mm/slab.h>
@@ -123,6 +124,8 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	if (likely(!err)) {
 		count_page(p, 1);
+		if (!(page_flags(p) & PG_SWAPBACKED))
+			lru_add(p);
 	} else {
 		p->mapping = NULL;
 		atomic_dec(&p->refs);
@@ -132,6 +135,17 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	return err;
 }
 
+/* p is out of the tree. */
+static void forget_page(struct address_space *as, struct page *p)
+{
+	count_page(p, -1);
+	atomic_store(&p->mapping, NULL);
+	if (!(page_flags(p) & PG_SWAPBACKED))
+		lru_del(p);
+	if (as->ops && as->ops->page_freed)
+		as->ops->page_freed(as, p);
+}
+
 void page_remove(struct address_space *as, struct page *p)
 {
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
@@ -139,10 +153,7 @@ void page_remove(struct address_space *as, struct page *p)
 	radix_tree_delete(&as->tree, p->index);
 	as->nr_pages--;
 	spin_unlock_irqrestore(&as->tree_lock, flags);
-	count_page(p, -1);
-	p->mapping = NULL;
-	if (as->ops && as->ops->page_freed)
-		as->ops->page_freed(as, p);
+	forget_page(as, p);
 	page_unlock(p);
 	page_put(p);
 }
@@ -164,10 +175,7 @@ bool page_remove_unused(struct address_space *as, struct page *p)
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	if (!ok)
 		return false;
-	count_page(p, -1);
-	p->mapping = NULL;
-	if (as->ops && as->ops->page_freed)
-		as->ops->page_freed(as, p);
+	forget_page(as, p);
 	page_unlock(p);
 	atomic_store(&p->refs, 1);
 	page_put(p);
@@ -331,6 +339,8 @@ ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 			return done ? (ssize_t)done : err;
 		} else {
 			got = copy_to_iter((char *)page_address(p) + off, n, to);
+			if (!off)	/* a page read in pieces, one after the other, is read once */
+				page_mark_accessed(p);
 			page_put(p);
 		}
 		*pos += got;

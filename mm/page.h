@@ -14,6 +14,7 @@ enum page_flags {			/* page->flags, [a] */
 	PG_ANON = 128, PG_TABLE = 256, PG_HUGE_HEAD = 512, PG_HUGE_TAIL = 1024, PG_WAITERS = 2048, PG_SWAPBACKED = 4096,
 	PG_LRU = 8192, PG_ACTIVE = 16384, PG_ERROR = 32768,
 	PG_CODE_SYNCED = 65536,		/* instruction fetches see the contents; cleared by whoever changes them */
+	PG_ACCESSED = 262144, PG_WORKING = 524288,	/* used through calls, once, and again: mm/lru.h */
 	PG_READAHEAD = 131072,		/* who reads this one starts the next window: mm/readahead.c */
 };
 
@@ -87,6 +88,7 @@ void page_split(struct page *p, u32 order);
 void pages_put(struct page *p, u32 order);
 static inline void page_put(struct page *p) { if (atomic_sub_return_acq_rel(&p->refs, 1) == 0) page_put_last(p); }
 u64 page_nr_free(void), page_nr_total(void);
+bool page_memory_low(void);		/* less is free than the reclaim thread wants; a racy look */
 
 /* Page lock: sleeping bit lock. */
 void page_lock(struct page *p);

@@ -25,9 +25,12 @@
 #include <kernel/task.h>
 #include <mm/init.h>
 #include <mm/page_internal.h>
+#include <mm/reclaim.h>
 #include <mm/vma.h>
 
 #define MAX_ORDER	10
+#define RECLAIM_TRIES	24u
+#define RECLAIM_BATCH	32u	/* pages of files let go for one that is wanted */
 #define PCP_HIGH	64
 #define PCP_ORDER	4
 #define PCP_BATCH	(1u << PCP_ORDER)
@@ -132,10 +135,12 @@ static struct page *alloc_single(gfp_t gfp)
 	irqflags_t flags = arch_irq_save();
 	struct page_cpu *pc = this_cpu_ptr(&page_cpu);
 	struct page *p = NULL;
+	bool low = false;
 
 	if (unlikely(!pc->count)) {
 		spin_lock(&zone_lock);
 		refill(pc, gfp);
+		low = nr_free < 2 * reserve;
 		spin_unlock(&zone_lock);
 	}
 	if (likely(pc->count)) {
@@ -146,8 +151,12 @@ static struct page *alloc_single(gfp_t gfp)
 		p = NULL;
 	}
 	arch_irq_restore(flags);
+	if (unlikely(low) && !in_atomic() && !arch_irqs_disabled())
+		reclaim_wake();
 	return p;
 }
+
+bool page_memory_low(void) { return READ_ONCE(nr_free) < 4 * reserve; }
 
 #ifdef CONFIG_DEBUG
 /* Failure injection: the task asks that its n-th allocation from now fail. */
@@ -197,6 +206,18 @@ static __noinline struct page *alloc_drained(u32 order, gfp_t gfp)
 	return alloc_block(order, gfp);
 }
 
+/* Memory is short: who may sleep lets go of clean pages of files that nobody uses.  A block needs luck, or many of them. */
+static __noinline struct page *alloc_reclaimed(u32 order, gfp_t gfp)
+{
+	struct page *p = NULL;
+
+	if ((gfp & (GFP_ATOMIC | GFP_SPARE)) || current->pflags & PF_MEMALLOC || in_atomic() || arch_irqs_disabled())
+		return NULL;
+	for (u32 tries = 0; !p && tries < RECLAIM_TRIES && reclaim_some(RECLAIM_BATCH << order, gfp, tries); tries++)
+		p = alloc_block(order, gfp);
+	return p;
+}
+
 struct page *page_alloc(u32 order, gfp_t gfp)
 {
 	struct page *p;
@@ -204,7 +225,7 @@ struct page *page_alloc(u32 order, gfp_t gfp)
 	if (alloc_should_fail())
 		return NULL;
 	p = alloc_block(order, gfp);
-	if (unlikely(!p) && !(p = alloc_drained(order, gfp)))
+	if (unlikely(!p) && !(p = alloc_drained(order, gfp)) && !(p = alloc_reclaimed(order, gfp)))
 		return NULL;
 	p->flags = 0;
 	p->mapcount = 0;

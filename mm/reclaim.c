@@ -1,15 +1,24 @@
 /* Reclaim.
  *
- * Theory.  What can be given back without asking anybody: objects that caches keep unused (a SHRINKER each; dentries today, and inodes
- * with them), memory already freed that waits for an RCU grace period or for a flush of the kernel's translations, and stocks that make
- * allocation quick: a spare slab of each cache, and each CPU's magazines, page tables, kernel stacks and single pages.  Pages of tmpfs are
- * the only copy of their data, and there is no swap, so neither page cache nor anonymous memory can go.
+ * Theory.  What can be given back: pages of files that can be read again (mm/lru.c); objects that caches keep unused (a SHRINKER each;
+ * dentries today, and inodes with them); memory already freed that waits for an RCU grace period or for a flush of the kernel's
+ * translations; and stocks that make allocation quick: a spare slab of each cache, and each CPU's magazines, page tables, kernel stacks and
+ * single pages.  Pages of tmpfs are the only copy of their data, and there is no swap, so neither they nor anonymous memory can go.
+ *
+ * Three ways lead here, each allowed more than the one before:
+ *
+ *   page_alloc    (reclaim_some) under any sleeping locks: clean pages only, by trying locks.  If there are none but some are dirty, it asks
+ *                 the writers and waits until a page has landed, but never long: what they need may be locked by who waits.
+ *                 GFP_NOIO callers, whom a writer may wait for, do not wait at all.
+ *   the thread    holds no lock: woken when less than twice the reserve is free, it goes on until four times the reserve is, and lets
+ *                 caches shrink as well.  It exists from the first time there is something for it; without disks there never is.
+ *   reclaim()     before the OOM killer, in a fault and in clone, no locks held: all of the above, grace periods, and the stocks.
+ *
+ * Nobody here writes: the writers do, in the order of the files and in large runs, and mm/dirty.c keeps them in time, so clean pages
+ * abound as a rule.  To let go of inodes in page_alloc was rejected: the last put sleeps and takes locks.
  *
  * Each CPU's stocks are its own, used with interrupts off and without a lock; so they are drained by a call to each CPU, which is dear
  * (it wakes idle ones), and done only here and when the page allocator finds nothing at all.
- *
- * Reclaim runs where no lock is held: in a fault before the OOM killer, in clone before ENOMEM, and for /proc/sys/vm/drop_caches.  To
- * call it from the page allocator was rejected: an inode's last put sleeps and takes locks, and the allocator's callers hold any.
  */
 #include <arch/smp.h>
 #include <fs/vfs.h>
@@ -17,10 +26,23 @@
 #include <kernel/errno.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/rcu.h>
+#include <kernel/irq/irq.h>
+#include <kernel/time/time.h>
+#include <mm/lru.h>
 #include <mm/page_internal.h>
 #include <mm/reclaim.h>
+#include <mm/vmstat.h>
+#include <mm/writer_internal.h>
 
 #define AT_ONCE 256
+#define OBJECTS 16		/* dentries for each THREAD_BATCH of pages */
+#define THREAD_BATCH 128
+#define THREAD_TRIES 20
+#define WAIT_TRIES 16		/* for somebody who needs memory now */
+#define WAIT_NS (100 * NSEC_PER_MSEC)
+#define ENOUGH 512		/* pages, before the OOM killer is asked */
+
+DEFINE_WAIT_QUEUE(pages_written);	/* who waits for clean pages */
 
 static void shrink_caches(void)
 {
@@ -59,6 +81,97 @@ void stocks_drain(void)
 	pages_drain();
 }
 
+/* Wait until something has been written, or a moment has passed.  false: nothing is to be written. */
+static bool wait_for_writers(u64 ns)
+{
+	u64 written = vmstat_read(VM_WRITTEN), until = clock_mono_ns() + ns;
+
+	if (!vmstat_read(VM_DIRTY_PAGES) && !vmstat_read(VM_WRITEBACK_PAGES))
+		return false;
+	writers_want_all();
+	wait_event_timeout(&pages_written, vmstat_read(VM_WRITTEN) != written || !vmstat_read(VM_DIRTY_PAGES), until);
+	return true;
+}
+
+bool reclaim_some(u64 nr, u32 gfp, u32 tries)
+{
+	bool nested, any;
+
+	if (!lru_pages(LRU_INACTIVE) && !lru_pages(LRU_ACTIVE))
+		return false;
+	nested = psi_memstall_begin();
+	current->pflags |= PF_MEMALLOC;
+	any = lru_shrink(nr) != 0;
+	current->pflags &= ~(u32)PF_MEMALLOC;
+	if (any) {
+		vmstat_add(VM_DIRECT_RECLAIMS, 1);
+	} else {
+		reclaim_wake();
+		any = !(gfp & GFP_NOIO) && tries < WAIT_TRIES && wait_for_writers(WAIT_NS);
+	}
+	psi_memstall_end(nested);
+	return any;
+}
+
+/* --- the thread --- */
+
+static struct { struct spinlock lock; bool started; u32 wanted; struct wait_queue wq; struct work start; } thread = {
+	.lock = SPINLOCK_INIT(LC_LRU), .wq = WAIT_QUEUE_INIT(thread.wq),
+};
+
+/* Until enough is free again, or nothing more can be had.  Objects that point to pages go in proportion: as large a part of the dentries, and
+ * inodes with them, as of the pages. */
+static void balance_memory(void)
+{
+	for (u32 vain = 0; page_memory_low() && vain < THREAD_TRIES; ) {
+		u64 got = lru_shrink(THREAD_BATCH);
+
+		for (const struct shrinker *s = __shrinkers_start; s < __shrinkers_end; s++)
+			s->shrink(got ? OBJECTS : AT_ONCE);
+		if (got)
+			vain = 0;
+		else if (vain++, !wait_for_writers(WAIT_NS))
+			break;
+	}
+}
+
+static void reclaim_thread(void *arg)
+{
+	(void)arg;
+	current->pflags |= PF_MEMALLOC;
+	for (;;) {
+		wait_event(&thread.wq, atomic_xchg(&thread.wanted, 0u));
+		balance_memory();
+	}
+}
+
+static void start_thread(struct work *work)
+{
+	(void)work;
+	if (!kthread_create(reclaim_thread, NULL, "reclaim"))
+		atomic_store(&thread.started, false);
+}
+
+void reclaim_wake(void)
+{
+	if ((!lru_pages(LRU_INACTIVE) && !lru_pages(LRU_ACTIVE)) || atomic_load(&thread.wanted))
+		return;
+	atomic_store_release(&thread.wanted, 1u);
+	if (unlikely(!atomic_load(&thread.started)) && atomic_cas(&thread.started, false, true)) {
+		work_init(&thread.start, start_thread);
+		work_queue(&thread.start);
+	}
+	wake_up(&thread.wq);
+}
+
+/* All clean pages that can go, and some time for what is dirty. */
+static void shrink_files(void)
+{
+	for (u32 vain = 0; vain < WAIT_TRIES; vain++)
+		if (lru_shrink(ENOUGH) || !wait_for_writers(WAIT_NS))
+			return;
+}
+
 u64 reclaim(void)
 {
 	u64 before = page_nr_free(), after;
@@ -67,6 +180,7 @@ u64 reclaim(void)
 	might_sleep();
 	nested = psi_memstall_begin();
 	shrink_caches();
+	shrink_files();
 	rcu_barrier();
 	stocks_drain();
 	after = page_nr_free();
@@ -74,14 +188,19 @@ u64 reclaim(void)
 	return after > before ? after - before : 0;
 }
 
-/* 1: the page cache, which has nothing to give; 2: dentries and inodes; 3: both; +4 on Linux silences a message that we have not. */
+/* 1: pages of files that are clean and not mapped; 2: dentries and inodes; 3: both; +4 on Linux silences a message that we have not. */
 static int drop_caches_write(const char *buf, size_t len, void *arg)
 {
 	(void)arg;
 	if (!len || buf[0] < '1' || buf[0] > '7' || (len > 1 && buf[1] != '\n'))
 		return -EINVAL;
-	if (buf[0] & 2)
-		reclaim();
+	if (buf[0] & 1)
+		lru_drop();
+	if (buf[0] & 2) {
+		shrink_caches();
+		rcu_barrier();
+		stocks_drain();
+	}
 	return 0;
 }
 PROC_FILE(drop_caches, .path = "sys/vm/drop_caches", .mode = 0200, .write = drop_caches_write);

@@ -11,5 +11,10 @@ extern const struct shrinker __shrinkers_start[], __shrinkers_end[];
 /* reclaim - give back all that can be: unused objects of the caches, memory that waits for a grace period, empty slabs, all CPUs'
  * stocks of pages, objects, tables and stacks.  Returns pages that are free now and were not.  Context: thread, no locks held, may sleep. */
 u64 reclaim(void);
+/* reclaim_some - for the page allocator: let go of up to nr pages of files; tries: how often it was in vain.  true: worth another look.
+ * Waits, a bounded time, only where there is nothing clean left but something that is being written.  Context: thread, interrupts on,
+ * any sleeping locks held.  reclaim_wake - less is free than it should be: the thread shall do something about it, if there is anything. */
+bool reclaim_some(u64 nr, u32 gfp, u32 tries);
+void reclaim_wake(void);
 /* stocks_drain - only the stocks, and what vfree has put off.  Context: thread, interrupts on, no spin lock held. */
 void stocks_drain(void);

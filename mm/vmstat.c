@@ -4,6 +4,7 @@
 #include <fs/vfs.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
+#include <mm/lru.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <mm/vmstat.h>
@@ -21,11 +22,10 @@ u64 vmstat_read(enum vm_item item)
 	return n > 0 ? (u64)n : 0;
 }
 
-/* For lack of a list of active pages, all of the cache that a program maps counts as active. */
 static int meminfo_show(struct seq *s, void *arg)
 {
 	u64 file = vmstat_read(VM_FILE_PAGES), shmem = vmstat_read(VM_SHMEM_PAGES), anon = vmstat_read(VM_ANON_PAGES);
-	u64 mapped = vmstat_read(VM_MAPPED_PAGES), clean = file > shmem ? file - shmem : 0, active = min(mapped, clean);
+	u64 mapped = vmstat_read(VM_MAPPED_PAGES), clean = file > shmem ? file - shmem : 0, active = min(lru_pages(LRU_ACTIVE), clean);
 	u64 free = page_nr_free(), slab, reclaimable;
 
 	(void)arg;
@@ -54,6 +54,7 @@ static int vmstat_show(struct seq *s, void *arg)
 		[VM_ANON_PAGES] = "nr_anon_pages", [VM_MAPPED_PAGES] = "nr_mapped", [VM_FILE_PAGES] = "nr_file_pages",
 		[VM_SHMEM_PAGES] = "nr_shmem", [VM_TABLE_PAGES] = "nr_page_table_pages", [VM_STACK_PAGES] = "nr_kernel_stack",
 		[VM_DIRTY_PAGES] = "nr_dirty", [VM_WRITEBACK_PAGES] = "nr_writeback", [VM_DIRTIED] = "nr_dirtied", [VM_WRITTEN] = "nr_written",
+		[VM_DIRECT_RECLAIMS] = "allocstall",
 		[VM_ANON_BLOCKS] = "nr_anon_transparent_hugepages",
 	};
 	u64 minor = 0, major = 0, slab, reclaimable;

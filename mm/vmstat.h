@@ -15,6 +15,7 @@ enum vm_item {
 	VM_DIRTY_PAGES,		/* of files with a store, changed and not yet being written */
 	VM_WRITEBACK_PAGES,	/* being written */
 	VM_DIRTIED, VM_WRITTEN,	/* pages that became dirty, that were written, ever */
+	VM_DIRECT_RECLAIMS,	/* page_alloc had to look for pages itself, and found some */
 	VM_NR_ITEMS,
 };
 

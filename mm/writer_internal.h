@@ -43,6 +43,7 @@ void writer_want(struct writer *w, u32 what);
 void writers_want_all(void);
 /* writer_stand_in - if w has no thread for lack of memory, do what it would do now; false: it has one. */
 bool writer_stand_in(struct writer *w);
+extern struct wait_queue pages_written;	/* mm/reclaim.c: woken as pages land */
 /* writer_pages_landed - nr pages of w's were written.  Context: any. */
 void writer_pages_landed(struct writer *w, u32 nr);
 /* dirty_over_background, dirty_over_limit - does w have to write; must who dirties for w wait?  Context: any. */

@@ -9,6 +9,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
+#include <mm/lru.h>
 #include <mm/mm_internal.h>
 #include <mm/slab.h>
 #include <mm/writer_internal.h>
@@ -415,4 +416,160 @@ KTEST(writeback, mapped_pages_are_write_protected)
 	EXPECT(info[1].present && !info[1].writable);
 	EXPECT(info[2].present && info[2].writable);
 	EXPECT_EQ(store.writes, 3);
+}
+
+/* --- mm/lru.c --- */
+
+static void use_clean(struct inode *i, u64 index)
+{
+	struct page *p;
+
+	VERIFY(!filemap_get(&i->data, index, true, &p));
+	page_put(p);
+}
+
+KTEST(lru, clean_pages_go_and_others_stay)
+{
+	struct inode *i = setup();
+	u64 left[2];
+	struct page *held;
+
+	for (u32 k = 0; k < PAGES; k++)
+		use_clean(i, k);
+	for (u32 k = 0; k < 4; k++)
+		scribble(i, k, 1);
+	VERIFY(!filemap_get(&i->data, 9, true, &held));
+	lru_drop();
+	left[0] = i->data.nr_pages;	/* four dirty ones, one that somebody holds */
+	page_put(held);
+	filemap_write_range(&i->data, 0, ~0ull);
+	lru_drop();
+	left[1] = i->data.nr_pages;
+	teardown(i);
+	EXPECT_EQ(left[0], 5);
+	EXPECT_EQ(left[1], 0);
+}
+
+KTEST(lru, used_twice_outlives_used_once)
+{
+	struct inode *i = setup();
+	bool kept = true, gone = false;
+
+	for (u32 k = 0; k < PAGES; k++) {
+		struct page *p;
+
+		VERIFY(!filemap_get(&i->data, k, true, &p));
+		page_mark_accessed(p);
+		if (k < 8)
+			page_mark_accessed(p);
+		page_put(p);
+	}
+	lru_shrink(PAGES - 8);
+	for (u32 k = 0; k < PAGES; k++) {
+		struct page *p = filemap_lookup(&i->data, k);
+
+		if (k < 8)
+			kept = kept && p;
+		else
+			gone = gone || !p;
+		if (p)
+			page_put(p);
+	}
+	teardown(i);
+	EXPECT(kept);
+	EXPECT(gone);
+}
+
+KTEST(lru, mapped_pages_are_unmapped_before_they_go)
+{
+	struct inode *i = setup();
+	struct mm *mm = mm_create();
+	struct pte_info info;
+	struct file f;
+	bool locked, there[2];
+	int code, sig;
+	u64 left;
+	s64 va;
+
+	EXPECT(mm);
+	open_file(&f, i);
+	rwsem_write_lock(&mm->mmap_lock);
+	va = mm_map(mm, &f, 0x10000000, PAGES * PAGE_SIZE, VM_READ | VM_MAYREAD | VM_SHARED | VM_LOCKED, MAP_SHARED, 0);
+	rwsem_write_unlock(&mm->mmap_lock);
+	EXPECT(va > 0);
+	sig = mm_fault(mm, (vaddr_t)va + 3 * PAGE_SIZE, 0, &code);
+	for (u32 k = 0; k < 8; k++)
+		lru_shrink(PAGES);
+	locked = pt_lookup(mm, (vaddr_t)va + 3 * PAGE_SIZE, &info) && info.present;
+	rwsem_write_lock(&mm->mmap_lock);
+	vma_find(mm, (vaddr_t)va)->flags &= ~(u32)VM_LOCKED;
+	rwsem_write_unlock(&mm->mmap_lock);
+	there[0] = i->data.nr_pages > 0;
+	for (u32 k = 0; k < 8; k++)
+		lru_shrink(PAGES);
+	there[1] = pt_lookup(mm, (vaddr_t)va + 3 * PAGE_SIZE, &info) && info.present;
+	left = i->data.nr_pages;
+	sig |= mm_fault(mm, (vaddr_t)va + 3 * PAGE_SIZE, 0, &code);
+	mm_put(mm);
+	teardown(i);
+	EXPECT_EQ(sig, 0);
+	EXPECT(locked && there[0]);
+	EXPECT(!there[1]);
+	EXPECT_EQ(left, 0);
+}
+
+/* Pages are read, used, written and truncated on all CPUs while others shrink: nothing is lost. */
+static void churn(void *arg)
+{
+	u32 x = (u32)(u64)arg * 2654435761u + 1;
+
+	while (!atomic_load(&busy.stop)) {
+		struct page *p;
+
+		x = x * 1664525 + 1013904223;
+		if (x >> 28 == 0) {
+			lru_shrink(8);
+		} else if (x >> 28 == 1) {
+			filemap_write_range(&busy.i->data, 0, ~0ull);
+		} else if (!filemap_get(&busy.i->data, x >> 8 & (PAGES - 1), true, &p)) {
+			u64 *word = (u64 *)((u8 *)page_address(p) + 8 * (u64)arg);
+
+			page_mark_accessed(p);
+			if (x & 128) {
+				atomic_inc(word);		/* counted in the page, and beside it */
+				page_set_dirty(p);
+				atomic_inc(&busy.dirtied);
+			}
+			page_put(p);
+		}
+		if (!(x >> 20 & 31))
+			sched_yield_current();
+	}
+	if (!atomic_sub_return_acq_rel(&busy.ended, 1u))
+		complete(&busy.done);
+	kthread_exit();
+}
+
+KTEST(lru, nothing_is_lost_in_a_storm)
+{
+	struct inode *i = setup();
+	u64 sum = 0;
+
+	busy.i = i;
+	busy.stop = busy.dirtied = 0;
+	busy.ended = 4;
+	completion_init(&busy.done);
+	for (u64 k = 0; k < 4; k++)
+		VERIFY(kthread_create(churn, (void *)k, "churn"));
+	sleep_ms(1500);
+	atomic_store(&busy.stop, 1u);
+	wait_for_completion(&busy.done);
+	super_write_all(i->sb, true);
+	lru_drop();
+	for (u64 k = 0; k < PAGES; k++)
+		for (u32 w = 0; w < 4; w++)
+			sum += *(u64 *)(store.data + k * PAGE_SIZE + 8 * w);
+	teardown(i);
+	EXPECT_EQ(sum, busy.dirtied);
+	EXPECT(sum > 100);
 }

@@ -119,6 +119,10 @@ __weak void wake_up_all(struct wait_queue *wq) { (void)wq; }
 /* one CPU: no other has pages in stock */
 void pages_drain(void);
 __weak void pages_drain(void) { }
+bool reclaim_some(u64 nr, u32 gfp, u32 tries);
+__weak bool reclaim_some(u64 nr, u32 gfp, u32 tries) { (void)nr; (void)gfp; (void)tries; return false; }
+void reclaim_wake(void);
+__weak void reclaim_wake(void) { }
 
 __weak void preempt_schedule(void) { }
 __weak void spin_lock_slow(struct spinlock *l) { (void)l; stop("spin lock taken twice", __FILE__, __LINE__); }
