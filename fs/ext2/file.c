@@ -94,7 +94,7 @@ int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync)
 
 static long ext2_file_ioctl(struct file *f, u32 cmd, u64 arg)
 {
-	return ext2_ioctl(f, cmd, arg);
+	return cmd == FS_IOC_FIEMAP ? iomap_fiemap(f->inode, arg) : ext2_ioctl(f, cmd, arg);
 }
 
 const struct file_ops ext2_file_fops = {

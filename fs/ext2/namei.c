@@ -221,14 +221,50 @@ static int name_new(struct inode *ndir, const char *nname, u32 nlen, struct inod
 	return err;
 }
 
+/* A directory moves from one parent to another: its "..", and their counts. */
+static int move_up(struct inode *dir, struct inode *from, struct inode *to)
+{
+	nlink_add(to, 1);
+	nlink_drop(from, 1);
+	return ext2_dir_set(dir, "..", 2, (u32)to->ino, S_IFDIR);
+}
+
+/* Each gets the other's name. */
+static int exchange(struct inode *odir, const char *oname, u32 olen, struct inode *i,
+		    struct inode *ndir, const char *nname, u32 nlen, struct inode *target)
+{
+	bool a = inode_is_dir(i) && odir != ndir, b = inode_is_dir(target) && odir != ndir;
+	int err, err2 = 0;
+
+	if ((a && !b && ndir->nlink >= EXT2_LINK_MAX) || (b && !a && odir->nlink >= EXT2_LINK_MAX))
+		return -EMLINK;
+	err = ext2_dir_set(ndir, nname, nlen, (u32)i->ino, i->mode);
+	if (!err)
+		err = ext2_dir_set(odir, oname, olen, (u32)target->ino, target->mode);
+	if (err)
+		return err;
+	atomic_store(&ext2_i(i)->entry_unsynced, 1u);
+	atomic_store(&ext2_i(target)->entry_unsynced, 1u);
+	inode_touch(i, ATTR_CTIME);
+	inode_touch(target, ATTR_CTIME);
+	if (a)
+		err = move_up(i, odir, ndir);
+	if (b)
+		err2 = move_up(target, ndir, odir);
+	err = err ? err : err2;
+	err2 = commit(ndir, i);
+	err = err ? err : err2;
+	return err || odir == ndir ? err : commit(odir, target);
+}
+
 static int ext2_rename(struct inode *odir, const char *oname, u32 olen, struct inode *i,
 		       struct inode *ndir, const char *nname, u32 nlen, struct inode *target, u32 flags)
 {
 	bool isdir = inode_is_dir(i);
 	int err, err2;
 
-	if (flags & ~(u32)RENAME_NOREPLACE)
-		return -EINVAL;
+	if (flags & RENAME_EXCHANGE)
+		return exchange(odir, oname, olen, i, ndir, nname, nlen, target);
 	if (isdir && odir != ndir && !target && ndir->nlink >= EXT2_LINK_MAX)
 		return -EMLINK;
 	err = name_new(ndir, nname, nlen, i, target);
