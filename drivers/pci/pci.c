@@ -9,10 +9,12 @@
  * Source: PCI Local Bus 3.0, chapter 6; PCI-to-PCI Bridge Architecture 1.2; PCI Express Base 4.0, 7.2.2. */
 #include <drivers/pci/pci_internal.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/printk.h>
 #include <mm/slab.h>
 
+#define PCI_CLASS_BRIDGE_HOST 0x0600
 #define SLOTS		32u
 #define MAX_CAPS	48u	/* as many as fit: a list that goes in circles ends here */
 #define SPARE_BUSES	1u	/* behind a port without a device yet */
@@ -101,12 +103,14 @@ static struct pci_device *function_at(struct pci_bus *bus, u8 devfn, volatile vo
 	d->devfn = devfn;
 	d->config = config;
 	d->vendor = (u16)id;
-	d->device = (u16)(id >> 16);
+	d->id = (u16)(id >> 16);
 	d->class = pci_read32(d, PCI_CLASS_REVISION) >> 8;
 	d->header = pci_read8(d, PCI_HEADER_TYPE) & 0x7f;
 	scnprintf(d->name, sizeof(d->name), "%04x:%02x:%02x.%u", 0, bus->nr, devfn >> 3, devfn & 7);
 	if (d->header == PCI_HEADER_TYPE_NORMAL)
 		d->subsystem = pci_read16(d, PCI_SUBSYSTEM_ID);
+	if (d->header == PCI_HEADER_TYPE_NORMAL)
+		d->subsystem_vendor = pci_read16(d, PCI_SUBSYSTEM_VENDOR_ID);
 	pci_bars_size(d);
 	return d;
 }
@@ -157,52 +161,84 @@ static void scan_bus(struct pci_bus *bus)
 		scan_slot(bus, slot, (volatile void *)((u64)config + slot * 8 * PAGE_SIZE));
 }
 
-/* --- drivers */
+/* --- devices and drivers */
 
-static bool matches(const struct pci_device *d, const struct pci_driver *driver)
+static void device_release(struct device *d) { kfree(container_of(d, struct pci_device, device)); }
+
+static void add(struct pci_device *d)
 {
-	for (const struct pci_id *id = driver->ids; id->vendor; id++)
-		if ((id->vendor == PCI_ANY || id->vendor == d->vendor) && (id->device == PCI_ANY || id->device == d->device))
-			return true;
-	return false;
+	device_init(&d->device);
+	device_set_name(&d->device, "%s", d->name);
+	d->device.bus = &pci_bus_type;
+	d->device.parent = d->bus->bridge ? &d->bus->bridge->device : d->bus->host->device;
+	d->device.release = device_release;
+	if (device_add(&d->device))
+		pr_err("pci %s: cannot be added\n", d->name);
 }
 
-static void probe(struct pci_device *d)
-{
-	for (const struct pci_driver *driver = __pci_drivers_start; driver < __pci_drivers_end; driver++) {
-		int err;
-
-		if (!matches(d, driver))
-			continue;
-		err = driver->probe(d);
-		if (!err) {
-			d->driver = driver;
-			return;
-		}
-		if (err != -ENODEV)
-			pr_err("pci %s: %s: probe failed, error %d\n", d->name, driver->name, err);
-	}
-}
-
-static void probe_all(struct pci_bus *bus)
+static void add_all(struct pci_bus *bus)
 {
 	struct pci_device *d;
 
 	list_for_each_entry(d, &bus->devices, link) {
-		probe(d);
+		add(d);
 		if (d->below)
-			probe_all(d->below);
+			add_all(d->below);
 	}
 }
+
+/* The host bridge, "pci0000:00", and all behind it. */
+static void show(struct pci_host *h)
+{
+	struct device *d = kzalloc(sizeof(*d), GFP_KERNEL);
+
+	if (!d)
+		return;
+	device_init(d);
+	device_set_name(d, "pci0000:%02x", h->first_bus);
+	d->parent = platform_device(h->node);
+	if (device_add(d)) {
+		pr_err("pci: the host bridge cannot be added\n");
+		return;
+	}
+	h->device = d;
+	add_all(h->root);
+}
+
+/* A bus with nothing on it but the host's own function, which no driver wants, is shown when somebody looks at /sys. */
+static bool is_empty(const struct pci_host *h)
+{
+	const struct pci_device *d;
+
+	list_for_each_entry(d, &h->root->devices, link)
+		if (d->class >> 8 != PCI_CLASS_BRIDGE_HOST)
+			return false;
+	return true;
+}
+
+static struct pci_host *hosts;
 
 int pci_host_add(struct pci_host *h)
 {
 	h->root = bus_create(h, NULL, h->first_bus);
 	if (!h->root)
 		return -ENOMEM;
+	h->next = hosts;
+	hosts = h;
 	h->next_bus = h->first_bus + 1;
 	scan_bus(h->root);
+	if (is_empty(h))
+		return 0;
 	pci_assign(h->root);
-	probe_all(h->root);
+	show(h);
 	return 0;
 }
+
+static int show_empty_hosts(void)
+{
+	for (struct pci_host *h = hosts; h; h = h->next)
+		if (!h->device)
+			show(h);
+	return 0;
+}
+BOOT_INIT(sysfs, show_empty_hosts);

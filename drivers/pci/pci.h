@@ -1,7 +1,8 @@
 /* PCI devices and their drivers.  (PCI Local Bus 3.0, PCI Express Base 4.0; registers' names from <linux/pci_regs.h>.)
  *
- * A driver is one file that ends in PCI_DRIVER().  Its probe maps the BARs it needs, asks for interrupts and enables the device. */
+ * A driver is one file that ends in PCI_DRIVER(ident, "name", .ids = ..., .probe = ..., .remove = ...).  Its probe maps the BARs it needs, asks for interrupts and enables the device. */
 #pragma once
+#include <drivers/base/device.h>
 #include <drivers/base/fdt.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/list.h>
@@ -17,15 +18,17 @@ struct pci_host;
 struct pci_id { u16 vendor, device; };	/* PCI_ANY: any.  A list ends with vendor 0 */
 
 struct pci_driver {
-	const char *name;
+	struct device_driver driver;	/* PCI_DRIVER fills it */
 	const struct pci_id *ids;
 	/* probe - 0, -ENODEV (not mine: others are tried), -errno (reported).  remove - let go of it; gone: it was pulled out, its registers
-	 * read as ones.  Context: thread, may sleep. */
+	 * read as ones.  Context: thread, may sleep; the device's mutex held. */
 	int (*probe)(struct pci_device *d);
 	void (*remove)(struct pci_device *d, bool gone);
 };
-#define PCI_DRIVER(ident, ...) static const struct pci_driver __pci_driver_##ident __used __section(".pci_drivers") = { .name = #ident, __VA_ARGS__ }
-extern const struct pci_driver __pci_drivers_start[], __pci_drivers_end[];
+#define PCI_DRIVER(ident, drv_name, ...) \
+	static struct pci_driver __pci_driver_##ident = { .driver = { .name = (drv_name), .bus = &pci_bus_type }, __VA_ARGS__ }; \
+	BUS_DRIVER(ident, &__pci_driver_##ident.driver)
+extern struct bus pci_bus_type;
 
 #define PCI_BARS 6u
 struct pci_bar { u64 addr, size; u8 flags; };	/* addr: the CPU's; size 0: none, or the upper half of the one before.  flags: PCI_BASE_ADDRESS_* */
@@ -33,15 +36,15 @@ struct pci_bar { u64 addr, size; u8 flags; };	/* addr: the CPU's; size 0: none, 
 struct pci_vector { u32 irq; irq_handler_fn fn; void *arg; char name[28]; };
 
 struct pci_device {
+	struct device device;		/* /sys/bus/pci/devices/NAME */
 	struct pci_bus *bus;		/* [I] */
 	u8 devfn;			/* [I] device << 3 | function */
-	u16 vendor, device, subsystem;	/* [I] */
+	u16 vendor, id, subsystem_vendor, subsystem;	/* [I] */
 	u32 class;			/* [I] class, subclass, interface: 24 bits */
 	u8 header;			/* [I] PCI_HEADER_TYPE_NORMAL, _BRIDGE */
 	volatile void *config;		/* [I] its 4 KiB of configuration space */
 	struct pci_bar bars[PCI_BARS];	/* [I] once the bus was assigned */
 	char name[16];			/* [I] "0000:00:01.0" */
-	const struct pci_driver *driver;	/* the bus's: NULL: nobody's */
 	void *driver_data;		/* the driver's */
 	struct pci_bus *below;		/* [I] a bridge's other side */
 	struct list_head link;		/* in bus->devices */

@@ -18,6 +18,8 @@ struct pci_host {
 	bool msi_known;			/* it was looked for */
 	u32 msi_base;			/* [I] added to a device's number for the controller's */
 	struct pci_bus *root;		/* [I] */
+	struct device *device;		/* [I] once shown: "pci0000:00" */
+	struct pci_host *next;		/* [I] */
 };
 
 struct pci_bus {

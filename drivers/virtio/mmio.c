@@ -148,6 +148,8 @@ static const struct virtio_transport mmio = {
 	.notify = mmio_notify,
 };
 
+static void mmio_release(struct device *d) { kfree(to_mmio(to_virtio(d))); }
+
 static int mmio_probe(int node)
 {
 	struct mmio_device *m;
@@ -178,8 +180,7 @@ static int mmio_probe(int node)
 	m->dev.transport = &mmio;
 	m->dev.id = id;
 	m->dev.vendor = mmio_read32(base, VIRTIO_MMIO_VENDOR_ID);
-	virtio_register(&m->dev);
-	return 0;
+	return virtio_register(&m->dev, platform_device(node), mmio_release);
 }
 
 static const char *const match[] = { "virtio,mmio", NULL };

@@ -146,7 +146,10 @@ static int request_vectors(struct pci_virtio *v, u32 nr)
 	for (u32 i = 0; i < nr && !err; i++) {
 		struct virtqueue *vq = dev->queues[i];
 
-		scnprintf(name, sizeof(name), "%s-%s", dev->name, vq->name);
+		if (nr == 1)
+			scnprintf(name, sizeof(name), "%s-%s", dev->name, vq->name);
+		else
+			scnprintf(name, sizeof(name), "%s-%s.%u", dev->name, vq->name, i);
 		if (vq->done)
 			err = pci_msix_request(v->pci, vector_of(v, i), vq->cpu, queue_message, vq, name);
 	}
@@ -260,12 +263,15 @@ static struct window find_window(struct pci_device *d, u8 type, u32 min_len, u8 
 	return (struct window){ NULL, 0 };
 }
 
+static void pv_release(struct device *d) { kfree(to_pv(to_virtio(d))); }
+
 static int pv_probe(struct pci_device *d)
 {
 	struct pci_virtio *v;
 	u8 cap;
+	int err;
 
-	if (d->device < FIRST_OLD || d->device > LAST)
+	if (d->id < FIRST_OLD || d->id > LAST)
 		return -ENODEV;
 	v = kzalloc(sizeof(*v), GFP_KERNEL);
 	if (!v)
@@ -282,12 +288,14 @@ static int pv_probe(struct pci_device *d)
 	}
 	v->notify_step = pci_read32(d, cap + VIRTIO_PCI_NOTIFY_CAP_MULT);
 	v->dev.transport = &pci;
-	v->dev.id = d->device >= FIRST_MODERN ? d->device - FIRST_MODERN : d->subsystem;
+	v->dev.id = d->id >= FIRST_MODERN ? d->id - FIRST_MODERN : d->subsystem;
 	v->dev.vendor = d->vendor;
 	d->driver_data = v;
 	pci_enable(d);
-	virtio_register(&v->dev);
-	return 0;
+	err = virtio_register(&v->dev, &d->device, pv_release);
+	if (err)
+		pci_disable(d);
+	return err;
 }
 
 static void pv_remove(struct pci_device *d, bool gone)
@@ -296,8 +304,7 @@ static void pv_remove(struct pci_device *d, bool gone)
 
 	virtio_unregister(&v->dev, gone);
 	pci_disable(d);
-	kfree(v);
 }
 
 static const struct pci_id ids[] = { { VENDOR, PCI_ANY }, { 0 } };
-PCI_DRIVER(virtio_pci, .ids = ids, .probe = pv_probe, .remove = pv_remove);
+PCI_DRIVER(virtio_pci, "virtio-pci", .ids = ids, .probe = pv_probe, .remove = pv_remove);

@@ -1,8 +1,9 @@
 /* virtio: devices and their drivers.
  *
  * Theory.  A transport (mmio.c, pci.c) finds devices and registers them here; the core looks for the driver of the kind, agrees on features,
- * and probes it.  From then on the driver has the device until one of the two goes.  Everything that the driver is called for runs under
- * dev->lock, except the callbacks of queues, which are interrupts.
+ * and probes it.  From then on the driver has the device until one of the two goes.  Devices, drivers and their binding are the device
+ * model's (the bus virtio); everything that the driver is called for runs under the device's mutex, except the callbacks of queues, which
+ * are interrupts.
  *
  * What an interrupt learns and a thread must act on, that the configuration changed or that the device is broken, is a bit in dev->news
  * and a work item.  A broken device is reset before its driver hears of it, so that it touches no memory that the driver then frees; its
@@ -165,7 +166,7 @@ static void news_work(struct work *w)
 	struct virtio_device *dev = container_of(w, struct virtio_device, work);
 	u32 news = atomic_xchg(&dev->news, 0u);
 
-	mutex_lock(&dev->lock);
+	mutex_lock_nested(&dev->device.mutex, dev->device.depth);
 	if (dev->driver && !atomic_load(&dev->broken) && (dev->transport->status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET))
 		virtio_break(dev, "it asks to be reset");	/* which queues this work again */
 	else if (dev->driver && (news & NEWS_CONFIG) && !atomic_load(&dev->broken) && dev->driver->config_changed)
@@ -176,7 +177,7 @@ static void news_work(struct work *w)
 		if (dev->driver->failed)
 			dev->driver->failed(dev);
 	}
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->device.mutex);
 }
 
 /* --- coming and going */
@@ -224,46 +225,101 @@ static int probe(struct virtio_device *dev, const struct virtio_driver *driver)
 	return err;
 }
 
-static const struct virtio_driver *find_driver(u32 id)
+/* --- the bus */
+
+static struct virtio_driver *driver_of(const struct device_driver *drv) { return container_of(drv, struct virtio_driver, driver); }
+static bool bus_match(const struct device *d, const struct device_driver *drv) { return to_virtio((struct device *)d)->id == driver_of(drv)->id; }
+
+static int bus_probe(struct device *d, struct device_driver *drv)
 {
-	for (const struct virtio_driver *d = __virtio_drivers_start; d < __virtio_drivers_end; d++)
-		if (d->id == id)
-			return d;
-	return NULL;
+	struct virtio_device *dev = to_virtio(d);
+	int err = probe(dev, driver_of(drv));
+
+	if (!err)
+		pr_info("%s: %s by %s, features %lx\n", dev->name, drv->name, dev->transport->name, dev->features);
+	return err;
 }
 
-void virtio_register(struct virtio_device *dev)
+static void bus_remove(struct device *d, struct device_driver *drv)
 {
-	const struct virtio_driver *driver = find_driver(dev->id);
+	struct virtio_device *dev = to_virtio(d);
+
+	driver_of(drv)->remove(dev);
+	virtio_reset(dev);	/* whether or not the driver did */
+	queues_destroy(dev);
+	dev->driver = NULL;
+}
+
+/* At power-off: the device stops touching memory; nothing is given back. */
+static void bus_shutdown(struct device *d)
+{
+	struct virtio_device *dev = to_virtio(d);
+
+	if (dev->driver && dev->transport->reset(dev))
+		pr_warn("%s: it does not reset\n", dev->name);
+}
+
+static void bus_uevent(const struct device *d, struct seq *s)
+{
+	const struct virtio_device *dev = to_virtio((struct device *)d);
+
+	seq_printf(s, "MODALIAS=virtio:d%08Xv%08X\n", dev->id, dev->vendor);
+}
+
+static int id_show(struct seq *s, void *d) { seq_printf(s, "0x%04x\n", to_virtio(d)->id); return 0; }
+static int vendor_show(struct seq *s, void *d) { seq_printf(s, "0x%04x\n", to_virtio(d)->vendor); return 0; }
+static int modalias_show(struct seq *s, void *d) { seq_printf(s, "virtio:d%08Xv%08X\n", to_virtio(d)->id, to_virtio(d)->vendor); return 0; }
+
+static int status_show(struct seq *s, void *d)
+{
+	seq_printf(s, "0x%08x\n", to_virtio(d)->transport->status(to_virtio(d)));
+	return 0;
+}
+
+static int features_show(struct seq *s, void *d)
+{
+	for (u32 i = 0; i < 64; i++)
+		seq_putc(s, virtio_has(to_virtio(d), i) ? '1' : '0');
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static const struct attr dev_attrs[] = {
+	{ .name = "device", .show = id_show }, { .name = "vendor", .show = vendor_show }, { .name = "status", .show = status_show },
+	{ .name = "modalias", .show = modalias_show }, { .name = "features", .show = features_show }, { 0 },
+};
+static const struct attr_group dev_group = { .attrs = dev_attrs };
+static const struct attr_group *const dev_groups[] = { &dev_group, NULL };
+struct bus virtio_bus = {
+	.name = "virtio", .match = bus_match, .probe = bus_probe, .remove = bus_remove, .shutdown = bus_shutdown, .uevent = bus_uevent,
+	.dev_groups = dev_groups,
+};
+BUS(virtio_bus);
+
+int virtio_register(struct virtio_device *dev, struct device *parent, void (*release)(struct device *d))
+{
 	int err;
 
 	scnprintf(dev->name, sizeof(dev->name), "virtio%u", atomic_add_return(&nr_devices, 1u) - 1);
-	mutex_init(&dev->lock, LC_VIRTIO);
 	work_init(&dev->work, news_work);
-	if (!driver) {
-		pr_info("%s: %s, no driver for kind %u\n", dev->name, dev->transport->name, dev->id);
-		return;
+	device_init(&dev->device);
+	device_set_name(&dev->device, "%s", dev->name);
+	dev->device.bus = &virtio_bus;
+	dev->device.parent = parent;
+	dev->device.release = release;
+	err = device_add(&dev->device);
+	if (err) {
+		pr_err("%s: cannot be added, error %d\n", dev->name, err);
+		device_put(&dev->device);
 	}
-	mutex_lock(&dev->lock);
-	err = probe(dev, driver);
-	mutex_unlock(&dev->lock);
-	if (err)
-		pr_err("%s: %s: probe failed, error %d\n", dev->name, driver->name, err);
-	else
-		pr_info("%s: %s by %s, features %lx\n", dev->name, driver->name, dev->transport->name, dev->features);
+	return err;
 }
 
 void virtio_unregister(struct virtio_device *dev, bool gone)
 {
-	mutex_lock(&dev->lock);
 	if (gone)
 		atomic_store(&dev->broken, true);
-	if (dev->driver) {
-		dev->driver->remove(dev);
-		virtio_reset(dev);	/* whether or not the driver did */
-		queues_destroy(dev);
-		dev->driver = NULL;
-	}
-	mutex_unlock(&dev->lock);
-	work_flush();	/* no interrupt queues it any more */
+	device_del(&dev->device);
+	work_flush();		/* no interrupt queues dev->work any more */
+	device_put(&dev->device);
 }

@@ -10,9 +10,9 @@
  * Memory handed to a device lies in the linear map (kmalloc, pages; not stacks, not vmalloc).  Devices are taken to be coherent. */
 #pragma once
 #include <arch/mmu.h>
+#include <drivers/base/device.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/types.h>
-#include <kernel/sync/mutex.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
@@ -23,7 +23,7 @@ struct virtqueue;
 /* --- drivers */
 
 struct virtio_driver {
-	const char *name;
+	struct device_driver driver;	/* VIRTIO_DRIVER fills it: "virtio_rng" on the bus virtio */
 	u32 id;				/* VIRTIO_ID_* */
 	u64 features;			/* the device type's own (BIT(VIRTIO_BLK_F_FLUSH) | ...): those the driver knows.  The core adds the rest */
 	/* probe - take the device; dev->driver_data is the driver's.  0 or -errno; after an error the core resets the device and gives its
@@ -38,12 +38,14 @@ struct virtio_driver {
 	void (*failed)(struct virtio_device *dev);
 };
 #define VIRTIO_DRIVER(ident, ...) \
-	static const struct virtio_driver __virtio_driver_##ident __used __section(".virtio_drivers") = { .name = #ident, __VA_ARGS__ }
-extern const struct virtio_driver __virtio_drivers_start[], __virtio_drivers_end[];
+	static struct virtio_driver __virtio_driver_##ident = { .driver = { .name = "virtio_" #ident, .bus = &virtio_bus }, __VA_ARGS__ }; \
+	BUS_DRIVER(virtio_##ident, &__virtio_driver_##ident.driver)
+extern struct bus virtio_bus;
 
 /* --- devices */
 
 struct virtio_device {
+	struct device device;		/* /sys/bus/virtio/devices/NAME.  Its mutex is held around every call of the driver's */
 	const struct virtio_transport *transport;	/* [I] */
 	u32 id, vendor;			/* [I] */
 	char name[16];			/* [I] "virtio0" */
@@ -51,9 +53,8 @@ struct virtio_device {
 	void *driver_data;		/* the driver's */
 	u32 nr_queues;			/* [I] from virtio_queues() to removal */
 	struct virtqueue **queues;
-	struct mutex lock;		/* held around every call of the driver's: probe, remove, config_changed, failed */
-	const struct virtio_driver *driver;	/* [lock] NULL: nobody's */
-	bool ready;			/* [lock] DRIVER_OK is set */
+	const struct virtio_driver *driver;	/* [device.mutex] NULL: nobody's */
+	bool ready;			/* [device.mutex] DRIVER_OK is set */
 	bool broken;			/* [a] it answered nonsense, or is gone */
 	u32 news;			/* [a] what the work has to tell the driver */
 	struct work work;

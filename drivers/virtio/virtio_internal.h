@@ -23,11 +23,13 @@ struct virtio_transport {
 	void (*notify)(struct virtio_ring *r);				/* Context: any */
 };
 
-/* virtio_register - a device with transport, id and vendor set is there: find its driver.  An error is not reported to the caller: a device
- * without a driver is no mistake.  virtio_unregister - it goes, or its transport does: the driver lets go of it.  gone: it answers nothing
- * any more (pulled out).  Context: thread, may sleep; unregister not from a work item. */
-void virtio_register(struct virtio_device *dev);
+/* virtio_register - a device with transport, id and vendor set is there, behind parent; release frees it when nobody refers to it any more.
+ * If there is a driver it is probed.  0; after an error (of device_add) it is released.  virtio_unregister - it goes, or its transport does:
+ * the driver lets go of it, and the reference is put.  gone: it answers nothing any more (pulled out).
+ * Context: thread, may sleep; unregister not from a work item. */
+int virtio_register(struct virtio_device *dev, struct device *parent, void (*release)(struct device *d));
 void virtio_unregister(struct virtio_device *dev, bool gone);
+static inline struct virtio_device *to_virtio(struct device *d) { return container_of(d, struct virtio_device, device); }
 
 /* What an interrupt says.  virtio_queue_irq - of queue index, or of any: the queues' callbacks.  Context: irq. */
 void virtio_config_irq(struct virtio_device *dev);
