@@ -1,8 +1,8 @@
 /* PCI devices and their drivers.  (PCI Local Bus 3.0, PCI Express Base 4.0; registers' names from <linux/pci_regs.h>.)
  *
- *
  * A driver is one file that ends in PCI_DRIVER(ident, "name", .ids = ..., .probe = ..., .remove = ...).  Its probe maps the BARs it needs, asks
  * for interrupts and enables the device. */
+#pragma once
 #include <drivers/base/device.h>
 #include <drivers/base/fdt.h>
 #include <kernel/irq/irq.h>
