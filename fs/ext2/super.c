@@ -199,6 +199,7 @@ static int read_super(struct ext2_super *s, bool quiet)
 	u64 pos = s->opts.sb_block * 1024;
 	u32 unit = max(block_logical_size(s->bdev), EXT2_MIN_BLOCK);
 	struct buffer b;
+	const struct ext2_super_block *d;
 	char why[128];
 	int err = buffer_read(s->bdev, pos / unit, unit, &b);
 
@@ -207,8 +208,9 @@ static int read_super(struct ext2_super *s, bool quiet)
 			pr_err("ext2: %s: the superblock cannot be read\n", s->bdev->name);
 		return err == -EIO && i_size_read(s->bdev->inode) < pos + 1024 ? -EINVAL : err;
 	}
-	if (!ext2_check_super((struct ext2_super_block *)((char *)b.data + pos % unit), i_size_read(s->bdev->inode), &s->geo, why, sizeof(why))) {
-		if (!quiet)
+	d = (const struct ext2_super_block *)((char *)b.data + pos % unit);
+	if (!ext2_check_super(d, i_size_read(s->bdev->inode), &s->geo, why, sizeof(why))) {
+		if (!quiet || d->magic == EXT2_MAGIC)	/* BusyBox's mount always asks for silence: it is kept about what is no ext2 */
 			pr_err("ext2: %s: not mounted: %s\n", s->bdev->name, why);
 		err = -EINVAL;
 	} else if (s->geo.block_size < block_logical_size(s->bdev)) {

@@ -206,6 +206,8 @@ static void op_names(void)
 
 	any_name(a);
 	any_name(b);
+	if (op >= from && op < to)
+		say("   names %s %s\n", a, b);
 	switch (below(&chance, 12)) {
 	case 0: case 1: note("unlink", a, 0, 0, unlink(a)); break;
 	case 2: case 3: note("rename", a, 0, 0, rename(a, b)); break;

@@ -119,7 +119,9 @@ TEST(times)
 	write_file("f", "x");
 	CHECK(utimensat(AT_FDCWD, "f", ts, 0) == 0);
 	CHECK(stat("f", &st) == 0);
-	CHECK(st.st_atim.tv_sec == 1000 && st.st_atim.tv_nsec == 1 && st.st_mtim.tv_sec == 2000 && st.st_mtim.tv_nsec == 999999999);
+	CHECK(st.st_atim.tv_sec == 1000 && st.st_mtim.tv_sec == 2000);
+	if (!on_ext2())		/* which has whole seconds, if nobody has put more into the room behind the inode */
+		CHECK(st.st_atim.tv_nsec == 1 && st.st_mtim.tv_nsec == 999999999);
 	CHECK(st.st_ctim.tv_sec > 2000);
 	ts[0].tv_nsec = UTIME_OMIT; ts[1].tv_nsec = UTIME_NOW;
 	CHECK(utimensat(AT_FDCWD, "f", ts, 0) == 0 && stat("f", &st) == 0);
