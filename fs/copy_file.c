@@ -1,11 +1,13 @@
 /* Copying from file to file: sendfile(2), copy_file_range(2).
  *
- * Through a buffer of at most sixteen pages, by the two files' own operations; a position given by the program is kept there, else the
+ * From the pages of the cache, or else through a buffer of at most sixteen pages, by the two files' own operations; a position given
+ * by the program is kept there, else the
  * file's own moves.  What was read and could not be written is given back to the input's position, if it has one. */
 #include <arch/uaccess.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/iov.h>
+#include <fs/splice.h>
 #include <kernel/errno.h>
 #include <kernel/task.h>
 #include <linux/fcntl.h>
@@ -16,6 +18,9 @@
 /* Through a buffer of the kernel's: from one file to the other until count, the end, or an error. */
 static long copy_through(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, size_t count)
 {
+	if (splice_has_pages(in))
+		return splice_direct(in, in_pos, out, out_pos, count);
+
 	size_t size = count < 16 * PAGE_SIZE ? PAGE_ALIGN(count) : 16 * PAGE_SIZE;
 	char *buf = kmalloc(size, GFP_KERNEL);
 	long done = 0, n, w;
@@ -76,7 +81,10 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	if (!MODE_IS(in->inode->mode, S_IFREG) && !MODE_IS(in->inode->mode, S_IFBLK))
 		goto out;
 	at = uoff ? (u64)off : in->pos;
-	ret = copy_through(in, &at, out, &out->pos, count > MAX_RW_COUNT ? MAX_RW_COUNT : count);
+	if (out->ops == &pipe_fops)
+		ret = splice_to_pipe(in, &at, out, min(count, MAX_RW_COUNT), out->flags & O_NONBLOCK);
+	else
+		ret = copy_through(in, &at, out, &out->pos, count > MAX_RW_COUNT ? MAX_RW_COUNT : count);
 	if (ret >= 0) {
 		if (!uoff)
 			in->pos = at;
@@ -105,6 +113,9 @@ long sys_copy_file_range(int in_fd, s64 __user *in_off, int out_fd, s64 __user *
 		goto out;
 	ret = -EINVAL;
 	if (flags || !inode_is_reg(in->inode) || !inode_is_reg(out->inode) || ioff < 0 || ooff < 0)
+		goto out;
+	ret = -EXDEV;		/* as Linux since 5.19: a copy from one file system to another is the program's to make */
+	if (in->inode->sb != out->inode->sb)
 		goto out;
 	iat = in_off ? (u64)ioff : in->pos;
 	oat = out_off ? (u64)ooff : out->pos;

@@ -12,7 +12,7 @@
  *
  * Lifetime: the pipe belongs to its inode (private); counts of readers and writers live in it.  An anonymous pipe's inode dies with
  * its two files; a FIFO's pipe is made on the first open and freed on the last close. */
-#include <fs/pipe.h>
+#include <fs/pipe_internal.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/seq.h>
@@ -31,28 +31,8 @@
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
 
-#define PIPE_SLOTS	16
-
-struct pipe_slot { struct page *page; u32 off, len; };
-
-struct pipe {
-	struct mutex mutex;		/* LC_PIPE */
-	u32 head, tail;			/* [m] */
-	u32 size;			/* [m] slots, a power of two */
-	u32 readers, writers;		/* [m] open files */
-	u32 r_opens, w_opens;		/* [m] openings so far, for FIFOs that wait for the other side */
-	u32 files;			/* [a] users of the structure */
-	struct page *spare;		/* [m] */
-	struct pipe_slot *slots;	/* [m] */
-	struct wait_queue rd_wait, wr_wait;
-	struct pipe_slot inline_slots[PIPE_SLOTS];
-};
-
 static u64 pipe_max_size = 1048576;
 
-static inline bool pipe_empty(const struct pipe *p) { return p->head == p->tail; }
-static inline bool pipe_full(const struct pipe *p) { return p->head - p->tail >= p->size; }
-static inline struct pipe_slot *slot_at(const struct pipe *p, u32 n) { return &p->slots[n & (p->size - 1)]; }
 static inline struct pipe *pipe_of(const struct file *f) { return f->private; }
 
 static struct pipe *pipe_create(void)
@@ -81,20 +61,20 @@ static void pipe_destroy(struct pipe *p)
 	kfree(p);
 }
 
-static void wake_readers(struct pipe *p)
+void pipe_wake_readers(struct pipe *p)
 {
 	if (wait_queue_active(&p->rd_wait))
 		wake_up_key_sync(&p->rd_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM));
 }
 
-static void wake_writers(struct pipe *p)
+void pipe_wake_writers(struct pipe *p)
 {
 	if (wait_queue_active(&p->wr_wait))
 		wake_up_key_sync(&p->wr_wait, (void *)(u64)(EPOLLOUT | EPOLLWRNORM));
 }
 
 /* Drop the mutex, sleep on wq until woken, take it again.  0 or -ERESTARTSYS. */
-static int pipe_sleep(struct pipe *p, struct wait_queue *wq)
+int pipe_sleep(struct pipe *p, struct wait_queue *wq)
 {
 	struct wait_entry we;
 	int err;
@@ -111,9 +91,9 @@ static int pipe_sleep(struct pipe *p, struct wait_queue *wq)
 	return err;
 }
 
-static void slot_done(struct pipe *p, struct pipe_slot *s)
+void pipe_slot_done(struct pipe *p, struct pipe_slot *s)
 {
-	if (!p->spare && atomic_load(&s->page->refs) == 1)
+	if (!p->spare && !s->shared && atomic_load(&s->page->refs) == 1)
 		p->spare = s->page;
 	else
 		page_put(s->page);
@@ -134,7 +114,7 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 	mutex_lock(&p->mutex);
 	for (;;) {
 		was_full = pipe_full(p);
-		while (to->count && !pipe_empty(p)) {
+		while (to->count && !pipe_empty(p) && likely(!p->taking)) {
 			struct pipe_slot *s = slot_at(p, p->tail);
 			size_t n = min((size_t)s->len, to->count);
 			size_t got = copy_to_iter((char *)page_address(s->page) + s->off, n, to);
@@ -143,7 +123,7 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 			s->len -= (u32)got;
 			done += (ssize_t)got;
 			if (!s->len)
-				slot_done(p, s);
+				pipe_slot_done(p, s);
 			if (got < n) {
 				err = -EFAULT;
 				break;
@@ -152,7 +132,7 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 		wake |= was_full && !pipe_full(p);
 		if (done || err)
 			break;
-		if (!p->writers)
+		if (!p->writers && likely(!p->taking))
 			break;
 		if (f->flags & O_NONBLOCK) {
 			err = -EAGAIN;
@@ -163,10 +143,10 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 			break;
 	}
 	if (!pipe_empty(p) && done)	/* exclusive waiters: pass the rest on */
-		wake_readers(p);
+		pipe_wake_readers(p);
 	mutex_unlock(&p->mutex);
 	if (wake)
-		wake_writers(p);
+		pipe_wake_writers(p);
 	return done ? done : err;
 }
 
@@ -176,7 +156,7 @@ static size_t fill_last(struct pipe *p, struct iov_iter *from, bool whole, int *
 	struct pipe_slot *s = slot_at(p, p->head - 1);
 	size_t room = PAGE_SIZE - (s->off + s->len), n = min(room, from->count), got;
 
-	if (!n || (whole && from->count > room))
+	if (!n || s->shared || (whole && from->count > room))
 		return 0;
 	got = copy_from_iter((char *)page_address(s->page) + s->off + s->len, n, from);
 	s->len += (u32)got;
@@ -200,7 +180,7 @@ static size_t fill_new(struct pipe *p, struct iov_iter *from, int *err)
 	}
 	got = copy_from_iter(page_address(page), n, from);
 	if (got) {
-		*s = (struct pipe_slot){ page, 0, (u32)got };
+		*s = (struct pipe_slot){ page, 0, (u32)got, false };
 		p->head++;
 	} else {
 		p->spare = page;
@@ -239,17 +219,17 @@ static ssize_t pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
 			break;
 		}
 		if (wake)
-			wake_readers(p);
+			pipe_wake_readers(p);
 		wake = false;
 		err = pipe_sleep(p, &p->wr_wait);
 		if (err)
 			break;
 	}
 	if (!pipe_full(p) && done)
-		wake_writers(p);
+		pipe_wake_writers(p);
 	mutex_unlock(&p->mutex);
 	if (done)
-		wake_readers(p);
+		pipe_wake_readers(p);
 	if (unlikely(err == -EPIPE) && !done)
 		signal_send_task(current, SIGPIPE, NULL);
 	return done ? done : err;
@@ -522,7 +502,7 @@ long pipe_set_size(struct file *f, u64 size)
 	}
 	mutex_unlock(&p->mutex);
 	if (ret > 0)
-		wake_writers(p);
+		pipe_wake_writers(p);
 	return ret;
 }
 

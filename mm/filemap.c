@@ -318,6 +318,11 @@ static inline int get_for_read(struct file *file, u64 index, u64 want, u32 rwf, 
 	return read_page_slowly(file, index, want, rwf, p, out);
 }
 
+int filemap_page_to_read(struct file *file, u64 index, u64 want, struct page **out)
+{
+	return get_for_read(file, index, want, 0, out);
+}
+
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos)
 {
 	struct inode *inode = file->mapping->host;

@@ -62,6 +62,8 @@ int filemap_grab(struct address_space *as, u64 index, u32 gfp, struct page **out
 int filemap_add(struct address_space *as, u64 index, u32 gfp, struct page **out);
 /* filemap_get - referenced, up-to-date page, read or created as needed. 0, -ENOMEM, -EIO, -ENOSPC */
 int filemap_get(struct address_space *as, u64 index, bool create, struct page **out);
+/* filemap_page_to_read - the same for a reader, who wants that many pages: read ahead; -ENOENT: a hole in memory; -EINTR */
+int filemap_page_to_read(struct file *file, u64 index, u64 want, struct page **out);
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos);
 ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos);	/* inode lock held; extends i_size */
 /* filemap_truncate - drop every page beyond new_size (unmapping them everywhere) and zero the tail of the last. */
