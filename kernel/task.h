@@ -99,6 +99,8 @@ struct task {
 	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;
 	u32 nr_dirtied;			/* [own] pages since balance_dirty last looked at the limits */
+	bool throttle_queued;		/* [own] throttle_work is among works */
+	struct task_work throttle_work;	/* mm/dirty.c: it has dirtied too much by stores, and waits on its way out */
 
 	struct task_work *works;	/* [a] lock-free stack */
 	struct task_plug *plug;		/* [own] NULL: none */

@@ -19,6 +19,7 @@
 #include <mm/writer_internal.h>
 
 #define FREE_RIDE	32u	/* pages a task dirties between two looks at the limit */
+#define RETRY_NS	(100 * NSEC_PER_MSEC)	/* should a page go without landing */
 #define LANDED		16u	/* pages in flight that land before somebody who waits is woken */
 
 static u64 dirty_ratio = 20, background_ratio = 10, dirty_bytes, background_bytes;
@@ -55,12 +56,12 @@ bool dirty_over_background(void)
 
 bool dirty_over_limit(const struct writer *w)
 {
-	u64 own = atomic_load(&w->nr_dirty) + atomic_load(&w->nr_flying), limit;
+	u64 own = w ? atomic_load(&w->nr_dirty) + atomic_load(&w->nr_flying) : 0, limit;
 
-	if (!own)
+	if (w && !own)
 		return false;
 	limit = limit_pages();
-	return vmstat_read(VM_DIRTY_PAGES) + vmstat_read(VM_WRITEBACK_PAGES) > limit && own > limit / writers_active();
+	return vmstat_read(VM_DIRTY_PAGES) + vmstat_read(VM_WRITEBACK_PAGES) > limit && (!w || own > limit / writers_active());
 }
 
 u64 dirty_expire_ns(void) { return READ_ONCE(expire_cs) * (10 * NSEC_PER_MSEC); }
@@ -100,6 +101,32 @@ void balance_dirty(struct address_space *as, u32 nr)
 		if (!writer_stand_in(w))
 			wait_for_landing(w);
 	sched_io_end();
+}
+
+/* No locks, on the way to EL0.  The file may be gone, so the limit is the only judge. */
+static void throttle(struct task_work *work)
+{
+	(void)work;
+	current->throttle_queued = false;
+	sched_io_begin();
+	while (dirty_over_limit(NULL) && !fatal_signal_pending(current)) {
+		u64 written = vmstat_read(VM_WRITTEN);
+
+		writers_want(WANT_LOOK);
+		wait_event_timeout(&pages_written, vmstat_read(VM_WRITTEN) != written, clock_mono_ns() + RETRY_NS);
+	}
+	sched_io_end();
+}
+
+void balance_dirty_fault(struct address_space *as)
+{
+	if (!as->writer || ++current->nr_dirtied < FREE_RIDE || current->pflags & PF_KTHREAD)
+		return;
+	current->nr_dirtied = 0;
+	if (likely(!dirty_over_background()) || current->throttle_queued)
+		return;
+	writer_want(as->writer, WANT_LOOK);
+	current->throttle_queued = task_work_add(current, &current->throttle_work, throttle);
 }
 
 void writer_pages_landed(struct writer *w, u32 nr)
@@ -151,4 +178,16 @@ KNOB(dirty_background_ratio, 1);
 KNOB(dirty_bytes, 2);
 KNOB(dirty_background_bytes, 3);
 SYSCTL(dirty_expire, "vm/dirty_expire_centisecs", .value = &expire_cs, .max = 0x7fffffff);
-SYSCTL(dirty_interval, "vm/dirty_writeback_centisecs", .value = &interval_cs, .max = 0x7fffffff);
+
+static const struct sysctl interval_line = { .value = &interval_cs, .max = 0x7fffffff };
+
+static int interval_write(const char *buf, size_t len, void *arg)
+{
+	int err = sysctl_write(buf, len, arg);
+
+	if (!err)
+		writers_want(WANT_LOOK);	/* those who sleep by the old number */
+	return err;
+}
+PROC_FILE(dirty_interval, .path = "sys/vm/dirty_writeback_centisecs", .mode = 0644, .show = sysctl_show, .write = interval_write,
+	  .arg = (void *)&interval_line);

@@ -515,6 +515,8 @@ static int filemap_mkwrite(struct fault *f)
 	else
 		page_written(as, f->page, 0, PAGE_SIZE);
 	rwsem_read_unlock(&as->invalidate_lock);
+	if (!err)
+		balance_dirty_fault(as);
 	return err;
 }
 

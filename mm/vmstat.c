@@ -7,6 +7,7 @@
 #include <mm/lru.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/vma.h>
 #include <mm/vmstat.h>
 
 #define KB(pages) ((pages) << (PAGE_SHIFT - 10))
@@ -22,11 +23,28 @@ u64 vmstat_read(enum vm_item item)
 	return n > 0 ? (u64)n : 0;
 }
 
+/* Pages of locked ranges: a racy sum, in which one that two programs have locked counts twice. */
+static u64 mlocked(void)
+{
+	struct task *t;
+	u64 n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &all_tasks, all_link) {
+		const struct mm *mm = t == t->proc->leader ? READ_ONCE(t->mm) : NULL;
+
+		if (mm)
+			n += READ_ONCE(mm->locked_vm);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
 static int meminfo_show(struct seq *s, void *arg)
 {
 	u64 file = vmstat_read(VM_FILE_PAGES), shmem = vmstat_read(VM_SHMEM_PAGES), anon = vmstat_read(VM_ANON_PAGES);
 	u64 mapped = vmstat_read(VM_MAPPED_PAGES), clean = file > shmem ? file - shmem : 0, active = min(lru_pages(LRU_ACTIVE), clean);
-	u64 free = page_nr_free(), slab, reclaimable;
+	u64 free = page_nr_free(), locked = mlocked(), slab, reclaimable;
 
 	(void)arg;
 	slab_pages(&slab, &reclaimable);
@@ -34,7 +52,7 @@ static int meminfo_show(struct seq *s, void *arg)
 		{ "MemTotal:", page_nr_total() }, { "MemFree:", free }, { "MemAvailable:", free + clean + reclaimable / 2 },
 		{ "Buffers:", 0 }, { "Cached:", file }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
 		{ "Active(anon):", anon }, { "Inactive(anon):", shmem }, { "Active(file):", active }, { "Inactive(file):", clean - active },
-		{ "Unevictable:", 0 }, { "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
+		{ "Unevictable:", locked }, { "Mlocked:", locked }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
 		{ "Dirty:", vmstat_read(VM_DIRTY_PAGES) }, { "Writeback:", vmstat_read(VM_WRITEBACK_PAGES) },
 		{ "AnonPages:", anon }, { "Mapped:", mapped }, { "Shmem:", shmem }, { "KReclaimable:", reclaimable },
 		{ "Slab:", slab }, { "SReclaimable:", reclaimable }, { "SUnreclaim:", slab - reclaimable },

@@ -47,6 +47,9 @@ void page_write_end(struct page *p, int status);
 void page_wait_writeback(struct page *p);	/* the page is referenced, locked or not */
 /* balance_dirty - called by whoever has dirtied pages of as, holding no lock but the inode's: waits while there are too many. */
 void balance_dirty(struct address_space *as, u32 nr);
+/* balance_dirty_fault - the same for a page that a store is about to dirty, under any sleeping locks: who has to wait does so on the way
+ * back to his program. */
+void balance_dirty_fault(struct address_space *as);
 /* filemap_write_range - start writing the dirty pages of [start, end] (bytes).  filemap_wait_range - wait for what is in flight.
  * It returns the error that nobody was told of yet, and leaves it so.
  * filemap_start_range - only start, and pass over what is in flight already.

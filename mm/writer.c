@@ -432,14 +432,14 @@ bool writer_stand_in(struct writer *w)
 	return none;
 }
 
-void writers_want_all(void)
+void writers_want(u32 what)
 {
 	struct writer *w;
 
 	spin_lock(&writers_lock);
 	list_for_each_entry(w, &writers, link)
 		if (atomic_load(&w->nr_dirty))
-			atomic_fetch_or_acq_rel(&w->wants, WANT_ALL);
+			atomic_fetch_or_acq_rel(&w->wants, what);
 	list_for_each_entry(w, &writers, link)
 		wake_up(&w->wake);
 	spin_unlock(&writers_lock);

@@ -38,15 +38,16 @@ struct writer {
 enum { WANT_ALL = 1 /* write everything that is dirty now */, WANT_LOOK = 2 /* something became dirty: look at the clock */, WANT_END = 4 };
 
 /* writer_want - ask the thread, starting it if need be.  Context: any thread; spin locks below LC_WRITER.
- * writers_want_all - of all devices. */
+ * writers_want - of all devices that have something dirty; writers_want_all - to write it. */
 void writer_want(struct writer *w, u32 what);
-void writers_want_all(void);
+void writers_want(u32 what);
+static inline void writers_want_all(void) { writers_want(WANT_ALL); }
 /* writer_stand_in - if w has no thread for lack of memory, do what it would do now; false: it has one. */
 bool writer_stand_in(struct writer *w);
 extern struct wait_queue pages_written;	/* mm/reclaim.c: woken as pages land */
 /* writer_pages_landed - nr pages of w's were written.  Context: any. */
 void writer_pages_landed(struct writer *w, u32 nr);
-/* dirty_over_background, dirty_over_limit - does w have to write; must who dirties for w wait?  Context: any. */
+/* dirty_over_background, dirty_over_limit - does w have to write; must who dirties for w (NULL: any) wait?  Context: any. */
 bool dirty_over_background(void);
 bool dirty_over_limit(const struct writer *w);
 u64 dirty_expire_ns(void), dirty_interval_ns(void);	/* the latter TIME_NEVER if the periodic pass is off */
