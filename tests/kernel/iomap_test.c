@@ -215,7 +215,9 @@ static int follow(int err, u64 pos, u64 end)
 {
 	u64 at = pos;
 
+#ifdef CONFIG_DEBUG
 	current->fail_nth = 0;
+#endif
 	if (!err || pos >= end)
 		return err;
 	end = min(end, pos + SCRATCH);
