@@ -93,7 +93,7 @@ void balance_dirty(struct address_space *as, u32 nr)
 	if (!w || (current->nr_dirtied += nr) < FREE_RIDE)
 		return;
 	current->nr_dirtied = 0;
-	if (likely(!dirty_over_background()))
+	if (likely(!dirty_over_background()) || current->pflags & PF_MEMALLOC)	/* who writes for others must not wait for them */
 		return;
 	writer_want(w, WANT_LOOK);
 	sched_io_begin();

@@ -173,8 +173,10 @@ int disk_register(struct disk *d, u64 nr_sectors)
 	mutex_unlock(&disks_mutex);
 	if (err)
 		return err;
-	pr_info("block: %s: %llu sectors of %u bytes%s\n", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
-		d->limits.logical_size, d->read_only ? ", read-only" : "");
+	if (nr_sectors)
+		pr_info("block: %s: %llu sectors of %u bytes%s
+", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
+			d->limits.logical_size, d->read_only ? ", read-only" : "");
 	mutex_lock(&d->scan_mutex);
 	block_dir_add(d->whole);
 	mutex_unlock(&d->scan_mutex);
@@ -230,6 +232,15 @@ void disk_set_capacity(struct disk *d, u64 nr_sectors)
 	if (old != nr_sectors && d->whole->device)
 		device_event(d->whole->device, DEVICE_CHANGE, "RESIZE=1\n");
 	mutex_unlock(&d->scan_mutex);
+}
+
+int disk_set_depth(struct disk *d, u32 depth)
+{
+	int err = bio_reserve_ready(depth);
+
+	if (!err)
+		d->depth = depth;
+	return err;
 }
 
 int disk_each(int (*fn)(struct disk *disk, void *arg), void *arg)

@@ -68,6 +68,8 @@ void disk_put(struct disk *disk);
 static inline void disk_get(struct disk *disk) { refcount_inc(&disk->refs); }
 /* disk_set_capacity - it grew or shrank.  Context: thread. */
 void disk_set_capacity(struct disk *disk, u64 nr_sectors);
+/* disk_set_depth - it now stands on something else.  0, -ENOMEM.  Context: thread; nothing is in flight. */
+int disk_set_depth(struct disk *disk, u32 depth);
 /* disk_each - call fn for each disk, holding a reference on it; stops at the first that does not return 0, and returns that. */
 int disk_each(int (*fn)(struct disk *disk, void *arg), void *arg);
 
