@@ -174,8 +174,7 @@ int disk_register(struct disk *d, u64 nr_sectors)
 	if (err)
 		return err;
 	if (nr_sectors)
-		pr_info("block: %s: %llu sectors of %u bytes%s
-", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
+		pr_info("block: %s: %llu sectors of %u bytes%s\n", d->name, (unsigned long long)(nr_sectors / (d->limits.logical_size / SECTOR_SIZE)),
 			d->limits.logical_size, d->read_only ? ", read-only" : "");
 	mutex_lock(&d->scan_mutex);
 	block_dir_add(d->whole);

@@ -10,6 +10,7 @@
  * Memory.  The worker writes back for those above it, so it takes from the reserves (PF_MEMALLOC), is not made to wait for dirty pages to
  * become fewer, and its disk asks for bios of another depth than what is below the file (see bio.c). */
 #include <drivers/block/loop_internal.h>
+#include <drivers/block/rescan.h>
 #include <fs/buffer.h>
 #include <fs/devfs/devfs.h>
 #include <fs/file.h>
@@ -219,6 +220,8 @@ static void put_leaving(struct work *w)
 
 	if (f)
 		file_put(f);
+	if (!list_empty(&disk->parts))
+		(void)disk_rescan(disk);	/* of an empty device: none */
 	disk_put(disk);
 }
 

@@ -1,6 +1,7 @@
 /* The ioctls of loop devices: what stands behind one, from where, how much. */
 #include <arch/uaccess.h>
 #include <drivers/block/loop_internal.h>
+#include <drivers/block/rescan.h>
 #include <fs/buffer.h>
 #include <fs/inode.h>
 #include <kernel/errno.h>
@@ -30,8 +31,6 @@ static void take_names(struct loop *l, const struct loop_info64 *info)
 
 static int block_size_ok(u32 size) { return size < SECTOR_SIZE || size > PAGE_SIZE || size & (size - 1) ? -EINVAL : 0; }
 
-static void loop_scan(struct loop *l) { (void)l; }
-
 /* LOOP_CONFIGURE, and LOOP_SET_FD with an empty config. */
 static long configure(struct loop *l, struct file *f, const struct loop_config *c)
 {
@@ -58,7 +57,7 @@ static long configure(struct loop *l, struct file *f, const struct loop_config *
 	if (err)
 		file_put(behind);
 	else if (c->info.lo_flags & LO_FLAGS_PARTSCAN)
-		loop_scan(l);
+		(void)disk_rescan(l->disk);
 	return err;
 }
 
@@ -143,7 +142,7 @@ static long set_status(struct loop *l, u64 arg, bool old)
 	}
 	mutex_unlock(&l->disk->mutex);
 	if (scan)
-		loop_scan(l);
+		(void)disk_rescan(l->disk);
 	return err;
 }
 
