@@ -141,7 +141,6 @@ static void handle(struct faulty *d, struct request *rq, const struct fate *f)
 		return;
 	}
 	fr->status = status;
-	timer_init(&fr->timer, answer_late);
 	atomic_store_release(&fr->parked, 1u);
 	if (f->drop) {
 		count(&d->counts.dropped);
@@ -187,8 +186,9 @@ static void faulty_thread(void *arg)
 
 	for (;;) {
 		/* one that is held back goes when nobody comes whom it could let pass */
-		(void)wait_event_interruptible_timeout(&d->wake, (rq = next_request(d, &stop)) || stop,
-						       held ? clock_mono_ns() + 5 * NSEC_PER_MSEC : TIME_NEVER);
+		u64 until = held ? clock_mono_ns() + 5 * NSEC_PER_MSEC : TIME_NEVER;
+
+		(void)wait_event_interruptible_timeout(&d->wake, (rq = next_request(d, &stop)) || stop, until);
 		if (rq) {
 			fate = fate_of(d, rq);
 			if (fate.reorder && !held) {
@@ -279,6 +279,11 @@ int faulty_create(const char *name, dev_t_k dev, struct block_device *lower, con
 	if (!d->disk->queue)
 		goto err_disk;
 	d->disk->queue->hw[0].driver = d;
+	for (u32 i = 0; i <= DEPTH; i++) {
+		struct faulty_request *fr = request_driver(d->disk->queue->hw[0].requests[i]);
+
+		timer_init(&fr->timer, answer_late);
+	}
 	faulty_set_plan(d->disk, plan);
 	if (!kthread_create(faulty_thread, d, name))
 		goto err_disk;

@@ -131,3 +131,4 @@ void queue_end_request(struct request *rq, int status);
 void timeout_init(struct block_queue *q);
 void timeout_watch(struct hw_queue *hw, u64 now);
 void timeout_fini(struct block_queue *q);
+void queue_set_timeout(struct block_queue *q, u64 timeout_ns);	/* 0: none.  Context: thread */

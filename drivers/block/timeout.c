@@ -30,7 +30,7 @@ static bool is_late(const struct request *rq, u64 now, u64 limit)
 {
 	u64 started = READ_ONCE(rq->started_ns);
 
-	return atomic_load_acquire(&rq->state) == REQUEST_STARTED && now > started && now - started >= limit;
+	return limit && atomic_load_acquire(&rq->state) == REQUEST_STARTED && now > started && now - started >= limit;
 }
 
 static void timer_fired(struct timer *t)
@@ -53,7 +53,7 @@ static void timer_fired(struct timer *t)
 			next = min(next, time_add(READ_ONCE(rq->started_ns), limit));
 		}
 	}
-	hw->timer_on = next != TIME_NEVER;
+	hw->timer_on = limit && next != TIME_NEVER;
 	if (hw->timer_on)
 		timer_arm(&hw->timer, next);
 	spin_unlock(&hw->lock);
@@ -71,6 +71,22 @@ void timeout_watch(struct hw_queue *hw, u64 now)
 	timer_arm(&hw->timer, now + limit);
 }
 
+void queue_set_timeout(struct block_queue *q, u64 timeout_ns)
+{
+	atomic_store(&q->timeout_ns, timeout_ns);
+	for (u32 i = 0; i < q->nr_hw; i++) {
+		struct hw_queue *hw = &q->hw[i];
+
+		spin_lock_irq(&hw->lock);
+		hw->timer_on = timeout_ns && atomic_load(&hw->nr_started);
+		if (hw->timer_on)
+			timer_arm(&hw->timer, clock_mono_ns() + timeout_ns);
+		else
+			timer_cancel(&hw->timer);
+		spin_unlock_irq(&hw->lock);
+	}
+}
+
 static void handle_late(struct work *w)
 {
 	struct block_queue *q = container_of(w, struct block_queue, timeout_work);
@@ -83,8 +99,8 @@ static void handle_late(struct work *w)
 
 			if (!is_late(rq, clock_mono_ns(), atomic_load(&q->timeout_ns)))
 				continue;
-			pr_err("block: %s: no answer for %llu s: op %u, sector %llu, %llu bytes\n", q->disk->name,
-			       (unsigned long long)(atomic_load(&q->timeout_ns) / NSEC_PER_SEC), rq->op, (unsigned long long)rq->sector,
+			pr_err("block: %s: no answer for %llu ms: op %u, sector %llu, %llu bytes\n", q->disk->name,
+			       (unsigned long long)(atomic_load(&q->timeout_ns) / NSEC_PER_MSEC), rq->op, (unsigned long long)rq->sector,
 			       (unsigned long long)rq->len);
 			q->ops->timeout(rq);
 		}
