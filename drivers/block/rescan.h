@@ -14,3 +14,5 @@ long disk_part_ioctl(struct block_device *bdev, u32 cmd, u64 arg);
  * not there.  Context: thread, may sleep; disk->mutex not held. */
 void block_dir_add(struct block_device *bdev);
 void block_dir_remove(struct block_device *bdev);
+/* block_dir_disk - of which disk is this struct device the directory?  For the attributes of drivers (disk->groups). */
+struct disk *block_dir_disk(const void *device);

@@ -12,6 +12,7 @@
 struct block_dir { struct device dev; struct block_device *bdev; u64 diskseq; };
 
 static struct block_device *bdev_of(const void *object) { return container_of((const struct device *)object, struct block_dir, dev)->bdev; }
+struct disk *block_dir_disk(const void *device) { return bdev_of(device)->disk; }
 static struct disk *disk_of(const void *object) { return bdev_of(object)->disk; }
 
 /* --- attributes: SHOW(name, value) makes name_show */

@@ -11,9 +11,12 @@
  *
  * Identity (the serial) is asked for when somebody wants to read it. */
 #include <arch/cpu.h>
+#include <drivers/base/kobject.h>
 #include <drivers/block/request.h>
+#include <drivers/block/rescan.h>
 #include <drivers/block/virtio_blk.h>
 #include <drivers/virtio/virtio.h>
+#include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/bitmap.h>
@@ -210,6 +213,20 @@ int vblk_serial(struct disk *disk, char serial[VBLK_SERIAL_SIZE])
 	return err;
 }
 
+static int serial_show(struct seq *s, void *device)
+{
+	char serial[VBLK_SERIAL_SIZE];
+	int err = vblk_serial(block_dir_disk(device), serial);
+
+	if (!err)
+		seq_puts(s, serial);
+	return err == -EIO || err == -EOPNOTSUPP ? 0 : err;	/* it has none: as Linux, empty */
+}
+
+static const struct attr vblk_attrs[] = { { .name = "serial", .show = serial_show }, { 0 } };
+static const struct attr_group vblk_group = { .attrs = vblk_attrs };
+static const struct attr_group *const vblk_groups[] = { &vblk_group, NULL };
+
 /* --- coming and going --- */
 
 static int index_get(u32 *index)
@@ -366,6 +383,7 @@ static int vblk_probe(struct virtio_device *dev)
 		err = connect_queues(b);
 	if (err)
 		goto err_disk;
+	b->disk->groups = vblk_groups;
 	b->disk->read_only = b->disk->hard_read_only = virtio_has(dev, VIRTIO_BLK_F_RO);
 	dev->driver_data = b;
 	virtio_ready(dev);
