@@ -329,10 +329,9 @@ void buffer_write_start(struct buffer *b)
 	struct page *p = b->page;
 	u64 sectors = buffer_sectors(b);
 
-	if (!(state(p) >> DIRTY_SHIFT & sectors))
-		return;
-	page_lock(p);
-	page_wait_writeback(p);		/* one write of a page at a time, or an older one might end last */
+	page_lock(p);			/* even if it looks clean: who just took its dirty bits has the lock until PG_WRITEBACK is there to wait for */
+	if (state(p) >> DIRTY_SHIFT & sectors)
+		page_wait_writeback(p);		/* one write of a page at a time, or an older one might end last */
 	sectors = take_dirty(p, sectors);
 	if (!sectors) {
 		page_unlock(p);
