@@ -251,7 +251,7 @@ static bool from_window(struct ext2_super *s, struct ext2_window *w, u32 goal, u
 	return *nr;
 }
 
-int ext2_blocks_alloc(struct ext2_super *s, struct ext2_window *w, u32 goal, u32 want, u32 *first, u32 *nr)
+static int alloc_once(struct ext2_super *s, struct ext2_window *w, u32 goal, u32 want, u32 *first, u32 *nr)
 {
 	struct search q = { .s = s, .w = w, .want = may_have(s, want) };
 
@@ -279,6 +279,13 @@ int ext2_blocks_alloc(struct ext2_super *s, struct ext2_window *w, u32 goal, u32
 			return 0;
 		}
 	return -ENOSPC;
+}
+
+int ext2_blocks_alloc(struct ext2_super *s, struct ext2_window *w, u32 goal, u32 want, u32 *first, u32 *nr)
+{
+	int err = alloc_once(s, w, goal, want, first, nr);
+
+	return err == -ENOSPC && ext2_retired_try(s) ? alloc_once(s, w, goal, want, first, nr) : err;
 }
 
 void ext2_blocks_free(struct ext2_super *s, u32 first, u32 nr)

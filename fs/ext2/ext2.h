@@ -50,6 +50,10 @@ struct ext2_super {
 	u32 spread;			/* [a] turns among the groups for new top directories */
 	u32 error_reports;		/* [a] */
 	struct { u32 hash, block; } xattr_blocks[EXT2_XATTR_SLOTS];	/* [xattr_lock] blocks that may be shared */
+	struct rwsem retire_sem;	/* LC_RETIRE: retire.c */
+	struct mutex retired_lock;	/* LC_META */
+	struct ext2_retired *retired;	/* [retired_lock] blocks of tables that will be free */
+	u32 nr_retired;			/* [retired_lock], read racily */
 	struct mutex xattr_lock;	/* LC_FS_PRIVATE: reference counts and contents of blocks of attributes */
 };
 
@@ -105,6 +109,14 @@ void ext2_blocks_free(struct ext2_super *s, u32 first, u32 nr);
 void ext2_window_drop(struct ext2_super *s, struct ext2_window *w);
 /* ext2_blocks_ok - may these belong to a file? */
 bool ext2_blocks_ok(struct ext2_super *s, u32 first, u32 nr);
+
+/* retire.c.  ext2_retire - instead of ext2_blocks_free, for the block of a table; between ext2_retire_begin and, when ext2_write_inode has been
+ * called for its inode, ext2_retire_end.  Locks at begin and end: up to a page's.  ext2_retired_free - set all free that wait; may write all metadata.
+ * ext2_retired_try - the same for who has no other block left, and may hold a map_lock; false: there are none. */
+void ext2_retire(struct ext2_super *s, u32 block);
+void ext2_retire_begin(struct ext2_super *s), ext2_retire_end(struct ext2_super *s);
+int ext2_retired_free(struct ext2_super *s);
+bool ext2_retired_try(struct ext2_super *s);
 
 /* ialloc.c.  ext2_inode_new - a referenced inode that is in nobody's directory yet, its lock free, being filled: inode_filled makes it
  * known.  -ENOSPC, -EIO, -ENOMEM.  ext2_inode_free - its number may be another's. */

@@ -70,14 +70,15 @@ static int write_names(struct file *f)
 {
 	struct dentry *d = f->path.dentry;
 	int err = 0;
+	u32 seen;
 
 	dentry_get(d);
-	while (!err && d->inode && atomic_xchg(&ext2_i(d->inode)->entry_unsynced, 0u)) {
+	while (!err && d->inode && (seen = atomic_load_acquire(&ext2_i(d->inode)->entry_unsynced)) != 0) {
 		struct dentry *up = dentry_parent_get(d);
 
 		err = up != d && up->inode && inode_is_dir(up->inode) && up->inode->sb == d->sb ? write_dir(up->inode) : 0;
-		if (err)
-			atomic_store(&ext2_i(d->inode)->entry_unsynced, 1u);
+		if (!err)		/* unless it was moved meanwhile */
+			(void)atomic_cas(&ext2_i(d->inode)->entry_unsynced, seen, 0u);
 		dentry_put(d);
 		d = up;
 	}

@@ -154,7 +154,7 @@ static int ext2_link(struct inode *dir, const char *name, u32 len, struct inode 
 	if (i->nlink >= EXT2_LINK_MAX)
 		return -EMLINK;
 	nlink_add(i, 1);
-	atomic_store(&ext2_i(i)->entry_unsynced, 1u);
+	atomic_inc(&ext2_i(i)->entry_unsynced);
 	err = ext2_dir_add(dir, name, len, i);
 	if (err)
 		nlink_add(i, -1);
@@ -243,8 +243,8 @@ static int exchange(struct inode *odir, const char *oname, u32 olen, struct inod
 		err = ext2_dir_set(odir, oname, olen, (u32)target->ino, target->mode);
 	if (err)
 		return err;
-	atomic_store(&ext2_i(i)->entry_unsynced, 1u);
-	atomic_store(&ext2_i(target)->entry_unsynced, 1u);
+	atomic_inc(&ext2_i(i)->entry_unsynced);
+	atomic_inc(&ext2_i(target)->entry_unsynced);
 	inode_touch(i, ATTR_CTIME);
 	inode_touch(target, ATTR_CTIME);
 	if (a)
@@ -271,7 +271,7 @@ static int ext2_rename(struct inode *odir, const char *oname, u32 olen, struct i
 	if (err)
 		return err;
 	err = ext2_dir_remove(odir, oname, olen);
-	atomic_store(&ext2_i(i)->entry_unsynced, 1u);
+	atomic_inc(&ext2_i(i)->entry_unsynced);
 	inode_touch(i, ATTR_CTIME);
 	if (isdir) {
 		if (odir != ndir)

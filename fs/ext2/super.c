@@ -14,6 +14,7 @@
  *
  *   inode's lock (VFS)     names in a directory; size, mode, flags, attributes of a file
  *   invalidate_lock, page  (mm/filemap.c) contents against taking blocks away
+ *   retire_sem             blocks of tables that are no longer any, and not yet free (retire.c)
  *   map_lock               of each inode: its block pointers and tables
  *   xattr_lock             blocks of attributes, shared by inodes
  *   group's lock           bitmaps and descriptor; never two
@@ -122,9 +123,10 @@ int ext2_super_sync(struct super *sb, bool wait)
 {
 	struct ext2_super *s = ext2_sb(sb);
 
-	(void)wait;			/* the VFS writes the block, and flushes */
 	if (!s || !s->writable)
 		return 0;
+	if (wait)			/* the VFS writes the rest, and flushes */
+		ext2_retired_free(s);
 	mutex_lock(&s->super_lock);
 	counts_to_disk(s);
 	mutex_unlock(&s->super_lock);
@@ -153,6 +155,7 @@ static void end_writing(struct ext2_super *s)
 {
 	if (!s->writable)
 		return;
+	ext2_retired_free(s);
 	buffers_sync(s->bdev);
 	block_flush(s->bdev);
 	mutex_lock(&s->super_lock);
@@ -296,6 +299,8 @@ static int fill(struct super *sb, const char *text)
 	s->bdev = sb->bdev;
 	s->opts.sb_block = 1;
 	mutex_init(&s->super_lock, LC_META);
+	mutex_init(&s->retired_lock, LC_META);
+	rwsem_init(&s->retire_sem, LC_RETIRE);
 	mutex_init(&s->xattr_lock, LC_FS_PRIVATE);
 	err = ext2_parse_options(text, &s->opts);
 	if (!err)
@@ -375,7 +380,7 @@ static int ext2_statfs(struct super *sb, struct kstatfs *st)
 	u64 reserved = s->disk->r_blocks_count;
 
 	st->blocks = s->geo.blocks_count - (s->opts.flags & EXT2_OPT_MINIX_DF ? 0 : ext2_overhead(&s->geo));
-	st->bfree = (u64)max(atomic_load(&s->free_blocks), (s64)0);
+	st->bfree = (u64)max(atomic_load(&s->free_blocks), (s64)0) + READ_ONCE(s->nr_retired);
 	st->bavail = st->bfree > reserved ? st->bfree - reserved : 0;
 	st->files = s->geo.inodes_count;
 	st->ffree = (u64)max(atomic_load(&s->free_inodes), (s64)0);

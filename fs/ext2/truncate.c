@@ -94,7 +94,8 @@ static bool free_table(struct freeing *f, u32 *slot, u32 depth, u64 base)
 	if (!empty)
 		return false;
 	buffers_forget(f->s->bdev, *slot, 1, f->s->geo.block_size);
-	run_add(f, *slot);
+	ext2_retire(f->s, *slot);
+	f->freed++;
 	*slot = 0;
 	return true;
 }
@@ -127,15 +128,18 @@ int ext2_free_range(struct inode *i, u64 start, u64 end)
 	struct ext2_inode *e = ext2_i(i);
 	u32 bits = ext2_sb(i->sb)->geo.block_bits;
 	u64 from = DIV_ROUND_UP(start, 1ull << bits), to = end == ~0ull ? 1ull << 40 : end >> bits;
-	int err;
+	int err, err2;
 
 	if (from >= to)
 		return 0;
+	ext2_retire_begin(ext2_sb(i->sb));
 	rwsem_write_lock(&e->map_lock);
 	err = free_blocks(e, from, to);
 	rwsem_write_unlock(&e->map_lock);
+	err2 = ext2_write_inode(i, false);
+	ext2_retire_end(ext2_sb(i->sb));
 	inode_mark_dirty(i, INODE_DIRTY_DATASYNC);
-	return err;
+	return err ? err : err2;
 }
 
 /* A write that found blocks, and then no bytes to write (EFAULT, ENOSPC for another part). */
