@@ -52,13 +52,14 @@ void wake_up_key_sync(struct wait_queue *wq, void *key);
 	struct wait_entry __we; \
 	might_sleep(); \
 	if (!(cond)) { \
+		u64 __deadline = (deadline);	/* once: it may be "now + ..." */ \
 		wait_entry_init(&__we); \
 		for (;;) { \
 			prepare_to_wait((wq), &__we, (state)); \
 			if (cond) { __ret = 0; break; } \
-			__ret = wait_check((state), (deadline)); \
+			__ret = wait_check((state), __deadline); \
 			if (__ret) break; \
-			wait_sleep(deadline); \
+			wait_sleep(__deadline); \
 		} \
 		finish_wait((wq), &__we); \
 	} \

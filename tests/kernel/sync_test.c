@@ -84,6 +84,7 @@ KTEST(wait, times_out)
 	EXPECT(clock_mono_ns() >= deadline);
 	EXPECT_EQ(wait_event_timeout(&queue, false, before), -ETIMEDOUT);	/* long past */
 	EXPECT_EQ(wait_event_timeout(&queue, true, before), 0);			/* a true condition comes first */
+	EXPECT_EQ(wait_event_timeout(&queue, false, clock_mono_ns() + NSEC_PER_MSEC), -ETIMEDOUT);	/* evaluated once */
 	EXPECT(!wait_queue_active(&queue) && current->state == TASK_RUNNING);
 }
 
