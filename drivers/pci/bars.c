@@ -77,7 +77,7 @@ static int assign_bar(struct pci_device *d, u32 index)
 	return 0;
 }
 
-int pci_assign_one(struct pci_device *d)
+static void assign_one(struct pci_device *d)
 {
 	int err = 0;
 
@@ -85,8 +85,7 @@ int pci_assign_one(struct pci_device *d)
 		if (d->bars[i].size)
 			err = assign_bar(d, i);
 	if (err)
-		pr_err("pci %s: no room for its registers\n", d->name);
-	return err;
+		pr_err("pci %s: no room for its registers\n", d->name);	/* those it has not got cannot be mapped */
 }
 
 /* open_window - the bridge's window begins where its bus may go on; close_window - and ends behind what was taken and the spare. */
@@ -96,6 +95,7 @@ static void open_window(struct pci_bus *bus, enum pci_space space)
 
 	above[space].next = ALIGN_UP(above[space].next, BRIDGE_STEP);
 	bus->windows[space] = above[space];
+	bus->windows[space].first = above[space].next;
 }
 
 static void close_window(struct pci_bus *bus, enum pci_space space, u64 first, u64 spare)
@@ -147,13 +147,17 @@ static void assign_behind(struct pci_device *bridge)
 	pci_write16(bridge, PCI_COMMAND, pci_read16(bridge, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+void pci_assign_new(struct pci_device *d)
+{
+	assign_one(d);
+	if (d->below)
+		assign_behind(d);
+}
+
 void pci_assign(struct pci_bus *bus)
 {
 	struct pci_device *d;
 
-	list_for_each_entry(d, &bus->devices, link) {
-		(void)pci_assign_one(d);	/* one that finds no room is said to, and is not mapped */
-		if (d->below)
-			assign_behind(d);
-	}
+	list_for_each_entry(d, &bus->devices, link)
+		pci_assign_new(d);
 }

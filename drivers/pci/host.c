@@ -36,7 +36,7 @@ static void read_ranges(struct pci_host *h)
 			continue;
 		if (space == PCI_MEM && bus + size > BIT(32))
 			continue;
-		h->windows[space] = (struct pci_window){ .next = bus, .end = bus + size, .to_cpu = cpu - bus };
+		h->windows[space] = (struct pci_window){ .first = bus, .next = bus, .end = bus + size, .to_cpu = cpu - bus };
 	}
 }
 

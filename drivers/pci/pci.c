@@ -187,6 +187,35 @@ static void add_all(struct pci_bus *bus)
 	}
 }
 
+void pci_bus_scan(struct pci_bus *bus)
+{
+	volatile void *config = ecam_config(bus->host, bus->nr, 0);
+	struct pci_device *d;
+
+	if (!config || !list_empty(&bus->devices) || !scan_slot(bus, 0, config))
+		return;
+	list_for_each_entry(d, &bus->devices, link)
+		pci_assign_new(d);
+	add_all(bus);
+}
+
+void pci_bus_clear(struct pci_bus *bus)
+{
+	while (!list_empty(&bus->devices)) {
+		struct pci_device *d = list_entry(bus->devices.prev, struct pci_device, link);
+
+		if (d->below) {
+			pci_bus_clear(d->below);
+			kfree(d->below);
+			d->below = NULL;
+		}
+		list_del(&d->link);
+		device_unregister(&d->device);
+	}
+	for (u32 i = 0; i < PCI_SPACES; i++)
+		bus->windows[i].next = bus->windows[i].first;
+}
+
 /* The host bridge, "pci0000:00", and all behind it. */
 static void show(struct pci_host *h)
 {

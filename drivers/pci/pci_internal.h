@@ -4,8 +4,8 @@
 
 enum pci_space { PCI_IO, PCI_MEM, PCI_MEM64, PCI_SPACES };
 
-/* A range of addresses handed to devices from its start on.  next, end: on the bus's side; cpu - bus is added for the CPU's. */
-struct pci_window { u64 next, end, to_cpu; };
+/* A range of addresses handed to devices from its start on.  first, next, end: on the bus's side; to_cpu is added for the CPU's. */
+struct pci_window { u64 first, next, end, to_cpu; };
 
 struct pci_host {
 	int node;			/* [I] in the device tree */
@@ -41,8 +41,12 @@ volatile void *ecam_config(struct pci_host *h, u32 bus, u8 devfn);
 /* pci_bars_size - read what BARs d has; nothing decodes while that is done.  pci_assign - addresses for all on the bus and below. */
 void pci_bars_size(struct pci_device *d);
 void pci_assign(struct pci_bus *bus);
-/* pci_assign_one - for a device that came later, out of what its bridge has left.  0 or -ENOSPC. */
-int pci_assign_one(struct pci_device *d);
+/* pci_assign_new - for a device that came later, and all behind it, out of what its bridge has left. */
+void pci_assign_new(struct pci_device *d);
+/* pci_bus_scan - look at slot 0 of an empty bus behind a port: what stands there gets addresses and is added.  pci_bus_clear - what stands on
+ * the bus goes, and its addresses are free again.  Context: thread, may sleep; one at a time for a bus. */
+void pci_bus_scan(struct pci_bus *bus);
+void pci_bus_clear(struct pci_bus *bus);
 /* pci_line - the interrupt of d's pin, through the bridges and the interrupt map; 0 or -ENODEV. */
 int pci_line(struct pci_device *d, u32 *irq);
 static inline u32 pci_requester(const struct pci_device *d) { return d->bus->nr << 8 | d->devfn; }
