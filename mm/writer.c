@@ -489,6 +489,8 @@ static bool thread_gone(struct writer *w)
 	return gone;
 }
 
+static void release_inodes(struct writer *w, const struct super *sb);
+
 void writer_destroy(struct writer *w)
 {
 	reap(w);
@@ -498,6 +500,7 @@ void writer_destroy(struct writer *w)
 	list_del(&w->link);
 	spin_unlock(&writers_lock);
 	wait_event(&w->idle, !READ_ONCE(w->users));
+	release_inodes(w, NULL);	/* of a disk that was pulled out: nobody can write them any more */
 	ASSERT(list_empty(&w->dirty) && list_empty(&w->io) && list_empty(&w->flying));
 	synchronize_rcu();		/* page_write_end may still look at it */
 	kfree(w);
@@ -572,15 +575,12 @@ int super_write_all(struct super *sb, bool wait)
 	return 0;
 }
 
-void super_release_inodes(struct super *sb)
+/* release_inodes - those of sb (NULL: of any) that are on w's lists for anything are taken off, unwritten. */
+static void release_inodes(struct writer *w, const struct super *sb)
 {
-	struct writer *w = sb->writer;
+	u32 seq = new_seq(w);
 	struct inode *i;
-	u32 seq;
 
-	if (!w)
-		return;
-	seq = new_seq(w);
 	while ((i = pick(w, sb, seq)) != NULL) {
 		inode_claim(w, i);
 		spin_lock(&w->lock);
@@ -594,6 +594,12 @@ void super_release_inodes(struct super *sb)
 		wake_up_all(&w->idle);
 		inode_put(i);
 	}
+}
+
+void super_release_inodes(struct super *sb)
+{
+	if (sb->writer)
+		release_inodes(sb->writer, sb);
 }
 
 static u32 round;		/* [writers_lock] */
