@@ -599,6 +599,17 @@ static int lock_one(struct vma *vma, void *arg)
 	return 0;
 }
 
+/* Pages of [start, end) that are locked already, and need not be counted again.  mmap_lock held. */
+static u64 locked_pages(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	u64 n = 0;
+
+	for (struct vma *v = vma_find(mm, start); v && v->start < end; v = vma_next(v))
+		if (v->flags & VM_LOCKED)
+			n += (min(v->end, end) - max(v->start, start)) >> PAGE_SHIFT;
+	return n;
+}
+
 static long do_mlock(unsigned long addr, size_t len, bool on, bool touch)
 {
 	struct mm *mm = current->mm;
@@ -612,13 +623,13 @@ static long do_mlock(unsigned long addr, size_t len, bool on, bool touch)
 		return -EINVAL;
 	if (!len)
 		return 0;
-	if (on && !capable(CAP_IPC_LOCK)) {
-		if (!limit)
-			return -EPERM;
-		if (mm->locked_vm + (len >> PAGE_SHIFT) > limit >> PAGE_SHIFT)
-			return -ENOMEM;
-	}
+	if (on && !limit && !capable(CAP_IPC_LOCK))
+		return -EPERM;
 	rwsem_write_lock(&mm->mmap_lock);
+	if (on && !capable(CAP_IPC_LOCK) && mm->locked_vm + (len >> PAGE_SHIFT) - locked_pages(mm, addr, addr + len) > limit >> PAGE_SHIFT) {
+		rwsem_write_unlock(&mm->mmap_lock);
+		return -ENOMEM;
+	}
 	err = for_each_vma(mm, addr, addr + len, lock_one, &on);
 	rwsem_write_unlock(&mm->mmap_lock);
 	if (!err && on && touch)
@@ -640,6 +651,22 @@ static void lock_all(struct mm *mm, bool on)
 		lock_one(rb_entry(n, struct vma, node), &on);
 }
 
+/* Touch all there is; what cannot be had - no rights, beyond the end of a file - is let be, as on Linux. */
+static void populate_all(struct mm *mm)
+{
+	vaddr_t at = 0, start, end;
+	struct vma *vma;
+
+	do {
+		rwsem_read_lock(&mm->mmap_lock);
+		vma = vma_find(mm, at);
+		start = vma ? vma->start : 0;
+		end = vma ? vma->end : 0;
+		rwsem_read_unlock(&mm->mmap_lock);
+		at = end;
+	} while (vma && populate(mm, start, end - start) != -EINTR);
+}
+
 long sys_mlockall(int flags)
 {
 	struct mm *mm = current->mm;
@@ -655,6 +682,8 @@ long sys_mlockall(int flags)
 	if (flags & MCL_CURRENT)
 		lock_all(mm, true);
 	rwsem_write_unlock(&mm->mmap_lock);
+	if ((flags & (MCL_CURRENT | MCL_ONFAULT)) == MCL_CURRENT)
+		populate_all(mm);
 	return 0;
 }
 
