@@ -326,7 +326,16 @@ void vfs_init(void);			/* caches, rootfs mounted, init_task's fs */
 int initramfs_unpack(const void *data, size_t size);	/* fs/initramfs.c; gzip or plain, several in a row */
 
 /* Character devices: one line a device.  fops->open gets the inode; devtmpfs shows the node. */
-struct chardev { const char *name, *driver /* in /proc/devices; NULL: the name */; dev_t_k dev; u32 count; u32 mode; const struct file_ops *fops; };
+struct attr_group;
+struct chardev {
+	const char *name, *driver;	/* in /dev; in /proc/devices, NULL: the name */
+	dev_t_k dev;
+	u32 count, mode;
+	const struct file_ops *fops;
+	const char *class;		/* its class in /sys: "mem"; NULL: it is not there */
+	const char *on;			/* the driver of the device-tree node that it is a part of; NULL: none */
+	const struct attr_group *const *groups;	/* its own attributes, or NULL */
+};
 #define CHARDEV(ident, ...) static const struct chardev __chardev_##ident __used __aligned(8) __section(".chardevs") = { __VA_ARGS__ }
 extern const struct chardev __chardevs_start[], __chardevs_end[];
 int chardev_register(const struct chardev *cd);		/* at run time (ttys, pts); adds a devtmpfs node */

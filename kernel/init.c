@@ -13,8 +13,6 @@
 #include <kernel/proc/proc.h>
 #include <kernel/syscall/trace.h>
 
-int process_make_init(void);
-
 static const char *rdinit, *init_path;
 static char tried[512];
 

@@ -151,6 +151,7 @@ struct process {
 	struct task *group_exec;	/* [S] thread that execs */
 	s32 exit_signal;		/* [T] sent to the parent */
 	bool zombie, child_subreaper, is_init;	/* [T] */
+	bool autoreap;			/* [I] it goes at once when it ends */
 	struct rlimits *rlim;		/* [S] */
 	struct posix_timers *timers;	/* [a] kernel/time; set once by itself */
 	u32 cpu_watch;			/* [a] not 0: CPU time is limited, see kernel/time/cputimer.c */

@@ -126,6 +126,8 @@ void devices_shutdown(void);
 /* platform_device - the device that stands for a node of the device tree: /sys/devices/platform/ADDRESS.NAME; made when first asked for.
  * The parent of what its driver finds.  Owned by the tree: not to be put.  NULL: no memory.  Context: thread. */
 struct device *platform_device(int fdt_node);
+/* platform_device_of_driver - that of the first node which the driver of that name took; NULL: there is none. */
+struct device *platform_device_of_driver(const char *driver);
 extern struct bus platform_bus;
 
 extern struct bus *const __buses_start[], *const __buses_end[];

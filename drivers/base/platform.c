@@ -81,6 +81,17 @@ struct device *platform_device(int node)
 	return NULL;
 }
 
+struct device *platform_device_of_driver(const char *driver)
+{
+	u32 iter = 0;
+	int node;
+
+	while ((node = fdt_driven(&iter)) >= 0)
+		if (!strcmp(fdt_driver_name(node), driver))
+			return platform_device(node);
+	return NULL;
+}
+
 static int platform_init(void)
 {
 	u32 iter = 0;

@@ -149,8 +149,8 @@ static const struct file_ops null_fops = { .read = read_eof, .write = write_sink
 static const struct file_ops zero_fops = { .read = read_zero, .write = write_sink, .seek = seek_zero, .mmap = mmap_zero };
 static const struct file_ops full_fops = { .read = read_zero, .write = write_full, .seek = seek_zero };
 static const struct file_ops random_fops = { .read = read_random, .write = write_random, .seek = seek_zero, .ioctl = random_ioctl };
-CHARDEV(null, .name = "null", .driver = "mem", .dev = MKDEV_K(1, 3), .count = 1, .mode = 0666, .fops = &null_fops);
-CHARDEV(zero, .name = "zero", .driver = "mem", .dev = MKDEV_K(1, 5), .count = 1, .mode = 0666, .fops = &zero_fops);
-CHARDEV(full, .name = "full", .driver = "mem", .dev = MKDEV_K(1, 7), .count = 1, .mode = 0666, .fops = &full_fops);
-CHARDEV(random, .name = "random", .driver = "mem", .dev = MKDEV_K(1, 8), .count = 1, .mode = 0666, .fops = &random_fops);
-CHARDEV(urandom, .name = "urandom", .driver = "mem", .dev = MKDEV_K(1, 9), .count = 1, .mode = 0666, .fops = &random_fops);
+CHARDEV(null, .name = "null", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 3), .count = 1, .mode = 0666, .fops = &null_fops);
+CHARDEV(zero, .name = "zero", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 5), .count = 1, .mode = 0666, .fops = &zero_fops);
+CHARDEV(full, .name = "full", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 7), .count = 1, .mode = 0666, .fops = &full_fops);
+CHARDEV(random, .name = "random", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 8), .count = 1, .mode = 0666, .fops = &random_fops);
+CHARDEV(urandom, .name = "urandom", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 9), .count = 1, .mode = 0666, .fops = &random_fops);

@@ -11,6 +11,7 @@
 #include <linux/eventpoll.h>
 #include <linux/rtc.h>
 #include <arch/uaccess.h>
+#include <drivers/base/kobject.h>
 #include <drivers/rtc/calendar.h>
 #include <drivers/rtc/rtc.h>
 #include <fs/file.h>
@@ -311,7 +312,52 @@ static void rtc_release(struct file *file)
 static const struct file_ops rtc_fops = {
 	.open = rtc_open, .release = rtc_release, .read = rtc_read, .poll = rtc_poll, .ioctl = rtc_ioctl,
 };
-CHARDEV(rtc0, .name = "rtc0", .driver = "rtc", .dev = MKDEV_K(254, 0), .count = 1, .mode = 0600, .fops = &rtc_fops);
+/* --- /sys/class/rtc/rtc0 */
+
+static u32 read_chip(void)
+{
+	u32 now;
+
+	spin_lock_irq(&rtc_lock);
+	now = chip->read();
+	spin_unlock_irq(&rtc_lock);
+	return now;
+}
+
+static int name_show(struct seq *s, void *object) { (void)object; seq_printf(s, "%s\n", chip->name); return 0; }
+static int since_epoch_show(struct seq *s, void *object) { (void)object; seq_printf(s, "%u\n", read_chip()); return 0; }
+static int hctosys_show(struct seq *s, void *object) { (void)object; seq_puts(s, "1\n"); return 0; }
+static int max_user_freq_show(struct seq *s, void *object) { (void)object; seq_printf(s, "%d\n", MAX_USER_FREQ); return 0; }
+
+static int date_show(struct seq *s, void *object)
+{
+	struct rtc_time t;
+
+	(void)object;
+	calendar_from_seconds(read_chip(), &t);
+	seq_printf(s, "%04d-%02d-%02d\n", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+	return 0;
+}
+
+static int time_show(struct seq *s, void *object)
+{
+	struct rtc_time t;
+
+	(void)object;
+	calendar_from_seconds(read_chip(), &t);
+	seq_printf(s, "%02d:%02d:%02d\n", t.tm_hour, t.tm_min, t.tm_sec);
+	return 0;
+}
+
+static const struct attr rtc_attrs[] = {
+	{ .name = "name", .show = name_show }, { .name = "date", .show = date_show }, { .name = "time", .show = time_show },
+	{ .name = "since_epoch", .show = since_epoch_show }, { .name = "hctosys", .show = hctosys_show },
+	{ .name = "max_user_freq", .show = max_user_freq_show }, { 0 },
+};
+static const struct attr_group rtc_group = { .attrs = rtc_attrs };
+static const struct attr_group *const rtc_groups[] = { &rtc_group, NULL };
+CHARDEV(rtc0, .name = "rtc0", .driver = "rtc", .class = "rtc", .on = "pl031", .groups = rtc_groups,
+	.dev = MKDEV_K(254, 0), .count = 1, .mode = 0600, .fops = &rtc_fops);
 
 static void show_time(struct seq *s, const char *what, const struct rtc_time *t)
 {

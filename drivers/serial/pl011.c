@@ -256,7 +256,8 @@ static int tty_dev_open(struct inode *inode, struct file *file)
 }
 
 static const struct file_ops dev_fops = { .open = tty_dev_open };
-CHARDEV(ttyAMA, .name = "ttyAMA0", .driver = "ttyAMA", .dev = MKDEV_K(204, 64), .count = 1, .mode = 0600, .fops = &dev_fops);
+CHARDEV(ttyAMA, .name = "ttyAMA0", .driver = "ttyAMA", .class = "tty", .on = "pl011",
+	.dev = MKDEV_K(204, 64), .count = 1, .mode = 0600, .fops = &dev_fops);
 
 static int pl011_probe(int node)
 {

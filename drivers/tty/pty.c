@@ -405,5 +405,5 @@ static int pts_open(struct inode *inode, struct file *file)
 
 static const struct file_ops ptmx_fops = { .open = ptmx_open };
 static const struct file_ops pts_fops = { .open = pts_open };
-CHARDEV(ptmx, .name = "ptmx", .driver = "/dev/ptmx", .dev = MKDEV_K(5, 2), .count = 1, .mode = 0666, .fops = &ptmx_fops);
+CHARDEV(ptmx, .name = "ptmx", .driver = "/dev/ptmx", .class = "tty", .dev = MKDEV_K(5, 2), .count = 1, .mode = 0666, .fops = &ptmx_fops);
 CHARDEV(pts, .name = NULL, .driver = "pts", .dev = MKDEV_K(136, 0), .count = PTY_MAX, .mode = 0620, .fops = &pts_fops);

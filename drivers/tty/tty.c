@@ -11,6 +11,7 @@
  * The controlling terminal is a plain pointer in the process, under proc_lock.  It needs no reference: before a terminal dies it is
  * hung up or released, which clears the pointer in every process that has it (jobctl.c). */
 #include <asm/fcntl.h>
+#include <drivers/base/kobject.h>
 #include <drivers/tty/tty_internal.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -416,7 +417,19 @@ static int current_open(struct inode *inode, struct file *file)
 	return err;
 }
 
+static int active_show(struct seq *s, void *object)
+{
+	(void)object;
+	if (console_tty)
+		seq_printf(s, "%s\n", console_tty->name);
+	return 0;
+}
+static const struct attr console_attrs[] = { { .name = "active", .show = active_show }, { 0 } };
+static const struct attr_group console_group = { .attrs = console_attrs };
+static const struct attr_group *const console_groups[] = { &console_group, NULL };
+
 static const struct file_ops console_fops = { .open = console_open };
 static const struct file_ops current_fops = { .open = current_open };
-CHARDEV(console, .name = "console", .driver = "/dev/console", .dev = MKDEV_K(5, 1), .count = 1, .mode = 0600, .fops = &console_fops);
-CHARDEV(tty, .name = "tty", .driver = "/dev/tty", .dev = MKDEV_K(5, 0), .count = 1, .mode = 0666, .fops = &current_fops);
+CHARDEV(console, .name = "console", .driver = "/dev/console", .class = "tty", .groups = console_groups,
+	.dev = MKDEV_K(5, 1), .count = 1, .mode = 0600, .fops = &console_fops);
+CHARDEV(tty, .name = "tty", .driver = "/dev/tty", .class = "tty", .dev = MKDEV_K(5, 0), .count = 1, .mode = 0666, .fops = &current_fops);

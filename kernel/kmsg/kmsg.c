@@ -172,7 +172,7 @@ static u32 kmsg_poll(struct file *file, struct poll_table *pt)
 static const struct file_ops kmsg_fops = {
 	.open = kmsg_open, .release = kmsg_release, .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll,
 };
-CHARDEV(kmsg, .name = "kmsg", .driver = "mem", .dev = MKDEV_K(1, 11), .count = 1, .mode = 0644, .fops = &kmsg_fops);
+CHARDEV(kmsg, .name = "kmsg", .driver = "mem", .class = "mem", .dev = MKDEV_K(1, 11), .count = 1, .mode = 0644, .fops = &kmsg_fops);
 
 /* --- syslog(2) ---------------------------------------------------------------------------------------------------------------- */
 enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON,

@@ -106,7 +106,7 @@ static bool zombie_notify_locked(struct process *p)
 		notify_parent_locked(p, status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED,
 				     status & 0x7f ? status & 0x7f : status >> 8 & 0xff);
 	wake_up_all(&parent->child_wait);
-	return ignored;
+	return ignored || p->autoreap;
 }
 
 /* prctl(2), PR_SET_PDEATHSIG: the parent whose end counts is the thread that forked.  Its children go to heir; all of the

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <arch/context.h>
 #include <arch/uaccess.h>
+#include <fs/namei.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
@@ -228,11 +229,16 @@ static void link_process(struct task *t, struct process *p, const struct clone_s
 	p->exit_signal = spec->exit_signal;
 	p->ctty = me->ctty;
 	pid_groups_inherit(p, me);
-	if (!parent || current->pflags & PF_KTHREAD) {	/* the first program */
+	if (!init_process) {	/* the first program */
 		p->is_init = true;
 		init_process = p;
 		p->parent = NULL;
 		p->forker = NULL;
+	} else if (current->pflags & PF_KTHREAD) {	/* a helper: init's, but nobody waits for it */
+		p->parent = init_process;
+		p->forker = init_process->leader;
+		p->autoreap = true;
+		list_add_tail(&p->sibling, &init_process->children);
 	} else {
 		list_add_tail(&p->sibling, &parent->children);
 	}
@@ -424,30 +430,91 @@ long sys_clone3(void __user *args, size_t size)
 	return do_clone(&spec, current_frame());
 }
 
-/* process_make_init - the init thread becomes process 1: its own process, files, directories. */
-int process_make_init(void)
+static void leave_kernel_threads(void)
 {
-	struct clone_spec spec = { .flags = 0, .exit_signal = SIGCHLD };
-	struct pid_group *zero = pid_group_alloc();
-	struct process *p = process_create(0);
-	int err;
-
-	if (!p || !zero)
-		return -ENOMEM;
-	current->fs = fs_struct_clone(current->fs);
-	current->files = fdtable_create();
-	if (!current->fs || !current->files)
-		return -ENOMEM;
 	spin_lock_irq(&proc_lock);
-	list_del_rcu(&current->all_link);	/* it stops being a kernel thread; nobody walks their list yet */
+	list_del_rcu(&current->all_link);
 	spin_unlock_irq(&proc_lock);
-	err = link_task(current, p, &spec);
+	if (init_process)
+		synchronize_rcu();	/* whoever walks their list has passed us: the link is needed anew */
+}
+
+static int link_to_group_zero(struct process *p, const struct clone_spec *spec, struct pid_group **zero)
+{
+	int err = link_task(current, p, spec);
+
 	spin_lock_irq(&proc_lock);
-	if (!err) {		/* in group and session 0, until it makes its own */
-		session_set(p, pid_group_get(0, &zero));
+	if (!err) {		/* until it makes its own */
+		session_set(p, pid_group_get(0, zero));
 		pgrp_set(p, p->session);
+	} else {
+		list_add_tail_rcu(&current->all_link, &kernel_threads);
 	}
 	spin_unlock_irq(&proc_lock);
+	return err;
+}
+
+/* The current kernel thread becomes a process of its own: with directories like those it had, no files, in group and session 0. */
+static int become_process(const struct clone_spec *spec)
+{
+	struct fs_struct *shared = current->fs, *fs = fs_struct_clone(shared);
+	struct fdtable *files = fdtable_create();
+	struct pid_group *zero = pid_group_alloc();
+	struct process *p = process_create(0);
+	int err = -ENOMEM;
+
+	if (p && zero && fs && files) {
+		current->fs = fs;
+		current->files = files;
+		leave_kernel_threads();
+		err = link_to_group_zero(p, spec, &zero);
+	}
+	kfree(zero);
+	if (!err)
+		return 0;
+	current->fs = shared;
+	current->files = NULL;
+	if (p)
+		process_abort(p);
+	if (fs)
+		fs_struct_put(fs);
+	if (files)
+		fdtable_put(files);
+	return err;
+}
+
+int process_make_init(void)
+{
+	const struct clone_spec spec = { .flags = 0, .exit_signal = SIGCHLD };
+
+	return become_process(&spec);
+}
+
+int process_make_helper(void)
+{
+	const struct clone_spec spec = { .flags = 0, .exit_signal = 0 };
+	struct fs_struct *fs = NULL;
+	struct path root;
+	int err;
+
+	rcu_read_lock();
+	if (init_process)
+		fs = READ_ONCE(init_process->leader->fs);
+	if (fs && !refcount_inc_not_zero(&fs->refs))
+		fs = NULL;
+	rcu_read_unlock();
+	if (!fs)
+		return -ESRCH;
+	current->fs = fs;
+	err = become_process(&spec);
+	if (err) {
+		current->fs = NULL;
+	} else {
+		fs_get_root(&root);
+		fs_set_cwd(&root);
+		path_put(&root);
+	}
+	fs_struct_put(fs);
 	return err;
 }
 

@@ -10,6 +10,10 @@ struct process *process_find(s32 pid);
 static inline s32 current_pid(void) { return current->proc->pid; }
 bool pgrp_is_orphaned(s32 pgid);	/* this and the next take proc_lock */
 bool pgrp_in_session(s32 pgid, s32 sid);
+/* process_make_init - the current kernel thread becomes process 1.  process_make_helper - another one a child of init, which is reaped
+ * when it ends; in init's root.  0, -ENOMEM, -EAGAIN, -ESRCH (no init yet).  Then exec_kernel.  Context: a kernel thread. */
+int process_make_init(void);
+int process_make_helper(void);
 /* exec_kernel - init: turn the current kernel thread into a program. Returns -errno on failure. */
 int exec_kernel(const char *path, char *const argv[], char *const envp[]);
 void __noreturn process_exit(int wait_status);	/* whole group */
