@@ -223,7 +223,13 @@ static int serial_show(struct seq *s, void *device)
 	return err == -EIO || err == -EOPNOTSUPP ? 0 : err;	/* it has none: as Linux, empty */
 }
 
-static const struct attr vblk_attrs[] = { { .name = "serial", .show = serial_show }, { 0 } };
+static int cache_type_show(struct seq *s, void *device)
+{
+	seq_puts(s, block_dir_disk(device)->limits.write_cache ? "write back\n" : "write through\n");
+	return 0;
+}
+
+static const struct attr vblk_attrs[] = { { .name = "serial", .show = serial_show }, { .name = "cache_type", .show = cache_type_show }, { 0 } };
 static const struct attr_group vblk_group = { .attrs = vblk_attrs };
 static const struct attr_group *const vblk_groups[] = { &vblk_group, NULL };
 
@@ -383,6 +389,7 @@ static int vblk_probe(struct virtio_device *dev)
 		err = connect_queues(b);
 	if (err)
 		goto err_disk;
+	b->disk->parent = &dev->device;
 	b->disk->groups = vblk_groups;
 	b->disk->read_only = b->disk->hard_read_only = virtio_has(dev, VIRTIO_BLK_F_RO);
 	dev->driver_data = b;
