@@ -1,4 +1,5 @@
 /* eventfd: a counter that can be waited for. */
+#include <fs/eventfd.h>
 #include <fs/file.h>
 #include <kernel/errno.h>
 #include <kernel/sched/sched.h>
@@ -99,6 +100,17 @@ static void eventfd_release(struct file *f) { kfree(f->private); }
 static const struct file_ops eventfd_fops = {
 	.seek = noop_seek, .read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
 };
+
+bool file_is_eventfd(const struct file *f) { return f->ops == &eventfd_fops; }
+
+void eventfd_add(struct file *f, u64 n)
+{
+	struct eventfd *e = f->private;
+
+	if (!put(e, n))
+		atomic_store(&e->count, ~0ull - 1);
+	wake_up_all_key(&e->wq, (void *)(u64)EPOLLIN);
+}
 
 long sys_eventfd2(unsigned count, u32 flags)
 {

@@ -6,6 +6,7 @@
  * Fork copies VMAs and page tables under the parent's mmap_lock: private writable pages become read-only in both, so that the first
  * write copies; then one flush. */
 #include <asm/resource.h>
+#include <fs/aio.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -103,6 +104,8 @@ void mm_put(struct mm *mm)
 {
 	if (!refcount_dec_and_test(&mm->users))
 		return;
+	if (unlikely(mm->aio))
+		aio_mm_gone(mm);
 	tlb_mm_retire(mm);
 	rwsem_write_lock(&mm->mmap_lock);
 	unmap_all(mm);

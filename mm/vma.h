@@ -14,6 +14,7 @@ struct file;
 struct vma;
 struct page;
 struct anon_vma;
+struct aio_ctx;
 struct task;
 
 enum vm_flags {
@@ -77,6 +78,7 @@ struct mm {
 	u32 def_flags;			/* mlockall(MCL_FUTURE) */
 	u64 auxv[44];			/* /proc/pid/auxv */
 	struct file *exe;
+	struct aio_ctx *aio;		/* [mmap_lock] fs/aio.c */
 	struct rcu_head rcu;
 };
 

@@ -1,0 +1,528 @@
+/* Linux AIO: io_setup(2) and its kin.
+ *
+ * Theory.  A context is a ring of events in memory that it shares with the program, named by the ring's address there.  A request is read from
+ * the program once, at io_submit; what the file's operation can do asynchronously (direct I/O: struct kiocb) ends later, anything else
+ * is done before io_submit returns, as on Linux.  fsync is done by a worker.
+ *
+ * The end of a request may be told in an interrupt; a worker then writes the event, puts the file and wakes who waits, so the ring needs
+ * only a mutex.  head and tail lie in the ring, where the program may change them (libaio takes events itself): tail is kept here and
+ * only shown there; head is believed modulo the ring's length.  There is never a request more than the ring has room for.
+ *
+ * Contexts hang on the address space, and end with it: exec and exit wait for what is in flight. */
+#include <arch/uaccess.h>
+#include <fs/aio.h>
+#include <fs/eventfd.h>
+#include <fs/file.h>
+#include <fs/inode.h>
+#include <fs/iov.h>
+#include <fs/poll.h>
+#include <kernel/debug.h>
+#include <kernel/errno.h>
+#include <kernel/irq/irq.h>
+#include <kernel/lib/string.h>
+#include <kernel/proc/signal.h>
+#include <kernel/sched/sched.h>
+#include <kernel/sync/mutex.h>
+#include <kernel/sync/wait.h>
+#include <linux/aio_abi.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <mm/filemap.h>
+#include <mm/shmem.h>
+#include <mm/slab.h>
+#include <mm/vma.h>
+#include <syscall_protos.h>
+
+#define RING_MAGIC	0xa10a10a1u
+#define MAX_EVENTS	65536u
+
+struct aio_ring {		/* what libaio knows */
+	u32 id, nr, head, tail, magic, compat_features, incompat_features, header_length;
+	struct io_event events[];
+};
+_Static_assert(sizeof(struct aio_ring) == 32 && PAGE_SIZE % sizeof(struct io_event) == 0, "no event crosses a page");
+
+struct aio_ctx {
+	struct aio_ctx *next;		/* [mm->mmap_lock] of mm->aio */
+	u64 id;				/* [I] the ring's address */
+	size_t map_len;			/* [I] */
+	struct refcount refs;
+	struct mutex mutex;		/* LC_AIO */
+	u32 nr, tail;			/* nr [I]; [mutex] */
+	u32 active;			/* [mutex] requests not yet told of */
+	bool dead;			/* [mutex] */
+	struct wait_queue wait;		/* an event came, or the last request ended */
+	u32 nr_pages;
+	struct page *pages[];		/* [I] of the ring, referenced */
+};
+
+struct aio_req {
+	struct kiocb k;
+	struct iov_import im;
+	struct iov_seg seg;
+	struct aio_ctx *ctx;		/* referenced */
+	struct file *file, *eventfd;	/* referenced */
+	u64 data, obj, pos;
+	long res;
+	bool datasync;
+	struct work work;
+};
+
+static struct aio_ring *ring_of(const struct aio_ctx *c) { return page_address(c->pages[0]); }
+
+static struct io_event *event_at(const struct aio_ctx *c, u32 n)
+{
+	u64 at = sizeof(struct aio_ring) + (u64)n * sizeof(struct io_event);
+
+	return (struct io_event *)((char *)page_address(c->pages[at >> PAGE_SHIFT]) + (at & (PAGE_SIZE - 1)));
+}
+
+static void ctx_put(struct aio_ctx *c)
+{
+	if (!refcount_dec_and_test(&c->refs))
+		return;
+	for (u32 i = 0; i < c->nr_pages; i++)
+		page_put(c->pages[i]);
+	kfree(c);
+}
+
+static struct aio_ctx *ctx_find(u64 id)
+{
+	struct mm *mm = current->mm;
+	struct aio_ctx *c;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	for (c = mm->aio; c && c->id != id; c = c->next)
+		;
+	if (c)
+		refcount_inc(&c->refs);
+	rwsem_read_unlock(&mm->mmap_lock);
+	return c;
+}
+
+/* Events not yet taken.  Mutex held. */
+static u32 waiting(const struct aio_ctx *c)
+{
+	u32 head = READ_ONCE(ring_of(c)->head) % c->nr;
+
+	return c->tail >= head ? c->tail - head : c->tail + c->nr - head;
+}
+
+/* --- the end of a request --- */
+
+static void req_free(struct aio_req *r)
+{
+	if (r->file)
+		file_put(r->file);
+	if (r->eventfd)
+		file_put(r->eventfd);
+	kfree(r->im.alloc);
+	ctx_put(r->ctx);
+	kfree(r);
+}
+
+static void req_done(struct aio_req *r)
+{
+	struct aio_ctx *c = r->ctx;
+
+	mutex_lock(&c->mutex);
+	*event_at(c, c->tail) = (struct io_event){ .data = r->data, .obj = r->obj, .res = r->res };
+	c->tail = (c->tail + 1) % c->nr;
+	atomic_store_release(&ring_of(c)->tail, c->tail);	/* after the event: pairs with libaio's look */
+	c->active--;
+	mutex_unlock(&c->mutex);
+	if (r->eventfd)
+		eventfd_add(r->eventfd, 1);
+	wake_up_all(&c->wait);
+	req_free(r);
+}
+
+static void done_work(struct work *w) { req_done(container_of(w, struct aio_req, work)); }
+
+static void fsync_work(struct work *w)
+{
+	struct aio_req *r = container_of(w, struct aio_req, work);
+
+	r->res = r->file->ops->fsync(r->file, 0, ~0ull, r->datasync);
+	req_done(r);
+}
+
+static void req_complete(struct kiocb *k, long res)
+{
+	struct aio_req *r = container_of(k, struct aio_req, k);
+
+	r->res = res;
+	work_init(&r->work, done_work);
+	work_queue(&r->work);
+}
+
+/* --- submitting --- */
+
+static int start_rw(struct aio_req *r, const struct iocb *cb, bool write, bool vector)
+{
+	struct file *f = r->file;
+	void __user *buf = user_ptr(cb->aio_buf);
+	long res;
+	int err;
+
+	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	if (write ? !f->ops->write : !f->ops->read)
+		return -EINVAL;
+	if (cb->aio_rw_flags & ~RWF_SUPPORTED || (cb->aio_rw_flags & RWF_NOWAIT && !(f->mode & FMODE_NOWAIT)))
+		return -EOPNOTSUPP;
+	if (vector) {
+		err = iov_import(&r->im, buf, cb->aio_nbytes);
+		if (err) {
+			r->im.alloc = NULL;
+			return err;
+		}
+		r->k.it = r->im.it;
+	} else {
+		if (!user_range_ok(buf, cb->aio_nbytes))
+			return -EFAULT;
+		iov_iter_user(&r->k.it, &r->seg, buf, min((size_t)cb->aio_nbytes, MAX_RW_COUNT));
+	}
+	if (cb->aio_offset < 0 && !(f->mode & FMODE_STREAM))
+		return -EINVAL;
+	r->k.it.rwf = (u16)cb->aio_rw_flags | ITER_ASYNC;
+	r->k.complete = req_complete;
+	r->pos = (u64)cb->aio_offset;
+	file_get(f);			/* the request may be over, and gone, before the operation returns */
+	res = write ? file_write_iter(f, &r->k.it, &r->pos) : file_read_iter(f, &r->k.it, &r->pos);
+	file_put(f);
+	if (res == -EIOCBQUEUED)
+		return 0;
+	if (res == -ERESTARTSYS || res == -ERESTARTNOINTR || res == -ERESTARTNOHAND || res == -ERESTART_RESTARTBLOCK)
+		res = -EINTR;
+	r->res = res;
+	req_done(r);
+	return 0;
+}
+
+static int start(struct aio_req *r, const struct iocb *cb)
+{
+	switch (cb->aio_lio_opcode) {
+	case IOCB_CMD_PREAD: case IOCB_CMD_PWRITE:
+		return start_rw(r, cb, cb->aio_lio_opcode == IOCB_CMD_PWRITE, false);
+	case IOCB_CMD_PREADV: case IOCB_CMD_PWRITEV:
+		return start_rw(r, cb, cb->aio_lio_opcode == IOCB_CMD_PWRITEV, true);
+	case IOCB_CMD_FSYNC: case IOCB_CMD_FDSYNC:
+		if (cb->aio_buf || cb->aio_offset || cb->aio_nbytes || cb->aio_rw_flags || !r->file->ops->fsync)
+			return -EINVAL;
+		r->datasync = cb->aio_lio_opcode == IOCB_CMD_FDSYNC;
+		work_init(&r->work, fsync_work);
+		work_queue(&r->work);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Room for one more request: 0, -EAGAIN, -EINVAL (the context is going). */
+static int reserve(struct aio_ctx *c)
+{
+	int err = 0;
+
+	mutex_lock(&c->mutex);
+	if (c->dead)
+		err = -EINVAL;
+	else if (c->active + waiting(c) >= c->nr - 1)
+		err = -EAGAIN;
+	else
+		c->active++;
+	mutex_unlock(&c->mutex);
+	return err;
+}
+
+static void unreserve(struct aio_ctx *c)
+{
+	mutex_lock(&c->mutex);
+	c->active--;
+	mutex_unlock(&c->mutex);
+	wake_up_all(&c->wait);
+}
+
+static int submit_one(struct aio_ctx *c, u64 addr)
+{
+	struct iocb __user *ucb = user_ptr(addr);
+	struct aio_req *r;
+	struct iocb cb;
+	int err;
+
+	if (copy_from_user(&cb, ucb, sizeof(cb)))
+		return -EFAULT;
+	if (cb.aio_reserved2 || (s64)cb.aio_nbytes < 0)
+		return -EINVAL;
+	err = reserve(c);
+	if (err)
+		return err;
+	r = kzalloc(sizeof(*r), GFP_KERNEL);
+	if (!r) {
+		unreserve(c);
+		return -EAGAIN;
+	}
+	refcount_inc(&c->refs);
+	r->ctx = c;
+	r->data = cb.aio_data;
+	r->obj = addr;
+	r->file = fd_get((int)cb.aio_fildes);
+	err = r->file ? 0 : -EBADF;
+	if (!err && cb.aio_flags & IOCB_FLAG_RESFD) {
+		r->eventfd = fd_get((int)cb.aio_resfd);
+		err = !r->eventfd ? -EBADF : file_is_eventfd(r->eventfd) ? 0 : -EINVAL;
+	}
+	if (!err && put_user(0u, &ucb->aio_key))
+		err = -EFAULT;
+	if (!err)
+		err = start(r, &cb);
+	if (err) {
+		unreserve(c);
+		req_free(r);
+	}
+	return err;
+}
+
+long sys_io_submit(unsigned long id, long nr, void __user *ptrs)
+{
+	struct aio_ctx *c;
+	long i;
+	int err = 0;
+
+	if (nr < 0)
+		return -EINVAL;
+	c = ctx_find(id);
+	if (!c)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		u64 addr;
+
+		err = get_user(addr, (u64 __user *)ptrs + i);
+		if (!err)
+			err = submit_one(c, addr);
+		if (err)
+			break;
+	}
+	ctx_put(c);
+	return i ? i : err;
+}
+
+/* --- contexts --- */
+
+/* The ring: a shared mapping of memory of its own.  *c is made. */
+static int ring_make(u32 nr, struct aio_ctx **out)
+{
+	u64 bytes = PAGE_ALIGN(sizeof(struct aio_ring) + ((u64)nr + 2) * sizeof(struct io_event));
+	u32 pages = (u32)(bytes >> PAGE_SHIFT);
+	struct mm *mm = current->mm;
+	struct aio_ctx *c = kzalloc(sizeof(*c) + pages * sizeof(struct page *), GFP_KERNEL);
+	struct file *f;
+	s64 at;
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	refcount_set(&c->refs, 1);
+	mutex_init(&c->mutex, LC_AIO);
+	wait_queue_init(&c->wait);
+	c->nr = (u32)((bytes - sizeof(struct aio_ring)) / sizeof(struct io_event));
+	c->map_len = bytes;
+	err = shmem_file_create("/[aio]", bytes, &f);
+	if (err)
+		goto err_put;
+	for (u32 i = 0; !err && i < pages; i++) {
+		err = filemap_get(f->mapping, i, true, &c->pages[i]);
+		c->nr_pages += !err;
+	}
+	if (!err) {
+		*ring_of(c) = (struct aio_ring){ .nr = c->nr, .magic = RING_MAGIC, .compat_features = 1, .header_length = sizeof(struct aio_ring) };
+		rwsem_write_lock(&mm->mmap_lock);
+		at = mm_map(mm, f, 0, bytes, VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_SHARED | VM_DONTEXPAND | VM_DONTCOPY, MAP_SHARED, 0);
+		if (at > 0) {
+			c->id = (u64)at;
+			c->next = mm->aio;
+			mm->aio = c;
+		}
+		rwsem_write_unlock(&mm->mmap_lock);
+		err = at > 0 ? 0 : (int)at;
+	}
+	file_put_now(f);
+	if (!err) {
+		*out = c;
+		return 0;
+	}
+err_put:
+	ctx_put(c);
+	return err;
+}
+
+static void ctx_kill(struct aio_ctx *c)
+{
+	mutex_lock(&c->mutex);
+	c->dead = true;
+	mutex_unlock(&c->mutex);
+	wake_up_all(&c->wait);
+	wait_event(&c->wait, !atomic_load_acquire(&c->active));
+}
+
+static struct aio_ctx *ctx_unlink(u64 id)
+{
+	struct mm *mm = current->mm;
+	struct aio_ctx *c, **at;
+
+	rwsem_write_lock(&mm->mmap_lock);
+	for (at = &mm->aio; *at && (*at)->id != id; at = &(*at)->next)
+		;
+	c = *at;
+	if (c)
+		*at = c->next;
+	rwsem_write_unlock(&mm->mmap_lock);
+	return c;
+}
+
+static void ctx_destroy(struct aio_ctx *c)
+{
+	struct mm *mm = current->mm;
+
+	ctx_kill(c);
+	rwsem_write_lock(&mm->mmap_lock);
+	mm_unmap(mm, c->id, c->map_len);
+	rwsem_write_unlock(&mm->mmap_lock);
+	ctx_put(c);
+}
+
+void aio_mm_gone(struct mm *mm)
+{
+	struct aio_ctx *c;
+
+	while ((c = mm->aio)) {
+		mm->aio = c->next;
+		ctx_kill(c);
+		ctx_put(c);
+	}
+}
+
+long sys_io_setup(unsigned nr, u64 __user *idp)
+{
+	struct aio_ctx *c;
+	u64 id;
+	int err;
+
+	if (get_user(id, idp))
+		return -EFAULT;
+	if (id || !nr || nr > 0x10000000u / sizeof(struct io_event))
+		return -EINVAL;
+	if (nr > MAX_EVENTS)
+		return -EAGAIN;
+	err = ring_make(nr, &c);
+	if (err)
+		return err;
+	id = c->id;
+	if (put_user(id, idp)) {
+		c = ctx_unlink(id);
+		if (c)
+			ctx_destroy(c);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+long sys_io_destroy(unsigned long id)
+{
+	struct aio_ctx *c = ctx_unlink(id);
+
+	if (!c)
+		return -EINVAL;
+	ctx_destroy(c);
+	return 0;
+}
+
+/* What cannot be taken back: everything, as for most files on Linux. */
+long sys_io_cancel(unsigned long id, struct iocb __user *ucb, struct io_event __user *result)
+{
+	struct aio_ctx *c;
+	u32 key;
+
+	(void)result;
+	if (get_user(key, &ucb->aio_key) || key)
+		return key ? -EINVAL : -EFAULT;
+	c = ctx_find(id);
+	if (c)
+		ctx_put(c);
+	return -EINVAL;
+}
+
+/* --- taking events --- */
+
+static long take_events(struct aio_ctx *c, struct io_event __user *to, long nr)
+{
+	long n = 0;
+
+	mutex_lock(&c->mutex);
+	while (n < nr && waiting(c)) {
+		u32 head = ring_of(c)->head % c->nr;
+
+		if (copy_to_user(to + n, event_at(c, head), sizeof(*to))) {
+			n = n ? n : -EFAULT;
+			break;
+		}
+		WRITE_ONCE(ring_of(c)->head, (head + 1) % c->nr);
+		n++;
+	}
+	mutex_unlock(&c->mutex);
+	return n;
+}
+
+static long get_events(u64 id, long min_nr, long nr, struct io_event __user *to, u64 deadline)
+{
+	struct aio_ctx *c;
+	long done = 0, n = 0;
+	int err = 0;
+
+	if (min_nr < 0 || nr < 0 || min_nr > nr)
+		return -EINVAL;
+	c = ctx_find(id);
+	if (!c)
+		return -EINVAL;
+	for (;;) {
+		n = take_events(c, to + done, nr - done);
+		if (n < 0)
+			break;
+		done += n;
+		if (done >= min_nr || err || deadline == 0)
+			break;
+		err = wait_event_interruptible_timeout(&c->wait, atomic_load_acquire(&ring_of(c)->tail) != READ_ONCE(ring_of(c)->head) ||
+						       READ_ONCE(c->dead), deadline);
+		if (READ_ONCE(c->dead))
+			err = -EINVAL;
+	}
+	ctx_put(c);
+	if (done)
+		return done;
+	return n < 0 ? n : err == -ERESTARTSYS ? -EINTR : err == -ETIMEDOUT ? 0 : err;
+}
+
+long sys_io_getevents(unsigned long id, long min_nr, long nr, struct io_event __user *events, void __user *timeout)
+{
+	u64 deadline;
+	int err = poll_deadline(timeout, &deadline);
+
+	return err ? err : get_events(id, min_nr, nr, events, deadline);
+}
+
+long sys_io_pgetevents(unsigned long id, long min_nr, long nr, struct io_event __user *events, void __user *timeout, void __user *usig)
+{
+	struct { u64 mask, size; } sig = { 0, 0 };
+	u64 deadline;
+	long ret = poll_deadline(timeout, &deadline);
+
+	if (!ret && usig && copy_from_user(&sig, usig, sizeof(sig)))
+		ret = -EFAULT;
+	if (!ret && sig.mask)
+		ret = sigmask_push(user_ptr(sig.mask), sig.size);
+	if (ret)
+		return ret;
+	ret = get_events(id, min_nr, nr, events, deadline);
+	if (sig.mask)
+		sigmask_pop(ret == -EINTR);
+	return ret;
+}
