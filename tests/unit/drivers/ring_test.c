@@ -35,7 +35,7 @@ void virtio_break(struct virtio_device *dev, const char *why) { (void)why; dev->
 
 struct request { u16 id, entries; u32 nr_out, nr_in; struct vring_desc bufs[MAX_BUFS]; };
 
-struct device {
+struct ring_device {
 	struct virtio_ring *r;
 	u16 avail, used;	/* split: indices; packed: positions */
 	bool avail_wrap, used_wrap;
@@ -46,7 +46,7 @@ struct device {
 	u32 nr;
 };
 static struct virtio_device vdev;
-static struct device d;
+static struct ring_device d;
 
 static void put_buf(struct request *q, u64 addr, u32 len, u16 flags)
 {
