@@ -292,6 +292,7 @@ void iomap_size_grows(struct inode *inode, u64 size) { size_grows(inode, size, N
 static int write_chunk(struct inode *inode, struct iov_iter *from, u64 pos, size_t n, size_t *done)
 {
 	struct chunk c = { .inode = inode, .pos = pos, .first = pos >> PAGE_SHIFT };
+	struct iov_iter before;
 	u64 copied_to;
 	int err, short_err;
 
@@ -304,6 +305,7 @@ static int write_chunk(struct inode *inode, struct iov_iter *from, u64 pos, size
 	if (err)
 		return err;
 	short_err = chunk_map(&c);
+	before = *from;
 	*done = chunk_copy(&c, from);
 	copied_to = pos + *done;
 	for (u32 i = 0; i < c.nr; i++) {
@@ -314,7 +316,8 @@ static int write_chunk(struct inode *inode, struct iov_iter *from, u64 pos, size
 			u64 good = max(page_pos(c.pages[i]), pos);
 
 			if (copied_to > good) {
-				iov_iter_revert(from, copied_to - good);
+				*from = before;
+				iov_iter_advance(from, good - pos);
 				copied_to = good;
 				*done = good - pos;
 			}

@@ -24,12 +24,6 @@ void iov_iter_next(struct iov_iter *it)
 	}
 }
 
-void iov_iter_revert(struct iov_iter *it, size_t len)
-{
-	it->off -= len;
-	it->count += len;
-}
-
 /* One segment's part of a copy: returns the bytes done. */
 static size_t copy_part(bool out, bool kernel, u64 base, void *mem, size_t n)
 {

@@ -265,7 +265,6 @@ static inline void iov_iter_advance(struct iov_iter *it, size_t len)
 	if (unlikely(it->nr > 1))
 		iov_iter_next(it);
 }
-void iov_iter_revert(struct iov_iter *it, size_t len);	/* undo len bytes of the current segment */
 
 struct dir_context {
 	u64 pos;

@@ -2,6 +2,7 @@
 #include <arch/irqflags.h>
 #include <arch/cpu.h>
 #include <arch/uaccess.h>
+#include <drivers/base/device.h>
 #include <drivers/power/power.h>
 #include <fs/super.h>
 #include <kernel/debug/race.h>
@@ -19,6 +20,13 @@ static bool magic_ok(u32 m1, u32 m2)
 {
 	return m1 == LINUX_REBOOT_MAGIC1 && (m2 == LINUX_REBOOT_MAGIC2 || m2 == LINUX_REBOOT_MAGIC2A || m2 == LINUX_REBOOT_MAGIC2B ||
 					     m2 == LINUX_REBOOT_MAGIC2C);
+}
+
+/* File systems first, while their devices still answer. */
+static void quiesce(void)
+{
+	supers_read_only();
+	devices_shutdown();
 }
 
 long sys_reboot(int magic1, int magic2, unsigned cmd, void __user *arg)
@@ -40,15 +48,15 @@ long sys_reboot(int magic1, int magic2, unsigned cmd, void __user *arg)
 			return -EFAULT;
 		fallthrough;
 	case LINUX_REBOOT_CMD_RESTART:
-		supers_read_only();
+		quiesce();
 		pr_notice("reboot: Restarting system\n");
 		power_reset();
 	case LINUX_REBOOT_CMD_POWER_OFF:
-		supers_read_only();
+		quiesce();
 		pr_notice("reboot: Power down\n");
 		power_off();
 	case LINUX_REBOOT_CMD_HALT:
-		supers_read_only();
+		quiesce();
 		pr_notice("reboot: System halted\n");
 		arch_irq_disable();
 		for (;;)

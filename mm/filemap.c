@@ -15,7 +15,8 @@
  * inode lock; file writes hold that. */
 #include <asm/resource.h>
 #include <linux/fs.h>
-#include <fs/vfs.h>
+#include <arch/uaccess.h>
+#include <fs/inode.h>
 #include <fs/iov.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -104,6 +105,8 @@ static void count_page(const struct page *p, s64 n)
 	vmstat_add(VM_FILE_PAGES, n);
 	if (page_flags(p) & PG_SWAPBACKED)
 		vmstat_add(VM_SHMEM_PAGES, n);
+	else if (MODE_IS(p->mapping->host->mode, S_IFBLK))
+		vmstat_add(VM_BUFFER_PAGES, n);
 }
 
 static int add_page(struct address_space *as, u64 index, struct page *p)
@@ -368,6 +371,36 @@ static void page_written(struct address_space *as, struct page *p, u32 off, u32 
 	page_set_dirty(p);
 }
 
+/* A page with a device behind it that is overwritten wholly need not be read: it is filled under its lock, by a copy that may not fault.
+ * Returns the bytes written: a page, or none (somebody has filled it, or the program's memory is not there just now): the usual way then. */
+static size_t overwrite_page(struct address_space *as, u64 index, struct iov_iter *from)
+{
+	struct iov_iter before = *from;
+	struct page *p;
+	size_t got = 0;
+
+	rwsem_read_lock(&as->invalidate_lock);
+	if (filemap_grab(as, index, GFP_USER, &p))
+		goto out;
+	if (!page_uptodate(p)) {
+		uaccess_nofault_begin();
+		got = copy_from_iter(page_address(p), PAGE_SIZE, from);
+		uaccess_nofault_end();
+	}
+	if (got == PAGE_SIZE) {
+		page_mark_uptodate(p);
+		page_written(as, p, 0, PAGE_SIZE);
+	} else {
+		*from = before;
+		got = 0;
+	}
+	page_unlock(p);
+	page_put(p);
+out:
+	rwsem_read_unlock(&as->invalidate_lock);
+	return got;
+}
+
 ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	struct address_space *as = file->mapping;
@@ -380,13 +413,16 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 		size_t n = min(from->count, PAGE_SIZE - off), got;
 		struct page *p;
 
-		err = filemap_get(as, *pos >> PAGE_SHIFT, true, &p);
-		if (err)
-			break;
-		got = copy_from_iter((char *)page_address(p) + off, n, from);
-		if (got)
-			page_written(as, p, (u32)off, (u32)got);
-		page_put(p);
+		got = n == PAGE_SIZE && as->writer ? overwrite_page(as, *pos >> PAGE_SHIFT, from) : 0;
+		if (!got) {
+			err = filemap_get(as, *pos >> PAGE_SHIFT, true, &p);
+			if (err)
+				break;
+			got = copy_from_iter((char *)page_address(p) + off, n, from);
+			if (got)
+				page_written(as, p, (u32)off, (u32)got);
+			page_put(p);
+		}
 		*pos += got;
 		done += got;
 		if (*pos > inode->size)

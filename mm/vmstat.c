@@ -44,13 +44,13 @@ static int meminfo_show(struct seq *s, void *arg)
 {
 	u64 file = vmstat_read(VM_FILE_PAGES), shmem = vmstat_read(VM_SHMEM_PAGES), anon = vmstat_read(VM_ANON_PAGES);
 	u64 mapped = vmstat_read(VM_MAPPED_PAGES), clean = file > shmem ? file - shmem : 0, active = min(lru_pages(LRU_ACTIVE), clean);
-	u64 free = page_nr_free(), locked = mlocked(), slab, reclaimable;
+	u64 buffers = vmstat_read(VM_BUFFER_PAGES), free = page_nr_free(), locked = mlocked(), slab, reclaimable;
 
 	(void)arg;
 	slab_pages(&slab, &reclaimable);
 	const struct { const char *name; u64 pages; } rows[] = {
 		{ "MemTotal:", page_nr_total() }, { "MemFree:", free }, { "MemAvailable:", free + clean + reclaimable / 2 },
-		{ "Buffers:", 0 }, { "Cached:", file }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
+		{ "Buffers:", buffers }, { "Cached:", file - min(file, buffers) }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
 		{ "Active(anon):", anon }, { "Inactive(anon):", shmem }, { "Active(file):", active }, { "Inactive(file):", clean - active },
 		{ "Unevictable:", locked }, { "Mlocked:", locked }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
 		{ "Dirty:", vmstat_read(VM_DIRTY_PAGES) }, { "Writeback:", vmstat_read(VM_WRITEBACK_PAGES) },
@@ -86,8 +86,9 @@ static int vmstat_show(struct seq *s, void *arg)
 	}
 	rcu_read_unlock();
 	seq_printf(s, "nr_free_pages %lu\n", page_nr_free());
-	for (u32 i = 0; i < VM_NR_ITEMS; i++)	/* kernel_stack is in kB on Linux too */
-		seq_printf(s, "%s %lu\n", names[i], i == VM_STACK_PAGES ? KB(vmstat_read(i)) : vmstat_read(i));
+	for (u32 i = 0; i < VM_NR_ITEMS; i++)	/* kernel_stack is in kB on Linux too; what has no name there is in meminfo */
+		if (names[i])
+			seq_printf(s, "%s %lu\n", names[i], i == VM_STACK_PAGES ? KB(vmstat_read(i)) : vmstat_read(i));
 	slab_pages(&slab, &reclaimable);
 	seq_printf(s, "nr_slab_reclaimable %lu\nnr_slab_unreclaimable %lu\npgfault %lu\npgmajfault %lu\n", reclaimable, slab - reclaimable,
 		   minor + major, major);

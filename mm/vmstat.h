@@ -9,6 +9,7 @@ enum vm_item {
 	VM_MAPPED_PAGES,	/* of the page cache, mapped somewhere; each counted once */
 	VM_FILE_PAGES,		/* in the page cache, VM_SHMEM_PAGES included */
 	VM_SHMEM_PAGES,		/* those without a store behind them: tmpfs, shared memory */
+	VM_BUFFER_PAGES,	/* those of block devices' own caches */
 	VM_TABLE_PAGES,		/* user page tables */
 	VM_STACK_PAGES,		/* kernel stacks */
 	VM_ANON_BLOCKS,		/* 2 MiB parts of anonymous memory mapped by one entry; each counted once */

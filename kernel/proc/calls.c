@@ -19,6 +19,7 @@
 #include <kernel/time/time.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
+#include <mm/vmstat.h>
 #include <syscall_protos.h>
 
 long sys_getpid(void) { return current->proc->pid; }
@@ -243,6 +244,8 @@ long sys_sysinfo(void __user *info)
 		si.loads[i] = load[i] << 5;
 	si.totalram = page_nr_total();
 	si.freeram = page_nr_free();
+	si.sharedram = vmstat_read(VM_SHMEM_PAGES);
+	si.bufferram = vmstat_read(VM_BUFFER_PAGES);
 	si.procs = (u16)task_count();
 	si.mem_unit = PAGE_SIZE;
 	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;
