@@ -39,12 +39,14 @@ BOOT_PARAM("rootdelay", param_delay);
 
 bool root_wanted(void) { return root_spec && *root_spec; }
 
+static const char *inits_tried;
+
 static __noreturn void give_up(const char *what, const char *tried)
 {
 	static char devices[512];
 
 	block_list(devices, sizeof(devices));
-	panic("cannot mount root=%s: %s%s; block devices: %s", root_spec, what, tried, *devices ? devices : "none");
+	panic("cannot mount root=%s: %s%s; block devices: %s; no init found: tried %s", root_spec, what, tried, *devices ? devices : "none", inits_tried);
 }
 
 static void find_device(dev_t_k *dev)
@@ -130,13 +132,14 @@ static int enter(void)
 	return 0;
 }
 
-void root_mount(void)
+void root_mount(const char *inits)
 {
 	u64 flags = root_writable ? 0 : MS_RDONLY;
 	const char *type;
 	dev_t_k dev;
 	int err;
 
+	inits_tried = inits;
 	find_device(&dev);
 	err = vfs_mknod("/dev/root", S_IFBLK | 0600, dev);
 	if (err)

@@ -76,7 +76,7 @@ void run_init(void)
 	else
 		try_init("/init");
 	if (root_wanted())
-		root_mount();
+		root_mount(tried);
 	if (init_path) {
 		try_init(init_path);
 	} else {
