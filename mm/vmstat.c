@@ -45,12 +45,13 @@ static int meminfo_show(struct seq *s, void *arg)
 	u64 file = vmstat_read(VM_FILE_PAGES), shmem = vmstat_read(VM_SHMEM_PAGES), anon = vmstat_read(VM_ANON_PAGES);
 	u64 mapped = vmstat_read(VM_MAPPED_PAGES), clean = file > shmem ? file - shmem : 0, active = min(lru_pages(LRU_ACTIVE), clean);
 	u64 buffers = vmstat_read(VM_BUFFER_PAGES), free = page_nr_free(), locked = mlocked(), slab, reclaimable;
+	u64 cached = file - min(file, buffers);
 
 	(void)arg;
 	slab_pages(&slab, &reclaimable);
 	const struct { const char *name; u64 pages; } rows[] = {
 		{ "MemTotal:", page_nr_total() }, { "MemFree:", free }, { "MemAvailable:", free + clean + reclaimable / 2 },
-		{ "Buffers:", buffers }, { "Cached:", file - min(file, buffers) }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
+		{ "Buffers:", buffers }, { "Cached:", cached }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
 		{ "Active(anon):", anon }, { "Inactive(anon):", shmem }, { "Active(file):", active }, { "Inactive(file):", clean - active },
 		{ "Unevictable:", locked }, { "Mlocked:", locked }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
 		{ "Dirty:", vmstat_read(VM_DIRTY_PAGES) }, { "Writeback:", vmstat_read(VM_WRITEBACK_PAGES) },
