@@ -45,7 +45,7 @@ static bool check_counts(const struct ext2_super_block *s, struct ext2_geometry 
 		return WRONG("s_inodes_per_group is %u: the table fills the group", s->inodes_per_group);
 	if (s->blocks_count <= s->first_data_block + 1)
 		return WRONG("s_blocks_count is %u", s->blocks_count);
-	g->nr_groups = DIV_ROUND_UP(s->blocks_count - s->first_data_block, s->blocks_per_group);
+	g->nr_groups = (s->blocks_count - s->first_data_block - 1) / s->blocks_per_group + 1;
 	if ((u64)g->nr_groups * s->inodes_per_group != s->inodes_count)
 		return WRONG("s_inodes_count is %u: %u groups of %u inodes", s->inodes_count, g->nr_groups, s->inodes_per_group);
 	if (g->first_ino > s->inodes_count)
@@ -93,10 +93,10 @@ bool ext2_check_super(const struct ext2_super_block *s, u64 device_bytes, struct
 		return WRONG("s_log_frag_size is %u, s_log_block_size %u", s->log_frag_size, s->log_block_size);
 	if (s->first_data_block != (g->block_size == EXT2_MIN_BLOCK))
 		return WRONG("s_first_data_block is %u with blocks of %u bytes", s->first_data_block, g->block_size);
-	if (!check_counts(s, g, why, size))
-		return false;
 	if ((u64)s->blocks_count << g->block_bits > device_bytes)
 		return WRONG("s_blocks_count is %u: the device has %lu", s->blocks_count, (unsigned long)(device_bytes >> g->block_bits));
+	if (!check_counts(s, g, why, size))
+		return false;
 	g->blocks_count = s->blocks_count;
 	g->first_data_block = s->first_data_block;
 	g->blocks_per_group = s->blocks_per_group;
