@@ -27,6 +27,8 @@ int dir_may_delete(struct inode *dir, struct inode *victim, bool isdir)
 
 	if (err)
 		return err;
+	if ((dir->flags & INODE_APPEND) || inode_is_fixed(victim))
+		return -EPERM;
 	if ((dir->mode & S_ISVTX) && current_cred()->fsuid != victim->uid && current_cred()->fsuid != dir->uid && !capable(CAP_FOWNER))
 		return -EPERM;
 	if (isdir != inode_is_dir(victim))
@@ -117,7 +119,7 @@ int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt)
 		return err;
 	if (mnt != w->path.mnt)
 		err = -EXDEV;
-	else if (inode_is_dir(inode) || !dir->ops->link)
+	else if (inode_is_fixed(inode) || inode_is_dir(inode) || !dir->ops->link)
 		err = -EPERM;
 	else if (inode->nlink == 0 && !(inode->flags & INODE_LINKABLE))
 		err = -ENOENT;

@@ -17,6 +17,8 @@ static long set_flags(struct file *f, u32 arg)
 	u32 changed;
 	int err = 0;
 
+	if ((arg ^ f->flags) & O_APPEND && !(arg & O_APPEND) && f->inode->flags & INODE_APPEND)
+		return -EPERM;
 	if (((arg ^ f->flags) & O_NOATIME) && (arg & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if ((arg & O_DIRECT) && !(f->mode & FMODE_DIRECT) && !MODE_IS(f->inode->mode, S_IFIFO))

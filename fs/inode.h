@@ -42,6 +42,8 @@ struct inode *inode_find_cached(struct super *sb, u64 ino);
 void inode_unhash(struct inode *i);
 /* inode_now - the time as the inode's filesystem can keep it: to the nanosecond, or in whole seconds. */
 struct timespec_k inode_now(const struct inode *i);
+/* inode_is_fixed - immutable, or only to be appended to: its attributes and names stay as they are (EPERM, for root too). */
+static inline bool inode_is_fixed(const struct inode *i) { return READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE); }
 void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
 void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
 /* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */

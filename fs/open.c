@@ -54,6 +54,8 @@ static int may_open(const struct path *path, struct inode *inode, u32 flags)
 	err = inode_permission(inode, mask);
 	if (!err && (flags & O_NOATIME) && !inode_owner_or_capable(inode))
 		err = -EPERM;
+	if (!err && unlikely(inode->flags & INODE_APPEND) && (mask & MAY_WRITE) && (!(flags & O_APPEND) || (flags & O_TRUNC)))
+		err = -EPERM;
 	return err;
 }
 
@@ -314,7 +316,7 @@ static int chmod_path(const struct path *p, u32 mode)
 
 	if (err)
 		return err;
-	if (!inode_owner_or_capable(i))
+	if (!inode_owner_or_capable(i) || inode_is_fixed(i))
 		return -EPERM;
 	if (inode_is_link(i))
 		return -EOPNOTSUPP;
@@ -332,6 +334,8 @@ static int chown_path(const struct path *p, u32 uid, u32 gid)
 
 	if (err)
 		return err;
+	if (inode_is_fixed(i) && (uid != ~0u || gid != ~0u))
+		return -EPERM;
 	if (uid != ~0u) {
 		if ((c->fsuid != i->uid || uid != i->uid) && !capable(CAP_CHOWN))
 			return -EPERM;
@@ -574,7 +578,7 @@ long sys_truncate(const char __user *name, s64 length)
 	else if (!inode_is_reg(i))
 		err = -EINVAL;
 	else if (!(err = mount_want_write(p.mnt)) && !(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
-		err = inode_truncate(i, (u64)length);
+		err = i->flags & INODE_APPEND ? -EPERM : inode_truncate(i, (u64)length);
 		inode_put_write(i);
 	}
 	path_put(&p);
@@ -594,6 +598,8 @@ long sys_ftruncate(int fd, s64 length)
 		return -EBADF;
 	if (!(f->mode & FMODE_WRITE) || !inode_is_reg(f->inode))
 		err = -EINVAL;
+	else if (f->inode->flags & INODE_APPEND)
+		err = -EPERM;
 	else
 		err = inode_truncate(f->inode, (u64)length);
 	fdref_put(f, ref);
@@ -617,6 +623,8 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -EOPNOTSUPP;
 	else if (!(f->mode & FMODE_WRITE))
 		err = -EBADF;
+	else if ((f->inode->flags & INODE_IMMUTABLE) || ((f->inode->flags & INODE_APPEND) && (mode & ~(u32)FALLOC_FL_KEEP_SIZE)))
+		err = -EPERM;
 	else if (MODE_IS(f->inode->mode, S_IFIFO))
 		err = -ESPIPE;
 	else if (inode_is_dir(f->inode))

@@ -272,6 +272,8 @@ static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 	err = mount_want_write(p->mnt);
 	if (err)
 		return err;
+	if (both_now ? i->flags & INODE_IMMUTABLE : inode_is_fixed(i))
+		return -EPERM;
 	if (!inode_owner_or_capable(i)) {
 		if (!both_now)
 			return -EPERM;

@@ -24,6 +24,8 @@
 
 static int may_access(struct inode *i, const char *name, u32 mask)
 {
+	if (mask == MAY_WRITE && inode_is_fixed(i))
+		return -EPERM;
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX))
 		return mask == MAY_READ || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
