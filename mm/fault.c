@@ -149,7 +149,8 @@ static struct page *copy_of(const struct vma *vma, const struct page *from)
 	return p;
 }
 
-/* Give the program its own copy of from, which is mapped at addr.  Truncation may unmap it meanwhile: then nothing is put there. */
+/* Give the program its own copy of from, which is mapped at addr.  Truncation may unmap it meanwhile: then nothing is put there.  Nor if
+ * another thread's fault has made it writable, since the others that had it are gone: what is written to it by now is not in the copy. */
 static int copy_mapped(struct vma *vma, vaddr_t addr, struct page *from)
 {
 	struct page *p = copy_of(vma, from);

@@ -164,7 +164,7 @@ int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot)
 		return -EAGAIN;
 	p = &table[table_index(addr, 3)];
 	spin_lock(table_lock(table));
-	if (!pte_present(*p) || (*p & PTE_ADDR_MASK) >> PAGE_SHIFT != old_pfn) {
+	if (!pte_present(*p) || (*p & PTE_ADDR_MASK) >> PAGE_SHIFT != old_pfn || !(*p & PTE_RDONLY)) {
 		err = -EAGAIN;
 	} else {
 		atomic_store(p, 0);

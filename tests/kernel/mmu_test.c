@@ -276,6 +276,8 @@ static bool map_steps(struct pt_test *t)
 		return false;
 	if (pt_replace(t->mm, BASE, b, a, RW) != -EAGAIN || pt_replace(t->mm, BASE, a, b, RW) || reads(0) != 0xbbbb || !writes(0))
 		return false;
+	if (pt_replace(t->mm, BASE, b, a, RW) != -EAGAIN)	/* writable: what was copied of it is old */
+		return false;
 	if (pt_unmap_one(t->mm, BASE, a, &info) || !pt_unmap_one(t->mm, BASE, b, &info) || info.pfn != b || !info.dirty)
 		return false;
 	return reads(0) == -EFAULT && !pt_unmap_one(t->mm, BASE, b, &info);
@@ -440,7 +442,7 @@ static struct runner wanderers[WANDERERS];
 static void exchange(struct mm *mm, struct page *from, struct page *to, u64 value)
 {
 	*(u64 *)page_address(to) = value;
-	if (pt_replace(mm, BASE, page_to_pfn(from), page_to_pfn(to), RW))
+	if (pt_replace(mm, BASE, page_to_pfn(from), page_to_pfn(to), PROT_K_R))
 		atomic_inc(&common.wrong);
 }
 
@@ -465,7 +467,7 @@ static void wander(void *arg)
 	struct mm *mm = mm_create();
 	struct page *p[2] = { page_alloc(0, 0), page_alloc(0, 0) };
 
-	if (!mm || !p[0] || !p[1] || pt_map(mm, BASE, page_to_pfn(p[0]), RW)) {
+	if (!mm || !p[0] || !p[1] || pt_map(mm, BASE, page_to_pfn(p[0]), PROT_K_R)) {
 		atomic_inc(&common.short_of);
 		return;
 	}
@@ -496,7 +498,7 @@ static bool common_init(void)
 	common.mm = mm_create();
 	for (u32 i = 0; i <= WANDERINGS; i++)
 		ok = (common.pages[i] = page_alloc(0, GFP_ZERO)) && ok;
-	return ok && common.mm && !pt_map(common.mm, BASE, page_to_pfn(common.pages[0]), RW);
+	return ok && common.mm && !pt_map(common.mm, BASE, page_to_pfn(common.pages[0]), PROT_K_R);
 }
 
 KTEST(pagetable, asids_roll_over_on_all_cpus)

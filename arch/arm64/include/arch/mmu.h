@@ -87,7 +87,8 @@ int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
 /* pt_map_pages - map pages[i] (NULL: skip) at addr + i * PAGE_SIZE where nothing is mapped yet, all in one 2 MiB part and nr <= 64.
  * Returns the bitmap of those that were; 0 also if memory for a table lacks. */
 u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr, u32 prot);
-/* pt_replace - break-before-make exchange of a present page if it still maps old_pfn (COW). 0, or -EAGAIN if it changed.
+/* pt_replace - break-before-make exchange of a present page if it still maps old_pfn, read-only (COW). 0, or -EAGAIN if it changed: one that
+ * another thread has made writable since, for the page had become its alone, may have been written to after it was copied.
  * The caller drops old page's reference/mapcount. */
 int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot);
 /* pt_set_prot_one - more rights for one present page still mapping pfn.  Other CPUs may fault on it once more.  0, or -EAGAIN if it changed.
