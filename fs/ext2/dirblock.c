@@ -2,6 +2,8 @@
 #include <fs/ext2/dirblock.h>
 #include <kernel/lib/string.h>
 
+#define SECTOR 512u		/* what a device writes whole or not at all */
+
 const char *ext2_dirblock_wrong(const void *block, u32 size, u32 off, u32 inodes)
 {
 	const struct ext2_dirent *e = ext2_dirent_at(block, off);
@@ -85,14 +87,15 @@ void ext2_dirblock_remove(void *block, u32 size, u32 off)
 	for (u32 at = 0; at < off && at < size; at += prev->rec_len)
 		prev = ext2_dirent_at(block, at);
 	e->inode = 0;
-	if (prev)
+	if (prev && off % SECTOR)
 		prev->rec_len = (u16)(prev->rec_len + e->rec_len);
 }
 
 void ext2_dirblock_init(void *block, u32 size)
 {
 	memset(block, 0, size);
-	ext2_dirent_at(block, 0)->rec_len = (u16)size;
+	for (u32 at = 0; at < size; at += SECTOR)
+		ext2_dirent_at(block, at)->rec_len = SECTOR;
 }
 
 int ext2_dirblock_empty(const void *block, u32 size, u32 inodes, u32 *off)

@@ -65,6 +65,37 @@ TEST(directory_block_against_a_set)
 	}
 }
 
+/* Power fails while a block is written: of its sectors some are old, some new, and they fit together. */
+TEST(directory_block_torn)
+{
+	u32 size = 2048;
+	u8 *b = guarded(size), *old = guarded(size), *torn = guarded(size);
+	bool in[100] = { false };
+
+	ext2_dirblock_init(b, size);
+	memcpy(old, b, size);
+	for (u32 turn = 0; turn < 3000; turn++) {
+		u32 n = (u32)unit_below(100), off = 0, len;
+		char name[128] = { 0 };
+
+		len = name_of(n, name);
+		if (in[n]) {
+			EXPECT_EQ(ext2_dirblock_find(b, size, INODES, name, len, &off), 1);
+			ext2_dirblock_remove(b, size, off);
+			in[n] = false;
+		} else if (ext2_dirblock_room(b, size, INODES, len, &off)) {
+			ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
+			in[n] = true;
+		}
+		if (unit_below(8))
+			continue;
+		for (u32 at = 0; at < size; at += 512)
+			memcpy(torn + at, (unit_below(2) ? old : b) + at, 512);
+		EXPECT(whole(torn, size));
+		memcpy(old, b, size);		/* the next starts from a whole one */
+	}
+}
+
 TEST(directory_block_damaged)
 {
 	u8 *b = guarded(1024);
