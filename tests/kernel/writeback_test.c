@@ -56,11 +56,11 @@ static int test_write_page(struct address_space *as, struct page *p, struct writ
 	(void)as; (void)wc;
 	page_write_begin(p);
 	memcpy(store.data + p->index * PAGE_SIZE, page_address(p), PAGE_SIZE);
-	if (store.writes && p->index <= store.last_index)
+	spin_lock(&store.lock);
+	if (atomic_load(&store.writes) && p->index <= store.last_index)
 		store.in_order = false;
 	store.last_index = p->index;
 	atomic_inc(&store.writes);
-	spin_lock(&store.lock);
 	store.flying[p->index] = p;
 	spin_unlock(&store.lock);
 	page_unlock(p);
