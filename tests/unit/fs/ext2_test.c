@@ -70,7 +70,7 @@ TEST(directory_block_torn)
 {
 	u32 size = 2048;
 	u8 *b = guarded(size), *old = guarded(size), *torn = guarded(size);
-	bool in[100] = { false };
+	bool in[100] = { false }, was[100] = { false };
 
 	ext2_dirblock_init(b, size);
 	memcpy(old, b, size);
@@ -92,7 +92,15 @@ TEST(directory_block_torn)
 		for (u32 at = 0; at < size; at += 512)
 			memcpy(torn + at, (unit_below(2) ? old : b) + at, 512);
 		EXPECT(whole(torn, size));
+		for (n = 0; n < 100; n++)
+			if (in[n] && was[n]) {
+				char kept[128] = { 0 };
+
+				len = name_of(n, kept);
+				EXPECT_EQ(ext2_dirblock_find(torn, size, INODES, kept, len, &off), 1);
+			}
 		memcpy(old, b, size);		/* the next starts from a whole one */
+		memcpy(was, in, sizeof(in));
 	}
 }
 
