@@ -65,12 +65,12 @@ TEST(directory_block_against_a_set)
 	}
 }
 
-/* Power fails while a block is written: of its sectors some are old, some new, and they fit together. */
+/* Power fails while a block is written: of its sectors some are old, some new, and they fit together: what was there all the time is. */
 TEST(directory_block_torn)
 {
 	u32 size = 2048;
-	u8 *b = guarded(size), *old = guarded(size), *torn = guarded(size);
-	bool in[100] = { false }, was[100] = { false };
+	u8 *b = guarded(size), old[2048] __aligned(8), torn[2048] __aligned(8);
+	bool in[100] = { false }, stayed[100] = { false };
 
 	ext2_dirblock_init(b, size);
 	memcpy(old, b, size);
@@ -82,7 +82,7 @@ TEST(directory_block_torn)
 		if (in[n]) {
 			EXPECT_EQ(ext2_dirblock_find(b, size, INODES, name, len, &off), 1);
 			ext2_dirblock_remove(b, size, off);
-			in[n] = false;
+			in[n] = stayed[n] = false;
 		} else if (ext2_dirblock_room(b, size, INODES, len, &off)) {
 			ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
 			in[n] = true;
@@ -93,14 +93,14 @@ TEST(directory_block_torn)
 			memcpy(torn + at, (unit_below(2) ? old : b) + at, 512);
 		EXPECT(whole(torn, size));
 		for (n = 0; n < 100; n++)
-			if (in[n] && was[n]) {
+			if (stayed[n]) {
 				char kept[128] = { 0 };
 
 				len = name_of(n, kept);
 				EXPECT_EQ(ext2_dirblock_find(torn, size, INODES, kept, len, &off), 1);
 			}
 		memcpy(old, b, size);		/* the next starts from a whole one */
-		memcpy(was, in, sizeof(in));
+		memcpy(stayed, in, sizeof(in));
 	}
 }
 
