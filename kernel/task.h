@@ -28,6 +28,7 @@ struct process;
 struct rlimits;
 struct posix_timers;
 struct rseq;
+struct scm_files;
 
 #define TASK_COMM_LEN 16
 
@@ -104,6 +105,8 @@ struct task {
 
 	struct task_work *works;	/* [a] lock-free stack */
 	struct task_plug *plug;		/* [own] NULL: none */
+	struct scm_files **dropping;	/* [own] net/unix_flight.c: it is closing descriptors that nobody received; what is next */
+	bool looping;			/* [own] net/loopback.c: it is receiving what was sent on lo */
 	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
 	u32 futex_end;			/* [a] FUTEX_ALIVE ...: may it still be made owner of a PI futex? */
 	struct pi_waiter *pi_blocked;	/* [PI] kernel/sync/pi.c: the lock it waits for */
@@ -142,6 +145,7 @@ struct process {
 	bool session_leader;		/* [T] */
 	bool did_exec;			/* [T] for setpgid */
 	struct wait_queue child_wait;	/* wait4 */
+	struct wait_queue end_wait;	/* kernel/proc/pidfd.c */
 	struct sighand *sighand;	/* [I] shared with CLONE_SIGHAND */
 	struct sigpending shared_pending;	/* [S] */
 	u32 group_flags;		/* [S] PROC_GROUP_EXIT ... */

@@ -1,4 +1,4 @@
-/* User page tables: entries.  With tables.c the only reader and writer of them.
+/* User page tables: entries.  With swap_entry.c and tables.c the only reader and writer of them.
  *
  * Theory.  Four levels, 4 KiB pages; level 2 may hold a 2 MiB block.  Tables are created on demand by compare-and-swap into an empty
  * entry.  A walk needs no lock to reach the last level, for a table goes only when nobody can be in it: pt_free_tables() frees those
@@ -9,6 +9,8 @@
  * A block of 2 MiB maps 512 single pages, each with its own counts; only the entry is shared.  Each block has a spare table in its
  * level-2 table's pt_spare, so that splitting it needs no memory.  While a block is split its entry is invalid for the walker but still
  * present to us, so that no fault puts a table there.
+ *
+ * An entry may name the slot of a swap area instead of a page: swap_entry.c.
  *
  * A page that the program may not touch (PROT_NONE) keeps its entry with VALID clear and a software bit, so that its contents stay.
  * The access flag is always set and a writable entry counts as dirty: nothing here depends on hardware updates.
@@ -24,6 +26,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/sync/spinlock.h>
 #include <mm/page.h>
+#include <mm/swap.h>
 #include <mm/vma.h>
 #include <mm/vmstat.h>
 #include "pagetable.h"
@@ -31,16 +34,18 @@
 #define BATCH 64		/* entries moved at a time */
 #define UNMAP_BATCH 256		/* entries cleared under one lock and flush */
 
-/* The table of that level for va, or NULL.  A block at level 2 ends the walk: *block is its entry. */
+/* The last-level table for va, or NULL.  A block at level 2 ends the walk: *block is its entry.  Every fault comes here, twice: unrolled, the
+ * shifts are constants. */
 static pte_t *walk(struct mm *mm, vaddr_t va, pte_t **block)
 {
 	pte_t *table = phys_to_virt(mm->arch.pgd);
 
 	*block = NULL;
+#pragma GCC unroll 3
 	for (int level = 0; level < 3; level++) {
 		pte_t *p = &table[table_index(va, level)], e = atomic_load_acquire(p);
 
-		if (!pte_is_table(e)) {
+		if (unlikely(!pte_is_table(e))) {
 			if (level == 2 && pte_present(e))
 				*block = p;
 			return NULL;
@@ -79,19 +84,26 @@ static int walk_make(struct mm *mm, vaddr_t va, int last, pte_t **out)
 	return 0;
 }
 
+/* The last-level table for va, made as needed: as walk_make, quicker where it stands. */
+static int leaf_make(struct mm *mm, vaddr_t va, pte_t **out)
+{
+	pte_t *block;
+
+	*out = walk(mm, va, &block);
+	return likely(*out) ? 0 : walk_make(mm, va, 3, out);
+}
+
 static void decode(pte_t e, struct pte_info *info)
 {
 	*info = (struct pte_info){ 0 };
 	if (!pte_present(e)) {
-		info->swap = e >> 2;
+		info->swap = swap_of_pte(e);
 		return;
 	}
 	info->present = true;
 	info->pfn = (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
 	info->writable = !(e & PTE_RDONLY);
-	info->dirty = info->writable;
 	info->executable = !(e & PTE_UXN);
-	info->young = true;
 	info->special = e & PTE_SW_SPECIAL;
 	info->block = !(e & PTE_TABLE);
 }
@@ -111,18 +123,10 @@ bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out)
 	return true;
 }
 
-/* Make what the entry leads to visible before it (a zeroed page, a filled table), and it to the table walker before the program
- * returns to the access. */
-static inline void publish(pte_t *p, pte_t e)
-{
-	atomic_store_release(p, e);
-	asm volatile("dsb ishst" : : : "memory");
-}
-
 int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 {
 	pte_t *table, *p;
-	int err = walk_make(mm, addr, 3, &table);
+	int err = leaf_make(mm, addr, &table);
 
 	if (err)
 		return err;
@@ -131,7 +135,7 @@ int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	if (*p)
 		err = -EEXIST;
 	else
-		publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER));
+		pte_publish(p, pte_make(pfn << PAGE_SHIFT, prot | PROT_K_USER));
 	spin_unlock(table_lock(table));
 	return err;
 }
@@ -141,7 +145,7 @@ u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr,
 	pte_t *table, *p, rights = pte_make(0, prot | PROT_K_USER);
 	u64 done = 0;
 
-	if (walk_make(mm, addr, 3, &table))
+	if (leaf_make(mm, addr, &table))
 		return 0;
 	p = &table[table_index(addr, 3)];
 	spin_lock(table_lock(table));
@@ -169,7 +173,7 @@ int pt_replace(struct mm *mm, vaddr_t addr, u64 old_pfn, u64 new_pfn, u32 prot)
 	} else {
 		atomic_store(p, 0);
 		tlb_flush_page(mm, addr);
-		publish(p, pte_make(new_pfn << PAGE_SHIFT, prot | PROT_K_USER));
+		pte_publish(p, pte_make(new_pfn << PAGE_SHIFT, prot | PROT_K_USER));
 	}
 	spin_unlock(table_lock(table));
 	return err;
@@ -260,7 +264,7 @@ static void split_block(struct mm *mm, vaddr_t addr, pte_t *block)
 		tlb_flush_page(mm, addr);
 		count_block(e, -1);
 		table_link(mm, table, block);
-		publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
+		pte_publish(block, virt_to_phys(table) | PTE_TABLE | PTE_VALID);
 	}
 	spin_unlock(table_lock(l2));
 }
@@ -318,40 +322,33 @@ int pt_map_block(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot)
 	return err;
 }
 
-/* Visit the last-level table (or whole block) behind each 2 MiB of a range, skipping what is not there. */
-struct span { vaddr_t start, end; pte_t *table, *block; };
-
-static bool span_next(struct mm *mm, vaddr_t *pos, vaddr_t end, struct span *s)
+bool span_next(struct mm *mm, vaddr_t *pos, vaddr_t end, struct span *s)
 {
-	while (*pos < end) {
-		pte_t *table = phys_to_virt(mm->arch.pgd), e = 0;
+	vaddr_t at = *pos;
+
+	while (at < end) {
+		pte_t *table = phys_to_virt(mm->arch.pgd), *p = NULL, e = 0;
 		int level;
 
+#pragma GCC unroll 3
 		for (level = 0; level < 3; level++) {
-			e = atomic_load_acquire(&table[table_index(*pos, level)]);
-			if (!pte_is_table(e))
+			p = &table[table_index(at, level)];
+			e = atomic_load_acquire(p);
+			if (unlikely(!pte_is_table(e)))
 				break;
-			if (level < 2)
-				table = table_of(e);
+			table = table_of(e);
 		}
 		if (level < 2) {
-			vaddr_t next = ALIGN_DOWN(*pos, 1ul << LEVEL_SHIFT(level)) + (1ul << LEVEL_SHIFT(level));
-
-			*pos = next;
+			at = ALIGN_DOWN(at, 1ul << LEVEL_SHIFT(level)) + (1ul << LEVEL_SHIFT(level));
 			continue;
 		}
-		s->start = *pos;
-		s->end = min(ALIGN_DOWN(*pos, PMD_SIZE) + PMD_SIZE, end);
-		*pos = s->end;
-		if (level == 2) {
-			if (!pte_present(e))
-				continue;
-			s->block = &table[table_index(s->start, 2)];
-			s->table = NULL;
-			return true;
-		}
-		s->block = NULL;
-		s->table = table_of(e);
+		s->start = at;
+		at = s->end = min(ALIGN_DOWN(at, PMD_SIZE) + PMD_SIZE, end);
+		if (level == 2 && !pte_present(e))
+			continue;
+		s->block = level == 2 ? p : NULL;
+		s->table = level == 2 ? NULL : table;
+		*pos = at;
 		return true;
 	}
 	return false;
@@ -503,7 +500,7 @@ static void clear_entries(struct mm *mm, pte_t *p, vaddr_t va, u32 nr, struct go
 	for (u32 i = 0; i < nr; i++) {
 		pte_t e = p[i];
 
-		if (!pte_present(e))
+		if (!(e & (PTE_VALID | PTE_SW_NONE | PTE_SW_SWAP)))
 			continue;
 		atomic_store(&p[i], left);
 		g->at[n] = (u8)i;
@@ -555,36 +552,52 @@ void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_g
 	}
 }
 
-bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info)
+pte_t pt_unmap_leaving(struct mm *mm, vaddr_t addr, u64 pfn, pte_t left)
 {
-	pte_t *block, *table, *p;
-	bool found = false;
+	pte_t *block, *table, *p, was = 0;
 
 	pt_split_block(mm, addr);
 	table = walk(mm, addr, &block);
 	if (!table)
-		return false;
+		return 0;
 	p = &table[table_index(addr, 3)];
 	spin_lock(table_lock(table));
 	if (pte_present(*p) && (*p & PTE_ADDR_MASK) >> PAGE_SHIFT == pfn) {
-		decode(*p, info);
-		atomic_store(p, 0);
+		was = *p;
+		atomic_store(p, left);
 		tlb_flush_page(mm, addr);
-		found = true;
 	}
 	spin_unlock(table_lock(table));
-	return found;
+	return was;
 }
 
-static void copy_table(pte_t *to, const struct span *s, bool cow, pt_dup_fn page_dup, void *arg)
+bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info)
 {
+	pte_t was = pt_unmap_leaving(mm, addr, pfn, 0);
+
+	if (was)
+		decode(was, info);
+	return was;
+}
+
+static int copy_table(struct mm *dst, pte_t *to, const struct span *s, bool cow, pt_dup_fn page_dup, void *arg)
+{
+	int err = 0;
+
 	spin_lock(table_lock(s->table));
 	for (u32 i = table_index(s->start, 3), n = (u32)((s->end - s->start) >> PAGE_SHIFT); n; i++, n--) {
 		pte_t e = s->table[i];
 		struct pte_info info;
 
-		if (!pte_present(e))
+		if (!pte_present(e)) {
+			if (likely(!pte_is_swap(e)))
+				continue;
+			err = swap_fork(dst, swap_of_pte(e));
+			if (err)
+				break;
+			atomic_store(&to[i], e);
 			continue;
+		}
 		if (cow && !(e & PTE_RDONLY)) {
 			e |= PTE_RDONLY;
 			atomic_store(&s->table[i], e);
@@ -594,6 +607,7 @@ static void copy_table(pte_t *to, const struct span *s, bool cow, pt_dup_fn page
 		atomic_store(&to[i], e);
 	}
 	spin_unlock(table_lock(s->table));
+	return err;
 }
 
 /* Both share the block; who writes first splits his.  The source's mmap_lock is held for writing: the block stays one. */
@@ -645,7 +659,9 @@ int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bo
 		err = walk_make(dst, s.start, 3, &to);
 		if (err)
 			return err;
-		copy_table(to, &s, cow, page_dup, arg);
+		err = copy_table(dst, to, &s, cow, page_dup, arg);
+		if (unlikely(err))
+			return err;
 	}
 	return 0;
 }
@@ -669,7 +685,7 @@ static bool move_block(struct mm *mm, const struct span *s, vaddr_t new, int *er
 	spin_unlock(table_lock(from));
 	spin_lock(table_lock(to));
 	spare_put(to, spare);
-	publish(&to[table_index(new, 2)], e);
+	pte_publish(&to[table_index(new, 2)], e);
 	spin_unlock(table_lock(to));
 	return true;
 }

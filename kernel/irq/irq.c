@@ -195,11 +195,17 @@ void irq_dispatch(const struct trap_frame *tf)
 
 	h->preempt_count += PREEMPT_IRQ;
 	this_cpu(interrupted) = tf;
-	while ((token = irq_chip->acknowledge()) != IRQ_NONE) {
-		u32 irq = (u32)token;
-		struct irq_desc *d = irq_desc(irq);
-		irq_handler_fn fn = d ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
+	do {		/* the CPU knows whether there is another; to ask the controller is to ask a device */
+		struct irq_desc *d;
+		irq_handler_fn fn;
+		u32 irq;
 
+		token = irq_chip->acknowledge();
+		if (unlikely(token == IRQ_NONE))
+			break;
+		irq = (u32)token;
+		d = irq_desc(irq);
+		fn = d ? __atomic_load_n(&d->fn, __ATOMIC_ACQUIRE) : NULL;
 		if (likely(fn)) {
 			u64 *count = likely(irq < MAX_IRQS) ? &counts->line[irq] : irq_count(irq, smp_cpu_id());
 
@@ -212,7 +218,7 @@ void irq_dispatch(const struct trap_frame *tf)
 			printk_ratelimited(LOG_WARN "irq: %u has no handler\n", irq);
 		}
 		irq_chip->end(token);
-	}
+	} while (arch_irq_pending());
 	this_cpu(interrupted) = NULL;
 	if (begun)
 		sched_account_irq(begun);

@@ -73,6 +73,10 @@ static inline void list_splice_init(struct list_head *from, struct list_head *to
 	for (pos = list_first_entry(h, __typeof__(*pos), member); &pos->member != (h); pos = list_next_entry(pos, member))
 #define list_for_each_entry_reverse(pos, h, member) \
 	for (pos = list_last_entry(h, __typeof__(*pos), member); &pos->member != (h); pos = list_prev_entry(pos, member))
+/* From pos on, itself too. */
+#define list_for_each_entry_from(pos, head, member) \
+	for (; &pos->member != (head); pos = list_entry(pos->member.next, typeof(*pos), member))
+
 #define list_for_each_entry_safe(pos, n, h, member) \
 	for (pos = list_first_entry(h, __typeof__(*pos), member), n = list_next_entry(pos, member); \
 	     &pos->member != (h); pos = n, n = list_next_entry(n, member))

@@ -19,6 +19,7 @@
 #include <kernel/time/time.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
+#include <mm/swap.h>
 #include <mm/vmstat.h>
 #include <syscall_protos.h>
 
@@ -229,6 +230,14 @@ static long set_name(char *field, const void __user *name, int len)
 	return 0;
 }
 
+void set_hostname(const char *name)
+{
+	char tmp[__NEW_UTS_LEN + 1] = "";
+
+	strlcpy(tmp, name, sizeof(tmp));
+	set_field(uts.nodename, tmp);
+}
+
 long sys_sethostname(const void __user *name, int len) { return set_name(uts.nodename, name, len); }
 long sys_setdomainname(const void __user *name, int len) { return set_name(uts.domainname, name, len); }
 
@@ -246,6 +255,8 @@ long sys_sysinfo(void __user *info)
 	si.freeram = page_nr_free();
 	si.sharedram = vmstat_read(VM_SHMEM_PAGES);
 	si.bufferram = vmstat_read(VM_BUFFER_PAGES);
+	si.totalswap = swap_total();
+	si.freeswap = swap_free();
 	si.procs = (u16)task_count();
 	si.mem_unit = PAGE_SIZE;
 	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;

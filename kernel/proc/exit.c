@@ -3,6 +3,7 @@
  * A thread that exits gives up what it holds; the last one of a process turns it into a zombie, hands its children to the nearest
  * subreaper or init, and tells the parent.  The zombie stays linked (its leader in the tables) until a wait reaps it, or at once if
  * the parent ignores SIGCHLD.  All links change under proc_lock.  wait(2), exit(3), credentials(7) for orphaned groups. */
+#include <asm/fcntl.h>
 #include <asm/resource.h>
 #include <linux/resource.h>
 #include <linux/wait.h>
@@ -12,6 +13,7 @@
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/itimer.h>
@@ -183,7 +185,8 @@ static void process_end(struct process *p)
 	spin_lock_irq(&proc_lock);
 	forker_gone_locked(current, living_thread(new_parent(p)), true);
 	reparent_children_locked(p, &orphans);
-	p->zombie = true;
+	atomic_store(&p->zombie, true);
+	pidfd_ended(p);
 	orphan_check_locked(p, p->parent);	/* it may have changed until the lock was taken */
 	reap = zombie_notify_locked(p);
 	if (reap)
@@ -286,8 +289,9 @@ long sys_exit_group(int status)
 
 struct wait_spec {
 	int options;
-	enum { WAIT_ANY, WAIT_PID, WAIT_PGRP } kind;
+	enum { WAIT_ANY, WAIT_PID, WAIT_PGRP, WAIT_PIDFD } kind;
 	s32 id;
+	const struct process *child;	/* WAIT_PIDFD: referenced by its file */
 	bool got;			/* a child of that kind exists */
 	s32 pid;			/* out */
 	int status, code;
@@ -302,6 +306,8 @@ static bool wait_matches(const struct wait_spec *w, const struct process *c)
 	if (w->kind == WAIT_PID && c->pid != w->id)
 		return false;
 	if (w->kind == WAIT_PGRP && c->pgid != w->id)
+		return false;
+	if (w->kind == WAIT_PIDFD && c != w->child)
 		return false;
 	if (w->options & __WALL)
 		return true;
@@ -418,6 +424,27 @@ long sys_wait4(int pid, void __user *status, int options, void __user *ru)
 	return w.pid;
 }
 
+/* A descriptor opened with PIDFD_NONBLOCK makes the wait one that does not wait: -EAGAIN. */
+static int waitid_pidfd(struct wait_spec *w)
+{
+	struct file *f = fd_get(w->id);
+	bool asked = w->options & WNOHANG;
+	int n = -EBADF;
+
+	if (!f)
+		return n;
+	w->kind = WAIT_PIDFD;
+	w->child = pidfd_process(f);
+	if (f->flags & O_NONBLOCK)
+		w->options |= WNOHANG;
+	if (w->child)
+		n = do_wait(w);
+	if (!n && !asked && (f->flags & O_NONBLOCK))
+		n = -EAGAIN;
+	file_put(f);
+	return n;
+}
+
 static int waitid_wait(struct wait_spec *w, int which)
 {
 	int options = w->options, id = w->id;
@@ -442,6 +469,10 @@ static int waitid_wait(struct wait_spec *w, int which)
 		if (!id)
 			w->id = current->proc->pgid;
 		break;
+	case P_PIDFD:
+		if (id < 0)
+			return -EINVAL;
+		return waitid_pidfd(w);
 	default:
 		return -EINVAL;
 	}

@@ -14,6 +14,7 @@
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/rseq.h>
 #include <kernel/proc/user.h>
@@ -48,7 +49,7 @@ struct clone_spec {
 	int exit_signal;
 	u64 sp;			/* 0: the parent's */
 	u64 tls;
-	s32 __user *ptid, *ctid;
+	s32 __user *ptid, *ctid, *pidfd;
 };
 
 static struct sighand *sighand_copy(const struct sighand *old)
@@ -118,6 +119,7 @@ static struct process *process_create(u64 flags)
 	list_init(&p->pgrp_link);
 	list_init(&p->shared_pending.queue);
 	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->end_wait);
 	spin_lock_init(&p->cpu_lock, LC_CPU_TIMER);
 	list_init(&p->cpu_targets);
 	p->oom_score_adj = old->oom_score_adj;
@@ -182,8 +184,10 @@ static int check_clone_flags(u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
-	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD))
+	if (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET))
 		return -EINVAL;		/* no namespaces in this kernel */
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
 	return 0;
 }
 
@@ -305,6 +309,7 @@ static int copy_task(const struct clone_spec *spec, const struct trap_frame *tf,
 {
 	struct process *p = current->proc;
 	struct trap_frame child = *tf;
+	struct new_pidfd pidfd = { 0 };
 	struct task *t;
 	int err = check_clone_flags(spec->flags);
 
@@ -337,7 +342,11 @@ static int copy_task(const struct clone_spec *spec, const struct trap_frame *tf,
 		t->set_child_tid = spec->ctid;
 	if (spec->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = spec->ctid;
-	err = link_task(t, p, spec);
+	if (spec->flags & CLONE_PIDFD)
+		err = pidfd_prepare(&pidfd, p, spec->pidfd);
+	if (!err)
+		err = link_task(t, p, spec);
+	pidfd_finish(&pidfd, !err);
 	if (err)
 		goto err_process;
 	*out = t;
@@ -398,8 +407,10 @@ static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
 long sys_clone(unsigned long flags, unsigned long sp, void __user *ptid, unsigned long tls, void __user *ctid)
 {
 	struct clone_spec spec = { .flags = flags & ~(u64)CSIGNAL & 0xffffffff, .exit_signal = (int)(flags & CSIGNAL), .sp = sp, .tls = tls,
-				   .ptid = ptid, .ctid = ctid };
+				   .ptid = ptid, .ctid = ctid, .pidfd = ptid };
 
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))	/* one address for two numbers */
+		return -EINVAL;
 	return do_clone(&spec, current_frame());
 }
 
@@ -422,11 +433,12 @@ long sys_clone3(void __user *args, size_t size)
 		if (b)
 			return -E2BIG;
 	}
-	if (a.exit_signal > NSIG || (a.flags & CSIGNAL) || a.set_tid_size || a.cgroup ||
+	if (a.exit_signal > NSIG || (a.flags & (CSIGNAL | CLONE_DETACHED)) || a.set_tid_size || a.cgroup ||
+	    ((a.flags & CLONE_PIDFD) && (a.flags & CLONE_PARENT_SETTID) && a.pidfd == a.parent_tid) ||
 	    ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal) || !a.stack != !a.stack_size)
 		return -EINVAL;
 	spec = (struct clone_spec){ .flags = a.flags, .exit_signal = (int)a.exit_signal, .sp = a.stack + a.stack_size, .tls = a.tls,
-				    .ptid = user_ptr(a.parent_tid), .ctid = user_ptr(a.child_tid) };
+				    .ptid = user_ptr(a.parent_tid), .ctid = user_ptr(a.child_tid), .pidfd = user_ptr(a.pidfd) };
 	return do_clone(&spec, current_frame());
 }
 

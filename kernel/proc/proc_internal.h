@@ -56,6 +56,11 @@ void usage_to_rusage(const struct usage *u, struct rusage *ru);
 void orphan_check_locked(struct process *p, struct process *old_parent);
 void notify_parent_locked(struct process *p, int code, int status);	/* SIGCHLD and wake: CLD_* */
 
+/* sigcalls.c: what kill(2) does.  signal_user_info - a record that says who current is, code SI_USER ...  signal_kill - if current may: 0, -EPERM,
+ * -EINVAL.  Context: RCU held, p not reaped. */
+void signal_user_info(siginfo_t *info, int sig, int code);
+int signal_kill(struct process *p, int sig, const siginfo_t *info);
+
 /* signal.c */
 void sigpending_flush(struct sigpending *sp);
 void signal_flush_handlers(struct process *p);		/* exec */

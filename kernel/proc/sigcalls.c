@@ -165,7 +165,7 @@ static bool may_signal(const struct process *p, int sig)
 	return sig == SIGCONT && p->sid == current->proc->sid;
 }
 
-static void user_info(siginfo_t *info, int sig, int code)
+void signal_user_info(siginfo_t *info, int sig, int code)
 {
 	memset(info, 0, sizeof(*info));
 	info->si_signo = sig;
@@ -174,8 +174,10 @@ static void user_info(siginfo_t *info, int sig, int code)
 	info->si_uid = current->cred->uid;
 }
 
-static int kill_process(struct process *p, int sig, const siginfo_t *info)
+int signal_kill(struct process *p, int sig, const siginfo_t *info)
 {
+	if (sig && !sig_valid(sig))
+		return -EINVAL;
 	if (!may_signal(p, sig))
 		return -EPERM;
 	return sig ? signal_send_process(p, sig, info) : 0;
@@ -190,7 +192,7 @@ static void kill_one(struct process *p, void *arg)
 	if (p->zombie)
 		return;
 	k->any = true;
-	k->err = kill_process(p, k->sig, k->info);
+	k->err = signal_kill(p, k->sig, k->info);
 	k->ok |= !k->err;
 }
 
@@ -221,11 +223,11 @@ long sys_kill(int pid, int sig)
 		return -EINVAL;
 	if (pid == (int)0x80000000)
 		return -ESRCH;
-	user_info(&info, sig, SI_USER);
+	signal_user_info(&info, sig, SI_USER);
 	rcu_read_lock();
 	if (pid > 0) {
 		p = process_find(pid);
-		err = p ? kill_process(p, sig, &info) : -ESRCH;
+		err = p ? signal_kill(p, sig, &info) : -ESRCH;
 	} else {
 		err = kill_many(pid, sig, &info);
 	}
@@ -258,7 +260,7 @@ long sys_tgkill(int tgid, int tid, int sig)
 
 	if (tgid <= 0)
 		return -EINVAL;
-	user_info(&info, sig, SI_TKILL);
+	signal_user_info(&info, sig, SI_TKILL);
 	return do_tkill(tgid, tid, sig, &info);
 }
 
@@ -266,7 +268,7 @@ long sys_tkill(int tid, int sig)
 {
 	siginfo_t info;
 
-	user_info(&info, sig, SI_TKILL);
+	signal_user_info(&info, sig, SI_TKILL);
 	return do_tkill(0, tid, sig, &info);
 }
 
@@ -293,7 +295,7 @@ long sys_rt_sigqueueinfo(int pid, int sig, void __user *uinfo)
 		return -EINVAL;
 	rcu_read_lock();
 	p = process_find(pid);
-	err = p ? kill_process(p, sig, &info) : -ESRCH;
+	err = p ? signal_kill(p, sig, &info) : -ESRCH;
 	rcu_read_unlock();
 	return err;
 }

@@ -34,6 +34,8 @@ struct sigqueue *sigqueue_create(struct posix_timer *timer);
 void sigqueue_destroy(struct process *p, struct sigqueue *q);
 /* signal_send_timer - queue q for p, or for its thread tid.  false: nobody will get it (ignored, or gone).  Context: any, as above. */
 bool signal_send_timer(struct process *p, s32 tid, struct sigqueue *q);
+struct file;
+bool file_is_signalfd(const struct file *f);
 /* signalfd_queue - where readers of signalfds of p sleep; shared between processes, so a wake-up says only "look". */
 struct wait_queue *signalfd_queue(const struct process *p);
 /* arch/arm64/sigframe.c */

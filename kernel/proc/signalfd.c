@@ -116,6 +116,8 @@ static void signalfd_release(struct file *f) { kfree(f->private); }
 
 static const struct file_ops signalfd_fops = { .read = signalfd_read, .seek = noop_seek, .poll = signalfd_poll, .release = signalfd_release };
 
+bool file_is_signalfd(const struct file *f) { return f->ops == &signalfd_fops; }
+
 static long signalfd_change(int fd, u64 mask)
 {
 	struct file *f = fd_get(fd);

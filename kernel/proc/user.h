@@ -8,6 +8,7 @@ struct user {
 	struct refcount refs;		/* credentials, and the queue entries charged to it */
 	u32 uid;			/* [I] */
 	u32 sigpending;			/* [a] queued signals and timers, bounded by RLIMIT_SIGPENDING */
+	u32 in_flight;			/* [a] descriptors on their way through local sockets, bounded by RLIMIT_NOFILE */
 	u32 nr_tasks;			/* [proc_lock] read racily; bounded by RLIMIT_NPROC */
 	struct list_head link;		/* the table's lock */
 };

@@ -8,8 +8,13 @@
  * A short spin while the owner runs on another CPU comes first: most critical sections are shorter than a switch.  The owner's
  * task may be looked at because tasks are freed after a grace period and spinning is a read-side section (preemption off).
  *
+ * With priority inheritance (mutex_lock_pi) whoever sleeps is a waiter of a struct pi_lock as well, from the moment when it has seen an owner.  The owner
+ * cannot leave unseen then, as the bit is set; it gives back what it was lent in mutex_unlock_slow(), and who takes the mutex while others wait is
+ * their debtor in turn.  pi.c's lock is taken outside wait_lock, and at contention alone.
+ *
  * Order: acquire in the compare-and-swap that takes it pairs with the release that frees it. */
 #include <kernel/sync/mutex.h>
+#include <kernel/sync/pi.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/sched/sched.h>
@@ -88,14 +93,40 @@ static bool mutex_try_take(struct mutex *m, u64 waiters_bit)
 	return !(v & ~MUTEX_WAITERS) && atomic_cas_acquire(&m->owner, v, (u64)current | waiters_bit);
 }
 
-static int mutex_lock_slow(struct mutex *m, u32 state)
+static void slow_enter(struct mutex *m, const struct pi_lock *pi)
+{
+	if (pi)
+		pi_enter();
+	spin_lock_irq(&m->wait_lock);
+}
+
+static void slow_leave(struct mutex *m, const struct pi_lock *pi)
+{
+	spin_unlock_irq(&m->wait_lock);
+	if (pi)
+		pi_leave();
+}
+
+/* Under both locks, m having an owner: it runs at least as soon as current. */
+static bool lend(struct mutex *m, struct pi_lock *pi, struct pi_waiter *w)
+{
+	struct task *owner = (struct task *)(atomic_load(&m->owner) & ~MUTEX_WAITERS);
+
+	if (pi->owner != owner)
+		pi_set_owner(pi, owner);
+	return !pi_block(pi, w, current);
+}
+
+static int mutex_lock_slow(struct mutex *m, u32 state, struct pi_lock *pi)
 {
 	struct mutex_waiter w = { .task = current };
+	struct pi_waiter lent;
+	bool lends = false;
 	int err = 0;
 
 	if (nr_cpus > 1 && mutex_spin(m))
 		return 0;
-	spin_lock_irq(&m->wait_lock);
+	slow_enter(m, pi);
 	list_add_tail(&w.link, &m->waiters);
 	for (;;) {
 		set_current_state(state);
@@ -104,37 +135,43 @@ static int mutex_lock_slow(struct mutex *m, u32 state)
 		err = wait_check(state, TIME_NEVER);
 		if (err)
 			break;
-		spin_unlock_irq(&m->wait_lock);
+		if (pi && !lends)
+			lends = lend(m, pi, &lent);
+		slow_leave(m, pi);
 		schedule();
-		spin_lock_irq(&m->wait_lock);
+		slow_enter(m, pi);
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
 	list_del(&w.link);
+	if (lends)
+		pi_unblock(&lent);
+	if (pi && !err)
+		pi_set_owner(pi, pi_top(pi) ? current : NULL);
 	if (list_empty(&m->waiters))
 		atomic_fetch_and(&m->owner, ~MUTEX_WAITERS);
 	else if (err && !(atomic_load(&m->owner) & ~MUTEX_WAITERS))	/* a wake-up meant for us: pass it on */
 		task_wake_normal(list_first_entry(&m->waiters, struct mutex_waiter, link)->task);
-	spin_unlock_irq(&m->wait_lock);
+	slow_leave(m, pi);
 	return err;
 }
 
-static int mutex_lock_contended(struct mutex *m, u32 state, const void *ip)
+static int mutex_lock_contended(struct mutex *m, u32 state, struct pi_lock *pi, const void *ip)
 {
 	u64 start = clock_counter();
-	int err = mutex_lock_slow(m, state);
+	int err = mutex_lock_slow(m, state, pi);
 
 	lockstat_waited(ip, LOCKSTAT_MUTEX, clock_counter() - start);
 	return err;
 }
 
-static __always_inline_ int mutex_lock_state(struct mutex *m, u32 state, u64 key)
+static __always_inline_ int mutex_lock_state(struct mutex *m, u32 state, u64 key, struct pi_lock *pi)
 {
 	int err = 0;
 
 	might_sleep();
 	lock_check_acquire(m, mutex_class(m), key, false);
 	if (unlikely(!atomic_cas_acquire(&m->owner, 0ul, (u64)current)))
-		err = mutex_lock_contended(m, state, __builtin_return_address(0));
+		err = mutex_lock_contended(m, state, pi, __builtin_return_address(0));
 	if (err)
 		lock_check_release(m, mutex_class(m));
 	return err;
@@ -142,22 +179,27 @@ static __always_inline_ int mutex_lock_state(struct mutex *m, u32 state, u64 key
 
 void mutex_lock(struct mutex *m)
 {
-	mutex_lock_state(m, TASK_UNINTERRUPTIBLE, 0);
+	mutex_lock_state(m, TASK_UNINTERRUPTIBLE, 0, NULL);
+}
+
+void mutex_lock_pi(struct mutex *m, struct pi_lock *pi)
+{
+	mutex_lock_state(m, TASK_UNINTERRUPTIBLE, 0, pi);
 }
 
 void mutex_lock_nested(struct mutex *m, u64 key)
 {
-	mutex_lock_state(m, TASK_UNINTERRUPTIBLE, key);
+	mutex_lock_state(m, TASK_UNINTERRUPTIBLE, key, NULL);
 }
 
 int mutex_lock_killable(struct mutex *m)
 {
-	return mutex_lock_state(m, TASK_KILLABLE, 0) ? -EINTR : 0;
+	return mutex_lock_state(m, TASK_KILLABLE, 0, NULL) ? -EINTR : 0;
 }
 
 int mutex_lock_interruptible(struct mutex *m)
 {
-	return mutex_lock_state(m, TASK_INTERRUPTIBLE, 0);
+	return mutex_lock_state(m, TASK_INTERRUPTIBLE, 0, NULL);
 }
 
 bool mutex_trylock(struct mutex *m)
@@ -168,22 +210,39 @@ bool mutex_trylock(struct mutex *m)
 	return true;
 }
 
-static void mutex_unlock_slow(struct mutex *m)
+static void mutex_unlock_slow(struct mutex *m, struct pi_lock *pi)
 {
-	irqflags_t flags = spin_lock_irqsave(&m->wait_lock);
-	bool waited = !list_empty(&m->waiters);
+	const struct pi_waiter *top;
+	irqflags_t flags;
+	bool waited;
 
+	if (pi)
+		pi_enter();
+	flags = spin_lock_irqsave(&m->wait_lock);
+	waited = !list_empty(&m->waiters);
+	top = pi ? pi_top(pi) : NULL;
+	if (pi)
+		pi_set_owner(pi, NULL);
 	__atomic_store_n(&m->owner, waited ? MUTEX_WAITERS : 0ul, __ATOMIC_RELEASE);
 	if (waited)
-		task_wake_normal(list_first_entry(&m->waiters, struct mutex_waiter, link)->task);
+		task_wake_normal(top ? top->task : list_first_entry(&m->waiters, struct mutex_waiter, link)->task);
 	spin_unlock_irqrestore(&m->wait_lock, flags);
+	if (pi)
+		pi_leave();
 }
 
 void mutex_unlock(struct mutex *m)
 {
 	lock_check_release(m, mutex_class(m));
 	if (unlikely(!atomic_cas(&m->owner, (u64)current, 0ul)))
-		mutex_unlock_slow(m);
+		mutex_unlock_slow(m, NULL);
+}
+
+void mutex_unlock_pi(struct mutex *m, struct pi_lock *pi)
+{
+	lock_check_release(m, mutex_class(m));
+	if (unlikely(!atomic_cas(&m->owner, (u64)current, 0ul)))
+		mutex_unlock_slow(m, pi);
 }
 
 bool mutex_held(const struct mutex *m)

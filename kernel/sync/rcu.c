@@ -17,10 +17,12 @@
  * Rejected: counting readers (a shared write in each section); per-object epochs. */
 #include <kernel/sync/rcu.h>
 #include <kernel/debug.h>
+#include <kernel/sched/deferred.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
 
 #define BATCH		256
+#define BUDGET		2048	/* callbacks run one after the other before programs */
 #define DELAY_NS	(10 * NSEC_PER_MSEC)
 #define NUDGE_NS	(2 * NSEC_PER_MSEC)
 
@@ -127,22 +129,28 @@ void synchronize_rcu(void)
 	smp_mb();	/* readers' last accesses before the caller frees */
 }
 
-static void rcu_run(struct rcu_head *list)
+static void rcu_run(struct deferred *d, struct rcu_head *list)
 {
 	while (list) {
 		struct rcu_head *next = list->next;
 
 		list->func(list);
 		list = next;
+		deferred_spend(d, 1);
 	}
 }
 
 static void rcu_thread(void *arg)
 {
+	struct deferred d;
+
 	(void)arg;
+	deferred_init(&d, BUDGET);
 	for (;;) {
 		struct rcu_head *list = NULL;
 
+		if (!atomic_load_acquire(&rcu_wanted))
+			deferred_rest(&d);
 		wait_event_interruptible(&rcu_wq, atomic_load_acquire(&rcu_wanted));
 		atomic_store(&rcu_wanted, 0u);
 		for (u32 cpu = 0; cpu < nr_cpus; cpu++)
@@ -151,7 +159,7 @@ static void rcu_thread(void *arg)
 		if (!list)
 			continue;
 		synchronize_rcu();
-		rcu_run(list);
+		rcu_run(&d, list);
 	}
 }
 

@@ -46,14 +46,17 @@ void wake_up_all_key(struct wait_queue *wq, void *key);
 void wake_up_key_sync(struct wait_queue *wq, void *key);
 
 /* wait_event(wq, cond) - sleep until cond.  _interruptible: 0 or -ERESTARTSYS (a signal).  _killable: only fatal signals.
- * _timeout(wq, cond, deadline_ns): deadline on the monotonic clock (TIME_NEVER: none); 0, -ETIMEDOUT, -ERESTARTSYS. */
-#define wait_event_state(wq, cond, state, deadline) ({ \
+ * _timeout(wq, cond, deadline_ns): deadline on the monotonic clock (TIME_NEVER: none); 0, -ETIMEDOUT, -ERESTARTSYS.
+ * wait_event_exclusive - as wait_event_interruptible_timeout, for what one waiter takes: a wake-up wakes one of those who wait so. */
+#define wait_event_state(wq, cond, state, deadline) wait_event_as(wq, cond, state, deadline, false)
+#define wait_event_as(wq, cond, state, deadline, alone) ({ \
 	int __ret = 0; \
 	struct wait_entry __we; \
 	might_sleep(); \
 	if (!(cond)) { \
 		u64 __deadline = (deadline);	/* once: it may be "now + ..." */ \
 		wait_entry_init(&__we); \
+		__we.exclusive = (alone); \
 		for (;;) { \
 			prepare_to_wait((wq), &__we, (state)); \
 			if (cond) { __ret = 0; break; } \
@@ -62,6 +65,8 @@ void wake_up_key_sync(struct wait_queue *wq, void *key);
 			wait_sleep(__deadline); \
 		} \
 		finish_wait((wq), &__we); \
+		if ((alone) && __ret && (cond)) \
+			wake_up(wq);	/* a wake-up meant for one who leaves */ \
 	} \
 	__ret; })
 #define wait_event(wq, cond)			((void)wait_event_state(wq, cond, TASK_UNINTERRUPTIBLE, TIME_NEVER))
@@ -69,6 +74,7 @@ void wake_up_key_sync(struct wait_queue *wq, void *key);
 #define wait_event_killable(wq, cond)		wait_event_state(wq, cond, TASK_KILLABLE, TIME_NEVER)
 #define wait_event_timeout(wq, cond, deadline)	wait_event_state(wq, cond, TASK_UNINTERRUPTIBLE, deadline)
 #define wait_event_interruptible_timeout(wq, cond, deadline) wait_event_state(wq, cond, TASK_INTERRUPTIBLE, deadline)
+#define wait_event_exclusive(wq, cond, deadline) wait_event_as(wq, cond, TASK_INTERRUPTIBLE, deadline, true)
 
 /* wait_check - why an asleep-to-be task must not sleep: -ERESTARTSYS (signal, by state), -ETIMEDOUT, or 0 */
 int wait_check(u32 state, u64 deadline_ns);

@@ -35,7 +35,12 @@
 #define smp_mb()	asm volatile("dmb ish" : : : "memory")
 #define smp_rmb()	asm volatile("dmb ishld" : : : "memory")
 #define smp_wmb()	asm volatile("dmb ishst" : : : "memory")
-/* device memory barriers (MMIO against normal memory) */
-#define dma_mb()	asm volatile("dmb osh" : : : "memory")
+/* Barriers between us and devices that read and write memory, and between memory and MMIO.
+ *
+ * The second instruction clears no bit and means nothing to a processor.  QEMU before 8.1 leaves all barriers out when the machine has one
+ * CPU, though its devices run in threads of the host: on a host that lets a load pass an older store, an index we have published may
+ * still be on its way when we look at the device's, and each side waits for the other for ever.  After this one QEMU goes back to its
+ * main loop, which begins with a full barrier of the host. */
+#define dma_mb()	asm volatile("dmb osh\n\tmsr daifclr, #0" : : : "memory")
 #define dma_wmb()	asm volatile("dmb oshst" : : : "memory")
 #define dma_rmb()	asm volatile("dmb oshld" : : : "memory")

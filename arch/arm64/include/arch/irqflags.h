@@ -10,6 +10,7 @@ static inline void arch_irq_restore(irqflags_t flags) { (void)flags; }
 static inline void arch_irq_disable(void) { }
 static inline void arch_irq_enable(void) { }
 static inline bool arch_irqs_disabled(void) { return false; }
+static inline bool arch_irq_pending(void) { return false; }
 #else
 /* arch_irq_save - mask interrupts; returns the state to give to arch_irq_restore.
  * Context: any. */
@@ -34,6 +35,15 @@ static inline void arch_irq_disable(void)
 static inline void arch_irq_enable(void)
 {
 	asm volatile("msr daifclr, #3" : : : "memory");
+}
+
+/* arch_irq_pending - does the controller signal an interrupt to this CPU, masked or not (ISR_EL1.I)?  Context: any. */
+static inline bool arch_irq_pending(void)
+{
+	u64 isr;
+
+	asm volatile("mrs %0, isr_el1" : "=r"(isr) : : "memory");
+	return isr & 1 << 7;
 }
 
 static inline bool arch_irqs_disabled(void)

@@ -70,10 +70,11 @@ u64 tlb_generation(void);
 /* What a user entry says, decoded. */
 struct pte_info {
 	bool present;		/* a page is mapped (perhaps PROT_NONE: prot without R) */
-	bool writable, executable, young, dirty, special;
+	bool writable;		/* and so dirty, for all we know */
+	bool executable, special;
 	bool block;		/* one entry for 2 MiB */
 	u64 pfn;
-	u64 swap;		/* not present: owner's non-zero 57-bit cookie, or 0 for empty */
+	u64 swap;		/* not present: the slot of a swap area that holds the page (mm/swap.h), or 0 */
 };
 
 /* User page tables. Locks: each call takes the page-table lock of its table page itself, unless named _locked. mmap_lock held
@@ -81,9 +82,15 @@ struct pte_info {
 
 /* pt_lookup - the entry for addr.  Returns false if no table is there. */
 bool pt_lookup(struct mm *mm, vaddr_t addr, struct pte_info *out);
-/* pt_map - map one page where the entry is empty (or holds `expect_swap` cookie).  Returns 0, -EEXIST if something else is mapped
- * there by now, -ENOMEM. dirty/young are set as given by prot W => hardware-managed emulation: a writable entry counts as dirty. */
+/* pt_map - map one page where the entry is empty.  Returns 0, -EEXIST if something else is mapped
+ * there by now, -ENOMEM.  A writable entry counts as dirty, and every one as used. */
 int pt_map(struct mm *mm, vaddr_t addr, u64 pfn, u32 prot);
+/* pt_map_swapped - map one page where the entry names that slot of a swap area.  0, or -EAGAIN if it does not any more.
+ * pt_unmap_to_swap - for rmap: if addr maps pfn, its entry names that slot from now on; false if not.  Splits blocks.  Flushed on return.
+ * pt_next_swap - the first entry in [addr, end) that names a slot with (slot & mask) == match: its address, and *swap; end if none. */
+int pt_map_swapped(struct mm *mm, vaddr_t addr, u64 swap, u64 pfn, u32 prot);
+bool pt_unmap_to_swap(struct mm *mm, vaddr_t addr, u64 pfn, u64 swap);
+vaddr_t pt_next_swap(struct mm *mm, vaddr_t addr, vaddr_t end, u64 mask, u64 match, u64 *swap);
 /* pt_map_pages - map pages[i] (NULL: skip) at addr + i * PAGE_SIZE where nothing is mapped yet, all in one 2 MiB part and nr <= 64.
  * Returns the bitmap of those that were; 0 also if memory for a table lacks. */
 u64 pt_map_pages(struct mm *mm, vaddr_t addr, struct page *const *pages, u32 nr, u32 prot);
@@ -104,7 +111,8 @@ bool pt_wrprotect_one(struct mm *mm, vaddr_t addr, u64 pfn);
 bool pt_wrprotect_range(struct mm *mm, vaddr_t start, vaddr_t end);
 
 /* Unmapping: entries are cleared at once, `page_gone(arg, addr, info, nr_pages)` is called for each after the TLB flush of its batch (so that pages may
- * be freed).  nr_pages is 1, or 512 for a huge block.  Tables stay. */
+ * be freed).  nr_pages is 1, or 512 for a huge block.  Entries that name a slot of a swap area go too: info->swap.
+ * Tables stay. */
 typedef void (*pt_gone_fn)(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr_pages);
 void pt_unmap_range(struct mm *mm, vaddr_t start, vaddr_t end, pt_gone_fn page_gone, void *arg);
 /* pt_free_tables - free the tables of [start, end) that span nothing outside [floor, ceiling), where no VMA is: the end of the VMA below
@@ -114,8 +122,8 @@ void pt_free_tables(struct mm *mm, vaddr_t start, vaddr_t end, vaddr_t floor, va
 bool pt_unmap_one(struct mm *mm, vaddr_t addr, u64 pfn, struct pte_info *info);
 
 /* pt_copy_range - fork: copy the parent's present entries of [start,end) into the child (empty there).  cow: write-protect both.
- * `page_dup(arg, info, nr_pages)` is called for every page copied, to take the reference/mapcount. One TLB flush of the parent at the
- * end by pt_flush_mm (the caller, once for the whole fork). 0 or -ENOMEM. */
+ * `page_dup(arg, info, nr_pages)` is called for every page copied, to take the reference/mapcount; slots of
+ * swap areas: swap_fork. One TLB flush of the parent at the end by pt_flush_mm (the caller, once for the whole fork). 0 or -ENOMEM. */
 typedef void (*pt_dup_fn)(void *arg, const struct pte_info *info, u32 nr_pages);
 int pt_copy_range(struct mm *dst, struct mm *src, vaddr_t start, vaddr_t end, bool cow, pt_dup_fn page_dup, void *arg);
 /* pt_move_range - mremap: move entries of [old, old+len) to new (same offsets). 0 or -ENOMEM. Flushes. */
