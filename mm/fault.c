@@ -35,6 +35,7 @@
 #include <mm/oom.h>
 #include <mm/reclaim.h>
 #include <mm/slab.h>
+#include <mm/swap.h>
 #include <mm/writeback.h>
 
 #define FAULT_SIGBUS	(-EFAULT)
@@ -49,8 +50,11 @@ void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 	struct page *p;
 
 	(void)addr;
-	if (!info->present || info->special || (vma->flags & VM_SPECIAL))
+	if (!info->present || info->special || (vma->flags & VM_SPECIAL)) {
+		if (info->swap)
+			swap_gone(vma->mm, info->swap);
 		return;
+	}
 	p = pfn_to_page(info->pfn);
 	rss_add(vma->mm, p, -(s64)nr);
 	if (nr == 1) {
@@ -79,12 +83,12 @@ static int install(struct vma *vma, vaddr_t addr, struct page *p, u32 prot)
 	return err == -EEXIST ? 0 : err;
 }
 
-static struct page *anon_page(gfp_t gfp)
+struct page *anon_page_new(const struct vma *vma, vaddr_t addr, gfp_t gfp)
 {
 	struct page *p = page_alloc(0, GFP_USER | gfp);
 
 	if (likely(p))
-		p->flags = PG_ANON;
+		anon_page_init(p, vma, addr);
 	return p;
 }
 
@@ -109,11 +113,14 @@ static bool fault_block(struct vma *vma, vaddr_t addr)
 
 	if (!p)
 		return false;
-	p->flags = PG_ANON;
-	p->private = 0;			/* mmu.c's count */
+	anon_page_init(p, vma, ALIGN_DOWN(addr, PMD_SIZE));	/* private: mmu.c's count */
 	page_split(p, BLOCK_ORDER);
-	for (u32 i = 0; i < 1u << BLOCK_ORDER; i++)
-		p[i].mapcount = 1;
+	for (u32 i = 0; i < 1u << BLOCK_ORDER; i++) {
+		p[i].anon = p->anon;
+		p[i].index = p->index + i;
+		p[i].private = 0;
+		atomic_store_release(&p[i].mapcount, 1);
+	}
 	if (pt_map_block(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), page_to_pfn(p), vma->prot)) {
 		for (u32 i = 0; i < 1u << BLOCK_ORDER; i++)
 			p[i].mapcount = 0;
@@ -131,15 +138,15 @@ static int fault_anon(struct vma *vma, vaddr_t addr, bool table_there)
 
 	if (!table_there && fault_block(vma, addr))
 		return 0;
-	p = anon_page(GFP_ZERO);
+	p = anon_page_new(vma, addr, GFP_ZERO);
 	if (p && (vma->flags & VM_EXEC))
 		cache_sync_code(page_address(p), PAGE_SIZE);
 	return p ? install(vma, addr, p, vma->prot) : -ENOMEM;
 }
 
-static struct page *copy_of(const struct vma *vma, const struct page *from)
+static struct page *copy_of(const struct vma *vma, vaddr_t addr, const struct page *from)
 {
-	struct page *p = anon_page(0);
+	struct page *p = anon_page_new(vma, addr, 0);
 
 	if (unlikely(!p))
 		return NULL;
@@ -153,7 +160,7 @@ static struct page *copy_of(const struct vma *vma, const struct page *from)
  * another thread's fault has made it writable, since the others that had it are gone: what is written to it by now is not in the copy. */
 static int copy_mapped(struct vma *vma, vaddr_t addr, struct page *from)
 {
-	struct page *p = copy_of(vma, from);
+	struct page *p = copy_of(vma, addr, from);
 
 	if (!p)
 		return -ENOMEM;
@@ -184,7 +191,7 @@ static int copy_unmapped(struct vma *vma, vaddr_t addr, struct page *from)
 
 	page_lock(from);
 	if (!truncated(vma, from)) {	/* else the access is tried again, and finds SIGBUS */
-		p = copy_of(vma, from);
+		p = copy_of(vma, addr, from);
 		err = p ? install(vma, addr, p, vma->prot) : -ENOMEM;
 	}
 	page_unlock(from);
@@ -324,6 +331,8 @@ static int handle(struct vma *vma, vaddr_t addr, bool write)
 			tlb_fix_spurious(vma->mm, addr);	/* another thread was first, or this CPU remembers fewer rights */
 		return 0;
 	}
+	if (table_there && unlikely(info.swap))
+		return swap_fault(vma, addr, info.swap);
 	if (vma->ops)
 		return vma->ops->fault ? fault_file(vma, addr, write) : FAULT_SIGBUS;
 	return fault_anon(vma, addr, table_there);

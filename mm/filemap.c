@@ -18,6 +18,7 @@
 #include <arch/uaccess.h>
 #include <fs/inode.h>
 #include <fs/iov.h>
+#include <fs/write_gate.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/bitmap.h>
@@ -28,6 +29,7 @@
 #include <mm/lru.h>
 #include <mm/mm_internal.h>
 #include <mm/readahead.h>
+#include <mm/shmem.h>
 #include <mm/slab.h>
 #include <mm/vmstat.h>
 #include <mm/writeback.h>
@@ -69,6 +71,7 @@ void address_space_init(struct address_space *as, struct inode *host, const stru
 	as->nr_pages = 0;
 	as->iomap = NULL;
 	as->writer = NULL;
+	as->swapped = NULL;
 	as->nr_direct = 0;
 	rwsem_init(&as->invalidate_lock, LC_INVALIDATE);
 	rwsem_init(&as->i_mmap_lock, LC_I_MMAP);
@@ -112,7 +115,8 @@ static void count_page(const struct page *p, s64 n)
 static int add_page(struct address_space *as, u64 index, struct page *p)
 {
 	irqflags_t flags;
-	int err = as->ops && as->ops->page_added ? as->ops->page_added(as) : 0;
+	bool charge = as->ops && as->ops->page_added && !(unlikely(as->swapped) && shmem_is_swapped(as, index));
+	int err = charge ? as->ops->page_added(as) : 0;
 
 	if (err)
 		return err;
@@ -123,7 +127,7 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	flags = spin_lock_irqsave(&as->tree_lock);
 	err = radix_tree_insert(&as->tree, index, p);
 	if (!err)
-		as->nr_pages++;
+		WRITE_ONCE(as->nr_pages, as->nr_pages + 1);
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	if (likely(!err)) {
 		count_page(p, 1);
@@ -132,7 +136,7 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	} else {
 		p->mapping = NULL;
 		atomic_dec(&p->refs);
-		if (as->ops && as->ops->page_freed)
+		if (as->ops && as->ops->page_freed && (charge || !as->ops->page_added))
 			as->ops->page_freed(as, p);
 	}
 	return err;
@@ -145,7 +149,7 @@ static void forget_page(struct address_space *as, struct page *p)
 	atomic_store(&p->mapping, NULL);
 	if (!(page_flags(p) & PG_SWAPBACKED))
 		lru_del(p);
-	if (as->ops && as->ops->page_freed)
+	if (as->ops && as->ops->page_freed && !(unlikely(as->swapped) && shmem_is_swapped(as, p->index)))
 		as->ops->page_freed(as, p);
 }
 
@@ -154,7 +158,7 @@ void page_remove(struct address_space *as, struct page *p)
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
 
 	radix_tree_delete(&as->tree, p->index);
-	as->nr_pages--;
+	WRITE_ONCE(as->nr_pages, as->nr_pages - 1);
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	forget_page(as, p);
 	page_unlock(p);
@@ -167,13 +171,13 @@ bool page_remove_unused(struct address_space *as, struct page *p)
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
 	bool ok = atomic_cas(&p->refs, 2, 0);
 
-	if (ok && page_flags(p) & (PG_DIRTY | PG_WRITEBACK)) {
+	if (ok && page_flags(p) & (PG_DIRTY | PG_WRITEBACK | PG_ERROR)) {
 		atomic_store(&p->refs, 2);
 		ok = false;
 	}
 	if (ok) {
 		radix_tree_delete(&as->tree, p->index);
-		as->nr_pages--;
+		WRITE_ONCE(as->nr_pages, as->nr_pages - 1);
 	}
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	if (!ok)
@@ -191,6 +195,11 @@ static int fill_page(struct address_space *as, struct page *p)
 	int err;
 
 	if (!as->ops || !as->ops->read_page) {		/* no store behind it: a hole is zeroes */
+		err = unlikely(as->swapped) ? shmem_swap_in(as, p) : -ENOENT;
+		if (err != -ENOENT) {
+			page_unlock(p);
+			return err;
+		}
 		clear_page(page_address(p));
 		page_mark_uptodate(p);
 		page_unlock(p);
@@ -281,7 +290,7 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 			return 0;
 		}
 		page_put(p);
-	} else if (!create && !(as->ops && as->ops->read_page)) {
+	} else if (!create && !(as->ops && as->ops->read_page) && !(unlikely(as->swapped) && shmem_is_swapped(as, index))) {
 		return -ENOENT;
 	}
 	return get_slowly(as, index, out);
@@ -534,9 +543,8 @@ bool filemap_map_around(struct vma *vma, vaddr_t addr)
 
 /* A program is about to write to p, which is locked, through a shared mapping.  Who takes blocks away from the file waits for the page's
  * lock while it holds invalidate_lock, so that one is only tried here; if it was busy, the access is tried again. */
-static int filemap_mkwrite(struct fault *f)
+static int mkwrite_inside(struct fault *f, struct address_space *as)
 {
-	struct address_space *as = f->vma->file->mapping;
 	int err = 0;
 
 	if (!rwsem_read_trylock(&as->invalidate_lock)) {
@@ -551,6 +559,25 @@ static int filemap_mkwrite(struct fault *f)
 	else
 		page_written(as, f->page, 0, PAGE_SIZE);
 	rwsem_read_unlock(&as->invalidate_lock);
+	return err;
+}
+
+/* The same, where that is allowed just now. */
+static int filemap_mkwrite(struct fault *f)
+{
+	struct address_space *as = f->vma->file->mapping;
+	struct write_gate *gate = as->host->sb->gate;
+	int err;
+
+	if (unlikely(gate != NULL) && !gate_try_enter(gate, GATE_FAULT)) {	/* frozen */
+		page_unlock(f->page);
+		gate_wait(gate, GATE_FAULT);
+		page_lock(f->page);
+		return -EAGAIN;
+	}
+	err = mkwrite_inside(f, as);
+	if (unlikely(gate != NULL))
+		gate_leave(gate, GATE_FAULT);
 	if (!err)
 		balance_dirty_fault(as);
 	return err;

@@ -13,6 +13,7 @@ struct address_space;
 
 struct write_control;
 struct iomap_ops;
+struct shmem_swap;
 struct writer;
 
 struct address_space_ops {
@@ -33,6 +34,7 @@ struct address_space_ops {
 	 * can go wrong.  invalidate_lock held for reading.  0, -ENOSPC, -EIO (SIGBUS), -ENOMEM (tried again). */
 	int (*page_mkwrite)(struct address_space *as, struct page *page);
 	void (*page_freed)(struct address_space *as, struct page *page);	/* a page left the cache (accounting) */
+	bool may_swap;			/* no store, and pages may go to swap */
 	int (*page_added)(struct address_space *as);				/* a page is about to enter: charge; -ENOSPC */
 };
 
@@ -43,13 +45,14 @@ struct address_space {
 	struct writer *writer;		/* [I] who writes back; NULL: memory is all there is */
 	struct spinlock tree_lock;	/* LC_PAGE_TREE: writers */
 	struct radix_tree tree;		/* [tree_lock; RCU readers] index -> struct page* */
-	u64 nr_pages;			/* [tree_lock] */
+	u64 nr_pages;			/* [tree_lock] read racily by who asks whether there are any */
 	struct rwsem invalidate_lock;	/* LC_INVALIDATE: who fills pages from the device reads; who takes blocks away from the file (truncate,
 					 * punch, direct writes) writes, from before the pages go until the blocks are gone */
 	u32 nr_direct;			/* [a] direct reads and writes of its blocks in flight: fs/iomap_direct.c */
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
 	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */
+	struct shmem_swap *swapped;	/* [tree_lock] of tmpfs: which pages are in a swap area, mm/shmem_swap.c; NULL: none ever was */
 	u64 wb_next;			/* [INODE_WRITING] where the writer goes on */
 	u64 wb_err;			/* [a] mm/writeback.h: the last error, and a count that moves when somebody was told */
 };
@@ -66,6 +69,8 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 int filemap_page_to_read(struct file *file, u64 index, u64 want, struct page **out);
 ssize_t filemap_read(struct file *file, struct iov_iter *to, u64 *pos);
 ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos);	/* inode lock held; extends i_size */
+/* filemap_each - fn for each page that is in the cache, referenced, not locked.  Context: thread; no page lock. */
+void filemap_each(struct address_space *as, void (*fn)(struct page *p));
 /* filemap_truncate - drop every page beyond new_size (unmapping them everywhere) and zero the tail of the last. */
 void filemap_truncate(struct address_space *as, u64 new_size);
 void filemap_punch(struct address_space *as, u64 start, u64 end);

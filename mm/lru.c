@@ -105,7 +105,7 @@ static inline bool covers(const struct vma *vma, u64 index)
 }
 
 /* p, locked, out of all address spaces; false: some need it (mlock), or it cannot be told now. */
-static bool try_unmap(struct page *p)
+bool page_unmap_file(struct page *p)
 {
 	struct address_space *as = p->mapping;
 	struct vma *vma;
@@ -127,6 +127,21 @@ static bool try_unmap(struct page *p)
 	return !kept && !atomic_load(&p->mapcount);
 }
 
+void lru_deactivate(struct page *p)
+{
+	irqflags_t flags;
+
+	if (!p->mapping || !page_unmap_file(p))
+		return;
+	atomic_fetch_and(&p->flags, ~(u32)(PG_ACCESSED | PG_WORKING));
+	flags = spin_lock_irqsave(&lru_lock);
+	if (page_flags(p) & PG_LRU) {
+		unlist_page(p);
+		list_page(p, LRU_INACTIVE, true);
+	}
+	spin_unlock_irqrestore(&lru_lock, flags);
+}
+
 /* From the end of the active list: used since it came there, it stays; else it is unmapped and gets its last turn. */
 static void age(struct page *p)
 {
@@ -134,7 +149,7 @@ static void age(struct page *p)
 	enum lru_list to = used ? LRU_ACTIVE : LRU_INACTIVE;
 
 	if (!used && atomic_load(&p->mapcount) && page_trylock(p)) {
-		if (p->mapping && !try_unmap(p))
+		if (p->mapping && !page_unmap_file(p))
 			to = LRU_ACTIVE;
 		page_unlock(p);
 	}
@@ -163,7 +178,7 @@ static bool let_go(struct page *p, bool all)
 		put_back(p, to);
 		return false;
 	}
-	if (!p->mapping || page_flags(p) & (PG_DIRTY | PG_WRITEBACK)) {
+	if (!p->mapping || page_flags(p) & (PG_DIRTY | PG_WRITEBACK | PG_ERROR)) {
 		;
 	} else if (atomic_load(&p->mapcount)) {
 		to = LRU_ACTIVE;

@@ -19,5 +19,9 @@ static inline void page_mark_accessed(struct page *p)
  * lru_drop - of all clean pages that are not mapped.  Context: thread, interrupts on, no spin lock held; other locks may be. */
 u64 lru_shrink(u64 want);
 u64 lru_drop(void);
+/* lru_deactivate - MADV_COLD: p, of a file, locked and referenced, is unmapped, and used no more for all we know.  Only tries locks.  Context: thread. */
+void lru_deactivate(struct page *p);
 enum lru_list { LRU_INACTIVE, LRU_ACTIVE, NR_LRU };
 u64 lru_pages(enum lru_list which);	/* racy */
+/* page_unmap_file - a page of a file, locked, out of all address spaces; false: some need it (mlock), or it cannot be told now.  Only tries locks. */
+bool page_unmap_file(struct page *p);

@@ -6,9 +6,27 @@
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
 #include <mm/filemap.h>
+#include <mm/lru.h>
 #include <mm/mm_internal.h>
 #include <mm/readahead.h>
+#include <mm/shmem.h>
+#include <mm/swap.h>
 #include <syscall_protos.h>
+
+/* The VMA of the next part of [*start, end), to whose beginning *start goes on; NULL: there is none.  A hole, or nothing, is -ENOMEM, after the
+ * rest was done.  mmap_lock for reading. */
+static struct vma *next_part(struct mm *mm, vaddr_t *start, vaddr_t end, int *err)
+{
+	struct vma *v = vma_find(mm, *start);
+
+	if (v && v->start >= end)
+		v = NULL;
+	if (!v || v->start > *start)
+		*err = -ENOMEM;
+	if (v)
+		*start = max(*start, v->start);
+	return v;
+}
 
 /* Contents only: the VMAs stay as they are, uncut, and mmap_lock is held for reading, so that other threads fault meanwhile.  A hole is
  * -ENOMEM, after the rest was done. */
@@ -17,13 +35,10 @@ static int advise_drop(struct mm *mm, vaddr_t start, vaddr_t end)
 	int err = 0;
 
 	while (start < end) {
-		struct vma *v = vma_find(mm, start);
+		struct vma *v = next_part(mm, &start, end, &err);
 
-		if (!v || v->start >= end)
-			return -ENOMEM;
-		if (v->start > start)
-			err = -ENOMEM;
-		start = max(start, v->start);
+		if (!v)
+			return err;
 		if (v->flags & (VM_LOCKED | VM_SPECIAL))
 			return -EINVAL;
 		pt_unmap_range(mm, start, min(end, v->end), mm_page_gone, v);
@@ -55,14 +70,11 @@ static int advise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 		u64 index, nr;
 
 		rwsem_read_lock(&mm->mmap_lock);
-		v = vma_find(mm, start);
-		if (!v || v->start >= end) {
+		v = next_part(mm, &start, end, &err);
+		if (!v) {
 			rwsem_read_unlock(&mm->mmap_lock);
-			return -ENOMEM;
+			return err;
 		}
-		if (v->start > start)
-			err = -ENOMEM;
-		start = max(start, v->start);
 		index = v->pgoff + ((start - v->start) >> PAGE_SHIFT);
 		nr = (min(end, v->end) - start) >> PAGE_SHIFT;
 		start = v->end;
@@ -75,6 +87,93 @@ static int advise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 			readahead_range(f->mapping, index, nr);
 			file_put(f);
 		}
+	}
+	return err;
+}
+
+/* Pages that can go, and only we have mapped.  kinds: to swap, PG_ANON | PG_SWAPBACKED; those of files on a disk, PG_LRU. */
+static bool may_go(const struct page *p, u32 kinds)
+{
+	return page_flags(p) & kinds && !(page_flags(p) & PG_RESERVED) && atomic_load(&p->mapcount) == 1;
+}
+
+/* Up to max of them in [*at, end), referenced; *at goes on behind them. */
+static u32 pages_to_go(struct mm *mm, vaddr_t *at, vaddr_t end, u32 kinds, struct page **pages, u32 max)
+{
+	struct pte_info info;
+	u32 n = 0;
+
+	for (; *at < end && n < max; *at += PAGE_SIZE) {
+		struct page *p;
+
+		if (!pt_lookup(mm, *at, &info)) {
+			*at = ALIGN_DOWN(*at, PMD_SIZE) + PMD_SIZE - PAGE_SIZE;		/* no table */
+			continue;
+		}
+		p = info.present && !info.special ? pfn_to_page(info.pfn) : NULL;
+		if (!p || !may_go(p, kinds) || !page_get_unless_zero(p))
+			continue;
+		if (pt_lookup(mm, *at, &info) && info.present && info.pfn == page_to_pfn(p))
+			pages[n++] = p;
+		else
+			page_put(p);	/* it went, and its frame may be anybody's */
+	}
+	return n;
+}
+
+/* Whether a page of a file is cached tells what others do: only who may write to it learns that, or drives it out; the rest are told that it
+ * is, as on Linux. */
+static bool may_know(struct inode *i) { return inode_owner_or_capable(i) || !inode_permission(i, MAY_WRITE); }
+static bool pageout_allowed(const struct vma *v) { return !(v->flags & VM_SHARED) || !v->file || may_know(v->file->inode); }
+
+/* The pages are the next to go when memory is short: out of our tables, on the lists of what nobody has used lately.  They are in memory still, and
+ * a touch has them back without a device. */
+static void deactivate(struct page **pages, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++) {
+		struct page *p = pages[i];
+
+		page_lock(p);
+		if (page_flags(p) & (PG_ANON | PG_SWAPBACKED))
+			swap_deactivate(p);
+		else
+			lru_deactivate(p);
+		page_unlock(p);
+		page_put(p);
+	}
+}
+
+/* MADV_PAGEOUT: write what only we have to swap, now; pages of files on a disk are left to reclaim.  cold: MADV_COLD.  mmap_lock is not held while that
+ * is done. */
+static int advise_go(struct mm *mm, vaddr_t start, vaddr_t end, bool cold)
+{
+	u32 kinds = (swap_can_help() ? PG_ANON | PG_SWAPBACKED : 0) | (cold ? PG_LRU : 0);
+	struct page *pages[32];
+	int err = 0;
+
+	while (start < end && !signal_pending()) {
+		struct vma *v;
+		u32 n = 0;
+
+		rwsem_read_lock(&mm->mmap_lock);
+		v = next_part(mm, &start, end, &err);
+		if (v && v->flags & (VM_LOCKED | VM_SPECIAL)) {
+			v = NULL;
+			err = -EINVAL;
+		}
+		if (!v) {
+			rwsem_read_unlock(&mm->mmap_lock);
+			return err;
+		}
+		if (kinds && (cold || pageout_allowed(v)))
+			n = pages_to_go(mm, &start, min(end, v->end), kinds, pages, ARRAY_SIZE(pages));
+		if (!n)
+			start = v->end;
+		rwsem_read_unlock(&mm->mmap_lock);
+		if (cold)
+			deactivate(pages, n);
+		else
+			swap_out_pages(pages, n);
 	}
 	return err;
 }
@@ -98,9 +197,9 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	case MADV_NORMAL: change.clear = VM_RANDOM | VM_SEQUENTIAL; break;
 	case MADV_RANDOM: change = (struct flag_change){ VM_RANDOM, VM_SEQUENTIAL }; break;
 	case MADV_SEQUENTIAL: change = (struct flag_change){ VM_SEQUENTIAL, VM_RANDOM }; break;
-	case MADV_WILLNEED:
+	case MADV_WILLNEED: case MADV_PAGEOUT: case MADV_COLD:
 		break;
-	case MADV_MERGEABLE: case MADV_UNMERGEABLE: case MADV_COLD: case MADV_PAGEOUT:
+	case MADV_MERGEABLE: case MADV_UNMERGEABLE:
 		fn = advise_nothing;
 		break;
 	case MADV_DONTNEED: case MADV_FREE:
@@ -128,6 +227,8 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	len = rounded;
 	if (advice == MADV_WILLNEED)
 		return advise_willneed(mm, addr, addr + len);
+	if (advice == MADV_PAGEOUT || advice == MADV_COLD)
+		return advise_go(mm, addr, addr + len, advice == MADV_COLD);
 	if (!fn) {
 		rwsem_read_lock(&mm->mmap_lock);
 		err = advise_drop(mm, addr, addr + len);
@@ -140,9 +241,6 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	rwsem_write_unlock(&mm->mmap_lock);
 	return err;
 }
-
-/* Whether a page of a file is cached tells what others do: only who may write to it learns that, the rest are told it is, as on Linux. */
-static bool may_know(struct inode *i) { return inode_owner_or_capable(i) || !inode_permission(i, MAY_WRITE); }
 
 long sys_mincore(unsigned long addr, size_t len, void __user *vec)
 {
@@ -169,10 +267,14 @@ long sys_mincore(unsigned long addr, size_t len, void __user *vec)
 			ret = -ENOMEM;
 		} else if (pt_lookup(mm, va, &info) && info.present) {
 			in = 1;
+		} else if (info.swap) {
+			in = swap_is_cached(info.swap);
 		} else if (vma->file && vma->file->mapping) {
-			struct page *p = filemap_lookup(vma->file->mapping, vma->pgoff + ((va - vma->start) >> PAGE_SHIFT));
+			struct address_space *as = vma->file->mapping;
+			u64 index = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+			struct page *p = filemap_lookup(as, index);
 
-			in = (p && page_uptodate(p)) || !may_know(vma->file->inode);
+			in = (p && page_uptodate(p)) || (as->swapped && shmem_is_cached(as, index)) || !may_know(vma->file->inode);
 			if (p)
 				page_put(p);
 		}

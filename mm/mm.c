@@ -15,11 +15,12 @@
 #include <mm/filemap.h>
 #include <mm/mm_internal.h>
 #include <mm/oom.h>
+#include <mm/rmap.h>
 #include <mm/slab.h>
 
 static struct slab_cache *mm_cache;
 
-struct mm *mm_create(void)
+static struct mm *create(struct mm *parent)
 {
 	struct mm *mm;
 
@@ -28,7 +29,14 @@ struct mm *mm_create(void)
 	mm = mm_cache ? slab_alloc(mm_cache, GFP_KERNEL | GFP_ZERO) : NULL;
 	if (!mm)
 		return NULL;
+	list_init(&mm->moved);
+	mm->anon = anon_node_new(mm, parent ? parent->anon : NULL);
+	if (!mm->anon) {
+		slab_free(mm_cache, mm);
+		return NULL;
+	}
 	if (arch_mm_init(mm)) {
+		anon_node_leave(mm->anon);
 		slab_free(mm_cache, mm);
 		return NULL;
 	}
@@ -37,6 +45,8 @@ struct mm *mm_create(void)
 	mm->thp_disabled = current->mm && current->mm->thp_disabled;
 	return mm;
 }
+
+struct mm *mm_create(void) { return create(NULL); }
 
 void mm_account(struct mm *mm, u32 vm_flags, s64 pages)
 {
@@ -110,6 +120,7 @@ void mm_put(struct mm *mm)
 	rwsem_write_lock(&mm->mmap_lock);
 	unmap_all(mm);
 	rwsem_write_unlock(&mm->mmap_lock);
+	anon_node_leave(mm->anon);	/* before the tables go, which reclaim may look at */
 	if (mm->exe)
 		file_put(mm->exe);
 	mm->exe = NULL;
@@ -176,6 +187,8 @@ static int fork_vma(struct mm *mm, struct mm *old, struct vma *from)
 		file_get(vma->file);
 	if (vma->ops && vma->ops->open)
 		vma->ops->open(vma);
+	if (unlikely(from->moved))
+		vma_set_moved(vma, from->moved);
 	vma_insert(mm, vma);
 	mm_account(mm, vma->flags, (s64)((vma->end - vma->start) >> PAGE_SHIFT));
 	if (!(from->flags & VM_WIPEONFORK) && must_copy(from))
@@ -187,7 +200,7 @@ static int fork_vma(struct mm *mm, struct mm *old, struct vma *from)
 
 int mm_fork(struct mm **out)
 {
-	struct mm *old = current->mm, *mm = mm_create();
+	struct mm *old = current->mm, *mm = create(old);
 	int err = 0;
 
 	if (!mm)
@@ -219,6 +232,8 @@ int mm_fork(struct mm **out)
 			err = fork_vma(mm, old, vma);
 	}
 	pt_flush_mm(old);
+	if (likely(!err))
+		anon_node_join(mm->anon, mm);
 	rwsem_write_unlock(&old->mmap_lock);
 	if (err) {
 		mm_put(mm);

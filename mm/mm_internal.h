@@ -23,12 +23,25 @@ static inline u32 vma_prot(u32 flags)
 {
 	return (flags & VM_READ ? PROT_K_R : 0) | (flags & VM_WRITE ? PROT_K_R | PROT_K_W : 0) | (flags & VM_EXEC ? PROT_K_R | PROT_K_X : 0);
 }
+/* vma_set_moved - it has been moved by that many pages in all.  mmap_lock for writing; before anything of it is merged. */
+void vma_set_moved(struct vma *vma, u64 pages);
+/* vma_index - what page->index of an anonymous page at addr is. */
+static inline u64 vma_index(const struct vma *vma, vaddr_t addr) { return (addr >> PAGE_SHIFT) - vma->moved; }
+/* anon_page_new - an anonymous page for addr, nowhere mapped yet; NULL.  gfp: beside GFP_USER. */
+struct page *anon_page_new(const struct vma *vma, vaddr_t addr, gfp_t gfp);
+static inline void anon_page_init(struct page *p, const struct vma *vma, vaddr_t addr)
+{
+	p->flags = PG_ANON;
+	p->anon = vma->mm->anon;
+	p->index = vma_index(vma, addr);
+	p->private = 0;
+}
 void mm_account(struct mm *mm, u32 vm_flags, s64 pages);
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr);	/* arg: the vma */
 /* page_mapped, page_unmapped - a user entry for p came or went (not its reference) */
 static inline void page_mapped(struct page *p)
 {
-	if (atomic_add_return(&p->mapcount, 1) == 1)
+	if (__atomic_add_fetch(&p->mapcount, 1, __ATOMIC_RELEASE) == 1)		/* p->anon before it: mm/rmap.c */
 		vmstat_add(page_flags(p) & PG_ANON ? VM_ANON_PAGES : VM_MAPPED_PAGES, 1);
 }
 static inline void page_unmapped(struct page *p)

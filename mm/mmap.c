@@ -128,7 +128,9 @@ static int attach(struct vma *vma, struct file *file)
 	return err;
 }
 
-s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff)
+/* What mm_map does.  origin: where what mremap brings there was first mapped, in pages, or NO_ORIGIN. */
+#define NO_ORIGIN (~0ul)
+static s64 map_region(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff, u64 origin)
 {
 	struct vma *vma;
 	s64 err;
@@ -168,9 +170,16 @@ s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_fl
 		return err;
 	}
 	vma_insert(mm, vma);
+	if (unlikely(origin != NO_ORIGIN))
+		vma_set_moved(vma, (addr >> PAGE_SHIFT) - origin);
 	mm_account(mm, vm_flags, (s64)(len >> PAGE_SHIFT));
 	vma_try_merge(mm, vma);
 	return (s64)addr;
+}
+
+s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff)
+{
+	return map_region(mm, file, addr, len, vm_flags, map_flags, pgoff, NO_ORIGIN);
 }
 
 int mm_map_stack(struct mm *mm, vaddr_t top, size_t size, bool executable)
@@ -274,6 +283,8 @@ static int file_flags(struct file *file, int prot, u32 map_type, u32 *vm_flags)
 	if (map_type != MAP_PRIVATE) {
 		if ((prot & PROT_WRITE) && (!(file->mode & FMODE_WRITE) || (file->inode->flags & INODE_APPEND)))
 			return -EACCES;
+		if ((prot & PROT_WRITE) && (file->inode->flags & INODE_SWAPFILE))
+			return -ETXTBSY;
 		if (!(file->mode & FMODE_WRITE))
 			*vm_flags &= ~(u32)VM_MAYWRITE;
 	}
@@ -448,9 +459,14 @@ static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len,
 {
 	u64 pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
 	bool copies = vma->private && vma->file;
-	s64 at = mm_map(mm, vma->file, new, new_len, vma->flags, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff);
+	u64 origin = vma->flags & VM_SHARED ? NO_ORIGIN : vma_index(vma, old);
+	s64 at, going = flags & MREMAP_DONTUNMAP ? 0 : (s64)(old_len >> PAGE_SHIFT);
+	u32 kind = vma->flags;
 	int err;
 
+	mm_account(mm, kind, -going);		/* the limits are for what there will be */
+	at = map_region(mm, vma->file, new, new_len, kind, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff, origin);
+	mm_account(mm, kind, going);
 	if (at < 0)
 		return at;
 	if (copies) {		/* see protect_one: fork must still copy them */
@@ -508,6 +524,7 @@ static s64 remap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, u32
 long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags, unsigned long new_addr)
 {
 	struct mm *mm = current->mm;
+	bool locked;
 	s64 ret;
 
 	addr = untagged(addr);
@@ -520,7 +537,10 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 		return -EINVAL;
 	rwsem_write_lock(&mm->mmap_lock);
 	ret = remap(mm, addr, old_len, new_len, (u32)flags, flags & MREMAP_FIXED ? new_addr : 0);
+	locked = ret >= 0 && new_len > old_len && vma_find(mm, (vaddr_t)ret)->flags & VM_LOCKED;
 	rwsem_write_unlock(&mm->mmap_lock);
+	if (unlikely(locked))
+		populate(mm, (vaddr_t)ret + old_len, new_len - old_len);
 	return ret;
 }
 

@@ -26,7 +26,7 @@ static DEFINE_WAIT_QUEUE(gone);
 
 static s64 badness(const struct task *t, const struct mm *mm)
 {
-	s64 rss = (s64)mm_rss(mm);
+	s64 rss = (s64)mm_rss(mm) + max(atomic_load(&mm->swapped), 0l);
 
 	if (t->proc->is_init || t->proc->oom_score_adj == -1000)
 		return -1;

@@ -6,16 +6,18 @@
 #include <kernel/lib/types.h>
 
 struct address_space;
-struct anon_vma;
+struct anon_node;
 struct slab_cache;
 
 enum page_flags {			/* page->flags, [a] */
 	PG_LOCKED = 1, PG_UPTODATE = 2, PG_DIRTY = 4, PG_WRITEBACK = 8, PG_BUDDY = 16, PG_SLAB = 32, PG_RESERVED = 64,
 	PG_ANON = 128, PG_TABLE = 256, PG_HUGE_HEAD = 512, PG_HUGE_TAIL = 1024, PG_WAITERS = 2048, PG_SWAPBACKED = 4096,
-	PG_LRU = 8192, PG_ACTIVE = 16384, PG_ERROR = 32768,
+	PG_LRU = 8192, PG_ACTIVE = 16384,
+	PG_ERROR = 32768,		/* metadata, or a page for swap, that could not be written: it stays, being the truth, until it has been */
 	PG_CODE_SYNCED = 65536,		/* instruction fetches see the contents; cleared by whoever changes them */
 	PG_ACCESSED = 262144, PG_WORKING = 524288,	/* used through calls, once, and again: mm/lru.h */
 	PG_READAHEAD = 131072,		/* who reads this one starts the next window: mm/readahead.c */
+	PG_SWAPCACHE = 1048576,		/* anonymous, and has a slot of a swap area: mm/swap.c */
 };
 
 struct page {
@@ -32,11 +34,11 @@ struct page {
 	};
 	union {
 		struct address_space *mapping;	/* file pages [page lock] */
-		struct anon_vma *anon;		/* anonymous pages */
+		struct anon_node *anon;		/* anonymous pages: whose it was first, mm/rmap.c */
 		u64 slab_state;
 		struct page *pt_prev;		/* page-table pages */
 	};
-	u64 index;			/* page index in the file, or va >> 12 for anonymous */
+	u64 index;			/* page index in the file; anonymous: where it was first mapped, va >> 12 */
 	u64 private;
 } __aligned(64);
 _Static_assert(sizeof(struct page) == 64, "one cache line a frame, and a shift from one to the other");

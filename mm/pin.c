@@ -64,10 +64,9 @@ static int unshare(struct forking *f, vaddr_t addr, struct page *p)
 
 	pt_split_block(f->from, addr);
 	pt_split_block(mm, addr);
-	copy = page_alloc(0, GFP_USER);
+	copy = anon_page_new(f->child, addr, 0);
 	if (!copy)
 		return -ENOMEM;
-	copy->flags = PG_ANON;
 	copy_page(page_address(copy), page_address(p));
 	if (f->child->flags & VM_EXEC)
 		cache_sync_code(page_address(copy), PAGE_SIZE);

@@ -3,7 +3,8 @@
  * Theory.  A device answers a request for thirty pages nearly as quickly as one for a single page, and a program that reads a file from
  * its beginning will want the next pages.  So a miss starts a window: the pages wanted and some more.  One page of the window is marked
  * (PG_READAHEAD): who comes by it starts the next window, while what lies between the mark and the window's end is still to be read; so a
- * steady reader never waits, and the next window is twice as large, up to the device's read_ahead_kb.
+ * steady reader never waits, and the next window is twice as large, up to the device's read_ahead_kb, or, for a
+ * reader who asks for much at a time, to four times that, as far as the device takes it in one request.
  *
  *     |<----------- size ----------->|
  *     |-----------------#============|-----------------#============|
@@ -39,16 +40,22 @@
 #define BATCH		32u
 #define DEFAULT_PAGES	32u		/* no device to ask */
 #define MISSES_MAX	100u
+#define AHEAD		4u		/* a window is at most so many times what the reader asks for at a time, if that is more than read_ahead_kb */
 #define RANGE_STEP	512u		/* pages that WILLNEED starts at a time */
 
-static u32 limit_pages(const struct address_space *as, const struct file_ra *ra)
+/* The largest window for somebody who asks for nr pages at a time. */
+static u32 limit_pages(const struct address_space *as, const struct file_ra *ra, u64 nr)
 {
 	const struct inode *i = as->host;
 	const struct block_device *b = i->sb->bdev ? i->sb->bdev : MODE_IS(i->mode, S_IFBLK) ? i->private : NULL;
-	u32 pages = b ? atomic_load(&b->disk->read_ahead_kb) >> (PAGE_SHIFT - 10) : DEFAULT_PAGES;
+	u32 pages = b ? atomic_load(&b->disk->read_ahead_kb) >> (PAGE_SHIFT - 10) : DEFAULT_PAGES, most;
 
 	if (ra && ra->mode == RA_SEQUENTIAL)
 		pages *= 2;
+	if (b && pages && nr > pages / AHEAD) {
+		most = min(b->disk->limits.max_segments, b->disk->limits.max_sectors >> (PAGE_SHIFT - SECTOR_SHIFT));
+		pages = max(pages, (u32)min(nr * AHEAD, (u64)most));
+	}
 	return min(pages, 0x4000u);
 }
 
@@ -95,9 +102,11 @@ static bool fill(struct address_space *as, u64 index, u64 nr, u64 mark)
 {
 	u64 end = min(index + nr, file_pages(as));
 	struct page *pages[BATCH], *p;
+	struct block_plug plug;
 	int err = 0;
 	u32 n = 0;
 
+	block_plug(&plug);
 	rwsem_read_lock(&as->invalidate_lock);
 	for (; index < end && !err; index++) {
 		rcu_read_lock();
@@ -118,6 +127,7 @@ static bool fill(struct address_space *as, u64 index, u64 nr, u64 mark)
 	}
 	submit(as, pages, n);
 	rwsem_read_unlock(&as->invalidate_lock);
+	block_unplug(&plug);
 	return !err;
 }
 
@@ -144,7 +154,7 @@ void readahead_miss(struct file *f, u64 index, u64 nr)
 {
 	struct address_space *as = f->mapping;
 	struct file_ra *ra = &f->ra;
-	u32 max = limit_pages(as, ra), size = READ_ONCE(ra->size), start = READ_ONCE(ra->start), prev = READ_ONCE(ra->prev), before;
+	u32 max = limit_pages(as, ra, nr), size = READ_ONCE(ra->size), start = READ_ONCE(ra->start), prev = READ_ONCE(ra->prev), before;
 
 	WRITE_ONCE(ra->prev, (u32)(index + nr - 1));
 	if (!max || ra->mode == RA_RANDOM) {
@@ -152,7 +162,7 @@ void readahead_miss(struct file *f, u64 index, u64 nr)
 		return;
 	}
 	if (size && ((u32)index == start + size || (u32)index == start + size - ra->async)) {
-		size = next_size(size, max);
+		size = next_size(size, max(max, size));
 		window(as, ra, index, size, size);
 		return;
 	}
@@ -179,7 +189,7 @@ void readahead_mark(struct file *f, struct page *page, u64 nr)
 {
 	struct address_space *as = f->mapping;
 	struct file_ra *ra = &f->ra;
-	u32 max = limit_pages(as, ra), size = READ_ONCE(ra->size);
+	u32 max = limit_pages(as, ra, nr), size = READ_ONCE(ra->size);
 	u64 index = page->index, start;
 
 	atomic_fetch_and(&page->flags, ~(u32)PG_READAHEAD);
@@ -187,7 +197,7 @@ void readahead_mark(struct file *f, struct page *page, u64 nr)
 		return;
 	if (size && ((u32)index == ra->start + size - ra->async || (u32)index == ra->start + size)) {
 		start = index + (ra->start + size - (u32)index);
-		size = next_size(size, max);
+		size = next_size(size, max(max, size));		/* nr is what is left of what he asked for */
 	} else {
 		start = next_missing(as, index + 1, max);
 		if (start - index > max)
@@ -201,7 +211,7 @@ void readahead_fault(struct file *f, u64 index, u32 vm_flags)
 {
 	struct address_space *as = f->mapping;
 	struct file_ra *ra = &f->ra;
-	u32 max = limit_pages(as, ra), misses = READ_ONCE(ra->misses);
+	u32 max = limit_pages(as, ra, 1), misses = READ_ONCE(ra->misses);
 
 	if (!max || vm_flags & VM_RANDOM || ra->mode == RA_RANDOM)
 		return;

@@ -3,7 +3,8 @@
  * Theory.  What can be given back: pages of files that can be read again (mm/lru.c); objects that caches keep unused (a SHRINKER each;
  * dentries today, and inodes with them); memory already freed that waits for an RCU grace period or for a flush of the kernel's
  * translations; and stocks that make allocation quick: a spare slab of each cache, and each CPU's magazines, page tables, kernel stacks and
- * single pages.  Pages of tmpfs are the only copy of their data, and there is no swap, so neither they nor anonymous memory can go.
+ * single pages.  Pages of
+ * programs and of tmpfs can go where there is swap (mm/swap_out.c), and only there.
  *
  * Three ways lead here, each allowed more than the one before:
  *
@@ -14,7 +15,7 @@
  *                 caches shrink as well.  It exists from the first time there is something for it; without disks there never is.
  *   reclaim()     before the OOM killer, in a fault and in clone, no locks held: all of the above, grace periods, and the stocks.
  *
- * Nobody here writes: the writers do, in the order of the files and in large runs, and mm/dirty.c keeps them in time, so clean pages
+ * Nobody here writes files: the writers do, in the order of the files and in large runs, and mm/dirty.c keeps them in time, so clean pages
  * abound as a rule.  To let go of inodes in page_alloc was rejected: the last put sleeps and takes locks.
  *
  * Each CPU's stocks are its own, used with interrupts off and without a lock; so they are drained by a call to each CPU, which is dear
@@ -31,6 +32,7 @@
 #include <mm/lru.h>
 #include <mm/page_internal.h>
 #include <mm/reclaim.h>
+#include <mm/swap.h>
 #include <mm/vmstat.h>
 #include <mm/writer_internal.h>
 
@@ -40,6 +42,7 @@
 #define THREAD_TRIES 20
 #define WAIT_TRIES 16		/* for somebody who needs memory now */
 #define WAIT_NS (100 * NSEC_PER_MSEC)
+#define MOMENT_NS (10 * NSEC_PER_MSEC)
 #define ENOUGH 512		/* pages, before the OOM killer is asked */
 
 DEFINE_WAIT_QUEUE(pages_written);	/* who waits for clean pages */
@@ -81,33 +84,68 @@ void stocks_drain(void)
 	pages_drain();
 }
 
+static u64 landed(void) { return vmstat_read(VM_WRITTEN) + vmstat_read(VM_SWAPPED_OUT); }
+
 /* Wait until something has been written, or a moment has passed.  false: nothing is to be written. */
 static bool wait_for_writers(u64 ns)
 {
-	u64 written = vmstat_read(VM_WRITTEN), until = clock_mono_ns() + ns;
+	u64 before = landed(), until = clock_mono_ns() + ns;
+	bool dirty = vmstat_read(VM_DIRTY_PAGES);
 
-	if (!vmstat_read(VM_DIRTY_PAGES) && !vmstat_read(VM_WRITEBACK_PAGES))
+	if (!dirty && !vmstat_read(VM_WRITEBACK_PAGES) && !swap_in_flight())
 		return false;
-	writers_want_all();
-	wait_event_timeout(&pages_written, vmstat_read(VM_WRITTEN) != written || !vmstat_read(VM_DIRTY_PAGES), until);
+	if (dirty)
+		writers_want_all();
+	wait_event_timeout(&pages_written, landed() != before || (!swap_in_flight() && !vmstat_read(VM_DIRTY_PAGES)), until);
 	return true;
+}
+
+/* For who may not take pages from programs himself: the thread does, if there is a slot for them.  Wait a moment for it. */
+static bool wait_for_thread(u64 ns)
+{
+	u64 before = landed();
+
+	if (!swap_can_help())
+		return false;
+	wait_event_timeout(&pages_written, landed() != before, clock_mono_ns() + ns);
+	return true;
+}
+
+/* Is there anything that may be given back? */
+static bool something_there(void) { return lru_pages(LRU_INACTIVE) || lru_pages(LRU_ACTIVE) || swap_can_help(); }
+
+/* From files and from programs, in proportion to what there is of both, weighed by vm.swappiness. */
+static u64 shrink_pages(u64 want)
+{
+	u64 s, anon, file, share, got;
+
+	if (likely(!swap_can_help()))
+		return lru_shrink(want);
+	s = READ_ONCE(swap_swappiness);
+	anon = s * (vmstat_read(VM_ANON_PAGES) + vmstat_read(VM_SHMEM_PAGES));
+	file = (200 - s) * (lru_pages(LRU_INACTIVE) + lru_pages(LRU_ACTIVE));
+	share = anon + file ? want * anon / (anon + file) : want;
+	got = lru_shrink(want - share);
+	if (share || !got)
+		got += swap_out(got ? share : want);
+	return got;
 }
 
 bool reclaim_some(u64 nr, u32 gfp, u32 tries)
 {
 	bool nested, any;
 
-	if (!lru_pages(LRU_INACTIVE) && !lru_pages(LRU_ACTIVE))
+	if (!something_there())
 		return false;
 	nested = psi_memstall_begin();
 	current->pflags |= PF_MEMALLOC;
-	any = lru_shrink(nr) != 0;
+	any = lru_shrink(nr) || swap_free_clean(nr);
 	current->pflags &= ~(u32)PF_MEMALLOC;
 	if (any) {
 		vmstat_add(VM_DIRECT_RECLAIMS, 1);
 	} else {
 		reclaim_wake();
-		any = !(gfp & GFP_NOIO) && tries < WAIT_TRIES && wait_for_writers(WAIT_NS);
+		any = !(gfp & GFP_NOIO) && tries < WAIT_TRIES && (wait_for_writers(WAIT_NS) || wait_for_thread(WAIT_NS));
 	}
 	psi_memstall_end(nested);
 	return any;
@@ -124,7 +162,7 @@ static struct { struct spinlock lock; bool started; u32 wanted; struct wait_queu
 static void balance_memory(void)
 {
 	for (u32 vain = 0; page_memory_low() && vain < THREAD_TRIES; ) {
-		u64 got = lru_shrink(THREAD_BATCH);
+		u64 got = shrink_pages(THREAD_BATCH);
 
 		for (const struct shrinker *s = __shrinkers_start; s < __shrinkers_end; s++)
 			s->shrink(got ? OBJECTS : AT_ONCE);
@@ -140,21 +178,28 @@ static void reclaim_thread(void *arg)
 	(void)arg;
 	current->pflags |= PF_MEMALLOC;
 	for (;;) {
-		wait_event(&thread.wq, atomic_xchg(&thread.wanted, 0u));
+		(void)wait_event_interruptible(&thread.wq, atomic_xchg(&thread.wanted, 0u));	/* idle: neither hung nor load */
 		balance_memory();
 	}
 }
 
 static void start_thread(struct work *work)
 {
+	struct task *t;
+
 	(void)work;
-	if (!kthread_create(reclaim_thread, NULL, "reclaim"))
+	current->pflags |= PF_MEMALLOC;		/* it is there to give memory back: the last pages are well spent on it */
+	t = kthread_create(reclaim_thread, NULL, "reclaim");
+	current->pflags &= ~(u32)PF_MEMALLOC;
+	if (!t) {
 		atomic_store(&thread.started, false);
+		atomic_store(&thread.wanted, 0u);	/* who asks next tries again */
+	}
 }
 
 void reclaim_wake(void)
 {
-	if ((!lru_pages(LRU_INACTIVE) && !lru_pages(LRU_ACTIVE)) || atomic_load(&thread.wanted))
+	if (!something_there() || atomic_load(&thread.wanted))
 		return;
 	atomic_store_release(&thread.wanted, 1u);
 	if (unlikely(!atomic_load(&thread.started)) && atomic_cas(&thread.started, false, true)) {
@@ -164,28 +209,37 @@ void reclaim_wake(void)
 	wake_up(&thread.wq);
 }
 
-/* All clean pages that can go, and some time for what is dirty. */
-static void shrink_files(void)
+/* All clean pages that can go, and some time for what is dirty.  Where there is swap, a page may only just now not go, because somebody
+ * is changing his address space or has it locked: so some time for that too. */
+static u64 shrink_patiently(void)
 {
-	for (u32 vain = 0; vain < WAIT_TRIES; vain++)
-		if (lru_shrink(ENOUGH) || !wait_for_writers(WAIT_NS))
-			return;
+	u64 got = 0;
+
+	for (u32 vain = 0; !got && vain < WAIT_TRIES; vain++) {
+		got = shrink_pages(ENOUGH);
+		if (got || wait_for_writers(WAIT_NS))
+			continue;
+		if (!swap_can_help())
+			break;
+		sleep_ns(MOMENT_NS);
+	}
+	return got;
 }
 
 u64 reclaim(void)
 {
-	u64 before = page_nr_free(), after;
+	u64 before = page_nr_free(), after, got;
 	bool nested;
 
 	might_sleep();
 	nested = psi_memstall_begin();
 	shrink_caches();
-	shrink_files();
+	got = shrink_patiently();
 	rcu_barrier();
 	stocks_drain();
 	after = page_nr_free();
 	psi_memstall_end(nested);
-	return after > before ? after - before : 0;
+	return max(got, after > before ? after - before : 0);	/* others may have taken what was freed */
 }
 
 /* 1: pages of files that are clean and not mapped; 2: dentries and inodes; 3: both; +4 on Linux silences a message that we have not. */

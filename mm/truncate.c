@@ -9,6 +9,7 @@
 #include <kernel/lib/string.h>
 #include <mm/filemap_internal.h>
 #include <mm/mm_internal.h>
+#include <mm/shmem.h>
 #include <mm/writeback.h>
 
 #define BATCH 16
@@ -64,6 +65,24 @@ static u32 gang_lookup(struct address_space *as, u64 first, u64 last, void **pag
 	return k;
 }
 
+void filemap_each(struct address_space *as, void (*fn)(struct page *p))
+{
+	void *pages[BATCH];
+	u64 index[BATCH], first = 0;
+	u32 n;
+
+	do {
+		n = gang_lookup(as, first, ~0ull, pages, index, BATCH);
+		for (u32 k = 0; k < n; k++)
+			if (pages[k]) {
+				fn(pages[k]);
+				page_put(pages[k]);
+			}
+		if (n)
+			first = index[n - 1] + 1;
+	} while (n == BATCH);
+}
+
 static void drop_pages(struct address_space *as, u64 first, u64 last)
 {
 	void *pages[BATCH];
@@ -80,11 +99,22 @@ static void drop_pages(struct address_space *as, u64 first, u64 last)
 	} while (n == BATCH && first <= last);
 }
 
+static void drop_all(struct address_space *as, u64 first, u64 last)
+{
+	drop_pages(as, first, last);
+	if (unlikely(as->swapped)) {
+		shmem_drop_swapped(as, first, last);
+		drop_pages(as, first, last);	/* what came back in between */
+	}
+}
+
 /* Where there is a device behind, its blocks of this page may be about to go: no write of them may be in flight. */
 static void zero_part(struct address_space *as, u64 pos, size_t len)
 {
 	struct page *p = len ? filemap_lookup(as, pos >> PAGE_SHIFT) : NULL;
 
+	if (unlikely(as->swapped) && len && !p && filemap_get(as, pos >> PAGE_SHIFT, false, &p))
+		p = NULL;
 	if (!p)
 		return;
 	if (as->writer)
@@ -99,11 +129,11 @@ void filemap_truncate(struct address_space *as, u64 new_size)
 {
 	u64 first = DIV_ROUND_UP(new_size, PAGE_SIZE), off = new_size & (PAGE_SIZE - 1);
 
-	if (!as->nr_pages)
+	if (!READ_ONCE(as->nr_pages) && !as->swapped)
 		return;
 	if (!list_empty(&as->i_mmap))
 		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
-	drop_pages(as, first, ~0ul >> PAGE_SHIFT);
+	drop_all(as, first, ~0ul >> PAGE_SHIFT);
 	if (!list_empty(&as->i_mmap))		/* private copies made of a page that was just to be dropped: see copy_unmapped */
 		unmap_everywhere(as, first, ~0ul >> PAGE_SHIFT);
 	if (off)
@@ -123,15 +153,17 @@ void filemap_punch(struct address_space *as, u64 start, u64 end)
 	zero_part(as, end & PAGE_MASK, end & (PAGE_SIZE - 1));
 	if (first < stop) {
 		unmap_everywhere(as, first, stop - 1);
-		drop_pages(as, first, stop - 1);
+		drop_all(as, first, stop - 1);
 		unmap_everywhere(as, first, stop - 1);
 	}
 }
 
 void filemap_evict(struct address_space *as)
 {
-	if (as->nr_pages)
+	if (READ_ONCE(as->nr_pages))
 		drop_pages(as, 0, ~0ul >> PAGE_SHIFT);
+	if (unlikely(as->swapped))
+		shmem_swap_free(as);
 }
 
 /* p, locked, out of every address space; private copies of it stay. */
@@ -182,7 +214,7 @@ int filemap_invalidate(struct address_space *as, u64 start, u64 end)
 	u64 index[BATCH];
 	int err;
 
-	if (!as->nr_pages)
+	if (!READ_ONCE(as->nr_pages))
 		return 0;
 	err = filemap_write_range(as, start, end);
 	if (!err)

@@ -71,7 +71,7 @@ struct vma *vma_alloc(struct mm *mm)
 	if (vma) {
 		vma->mm = mm;
 		list_init(&vma->i_mmap_link);
-		list_init(&vma->anon_link);
+		list_init(&vma->moved_link);
 	}
 	return vma;
 }
@@ -102,8 +102,18 @@ static void file_unlink(struct vma *vma)
 	rwsem_write_unlock(&as->i_mmap_lock);
 }
 
+void vma_set_moved(struct vma *vma, u64 pages)
+{
+	list_del_init(&vma->moved_link);
+	vma->moved = pages;
+	if (pages)
+		list_add_tail(&vma->moved_link, &vma->mm->moved);
+}
+
 void vma_free(struct vma *vma)
 {
+	if (unlikely(vma->moved))
+		list_del_init(&vma->moved_link);
 	file_unlink(vma);
 	if (vma->ops && vma->ops->close)
 		vma->ops->close(vma);
@@ -210,6 +220,8 @@ int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 	v->file = vma->file;
 	v->pgoff = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
 	v->private = vma->private;
+	if (unlikely(vma->moved))
+		vma_set_moved(v, vma->moved);
 	if (v->file)
 		file_get(v->file);
 	if (v->ops && v->ops->open)
@@ -232,7 +244,7 @@ int vma_split(struct mm *mm, struct vma *vma, vaddr_t addr, struct vma **upper)
 
 static bool mergeable(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->ops == b->ops && a->file == b->file && a->private == b->private &&
+	return a->end == b->start && a->flags == b->flags && a->ops == b->ops && a->file == b->file && a->private == b->private && a->moved == b->moved &&
 	       !(a->flags & VM_SPECIAL) && !(a->ops && a->ops->close) &&
 	       (!a->file || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff);
 }

@@ -13,7 +13,7 @@
 struct file;
 struct vma;
 struct page;
-struct anon_vma;
+struct anon_node;
 struct aio_ctx;
 struct task;
 
@@ -51,9 +51,10 @@ struct vma {
 	struct mm *mm;
 	const struct vm_ops *ops;	/* NULL: anonymous */
 	struct file *file;		/* referenced */
-	u64 pgoff;			/* page offset in the file; va >> 12 for anonymous */
-	struct anon_vma *anon_vma;
-	struct list_head anon_link, i_mmap_link;
+	u64 pgoff;			/* page offset in the file */
+	u64 moved;			/* pages that mremap has moved it by, mod 2^64; its anonymous pages' index knows nothing of that */
+	struct list_head moved_link;	/* [mmap_lock] of mm->moved, if moved */
+	struct list_head i_mmap_link;
 	void *private;
 };
 
@@ -62,6 +63,8 @@ struct mm {
 	struct rb_root vmas;		/* [mmap_lock] */
 	struct vma *vma_cache;		/* [a] last hit */
 	u32 nr_vmas;
+	struct anon_node *anon;		/* [I] its place among those it was forked from and has forked: mm/rmap.c */
+	struct list_head moved;		/* [mmap_lock] VMAs that mremap has moved */
 	struct arch_mm arch;
 	struct refcount users;		/* tasks, /proc readers */
 	vaddr_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
@@ -69,6 +72,8 @@ struct mm {
 	u64 hiwater_vm;			/* [mmap_lock] pages: the most total_vm ever was */
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages [mmap_lock] */
 	s64 rss_anon, rss_file, rss_shmem;	/* pages [a] */
+	s64 swapped;			/* [a] entries that name a slot of a swap area */
+	u64 swapoff_seen;		/* [swapoff's mutex] the pass that has been here */
 	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */
 	bool wx_allowed;		/* stack marked PF_X or the knob */
 	bool oom_victim;

@@ -7,6 +7,7 @@
 #include <mm/lru.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/swap.h>
 #include <mm/vma.h>
 #include <mm/vmstat.h>
 
@@ -51,9 +52,9 @@ static int meminfo_show(struct seq *s, void *arg)
 	slab_pages(&slab, &reclaimable);
 	const struct { const char *name; u64 pages; } rows[] = {
 		{ "MemTotal:", page_nr_total() }, { "MemFree:", free }, { "MemAvailable:", free + clean + reclaimable / 2 },
-		{ "Buffers:", buffers }, { "Cached:", cached }, { "SwapCached:", 0 }, { "Active:", active + anon }, { "Inactive:", file - active },
+		{ "Buffers:", buffers }, { "Cached:", cached }, { "SwapCached:", swap_cached() }, { "Active:", active + anon }, { "Inactive:", file - active },
 		{ "Active(anon):", anon }, { "Inactive(anon):", shmem }, { "Active(file):", active }, { "Inactive(file):", clean - active },
-		{ "Unevictable:", locked }, { "Mlocked:", locked }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
+		{ "Unevictable:", locked }, { "Mlocked:", locked }, { "SwapTotal:", swap_total() }, { "SwapFree:", swap_free() },
 		{ "Dirty:", vmstat_read(VM_DIRTY_PAGES) }, { "Writeback:", vmstat_read(VM_WRITEBACK_PAGES) },
 		{ "AnonPages:", anon }, { "Mapped:", mapped }, { "Shmem:", shmem }, { "KReclaimable:", reclaimable },
 		{ "Slab:", slab }, { "SReclaimable:", reclaimable }, { "SUnreclaim:", slab - reclaimable },
@@ -73,6 +74,7 @@ static int vmstat_show(struct seq *s, void *arg)
 		[VM_ANON_PAGES] = "nr_anon_pages", [VM_MAPPED_PAGES] = "nr_mapped", [VM_FILE_PAGES] = "nr_file_pages",
 		[VM_SHMEM_PAGES] = "nr_shmem", [VM_TABLE_PAGES] = "nr_page_table_pages", [VM_STACK_PAGES] = "nr_kernel_stack",
 		[VM_DIRTY_PAGES] = "nr_dirty", [VM_WRITEBACK_PAGES] = "nr_writeback", [VM_DIRTIED] = "nr_dirtied", [VM_WRITTEN] = "nr_written",
+		[VM_SWAP_CACHED] = "nr_swapcached", [VM_SWAPPED_IN] = "pswpin", [VM_SWAPPED_OUT] = "pswpout",
 		[VM_DIRECT_RECLAIMS] = "allocstall",
 		[VM_ANON_BLOCKS] = "nr_anon_transparent_hugepages",
 	};

@@ -17,6 +17,8 @@ enum vm_item {
 	VM_WRITEBACK_PAGES,	/* being written */
 	VM_DIRTIED, VM_WRITTEN,	/* pages that became dirty, that were written, ever */
 	VM_DIRECT_RECLAIMS,	/* page_alloc had to look for pages itself, and found some */
+	VM_SWAP_CACHED,		/* pages in the swap cache */
+	VM_SWAPPED_IN, VM_SWAPPED_OUT,	/* pages read from and written to swap areas, ever */
 	VM_NR_ITEMS,
 };
 

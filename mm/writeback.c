@@ -250,10 +250,12 @@ int walk_pages(struct address_space *as, struct write_control *wc)
 	u32 tag = wc->wait ? TAG_TOWRITE : TAG_DIRTY, n;
 	struct page *pages[BATCH];
 	u64 index = wc->first, stopped = 0;
+	struct block_plug plug;
 
 	wc->next = 0;
 	if (!as->ops || !as->ops->write_page)
 		return 0;
+	block_plug(&plug);
 	if (wc->wait)
 		tag_to_write(as, wc->first, wc->last);
 	while (wc->budget > 0 && (n = tagged_batch(as, &index, wc->last, tag, pages)) != 0) {
@@ -273,6 +275,7 @@ int walk_pages(struct address_space *as, struct write_control *wc)
 	}
 	if (as->ops->write_done)
 		as->ops->write_done(as, wc);
+	block_unplug(&plug);
 	return wc->err;
 }
 
@@ -280,14 +283,14 @@ int filemap_write_range(struct address_space *as, u64 start, u64 end)
 {
 	struct write_control wc = { .first = start >> PAGE_SHIFT, .last = end >> PAGE_SHIFT, .budget = ALL_PAGES, .wait = true };
 
-	return as->writer && as->nr_pages ? walk_pages(as, &wc) : 0;
+	return as->writer && READ_ONCE(as->nr_pages) ? walk_pages(as, &wc) : 0;
 }
 
 void filemap_start_range(struct address_space *as, u64 start, u64 end)
 {
 	struct write_control wc = { .first = start >> PAGE_SHIFT, .last = end >> PAGE_SHIFT, .budget = ALL_PAGES };
 
-	if (as->writer && as->nr_pages)
+	if (as->writer && READ_ONCE(as->nr_pages))
 		walk_pages(as, &wc);
 }
 
@@ -301,7 +304,7 @@ int filemap_wait_range(struct address_space *as, u64 start, u64 end)
 
 	if (!as->writer)
 		return 0;
-	while (as->nr_pages && (n = tagged_batch(as, &index, end >> PAGE_SHIFT, TAG_WRITEBACK, pages)) != 0) {
+	while (READ_ONCE(as->nr_pages) && (n = tagged_batch(as, &index, end >> PAGE_SHIFT, TAG_WRITEBACK, pages)) != 0) {
 		for (u32 i = 0; i < n; i++) {
 			page_wait_writeback(pages[i]);
 			page_put(pages[i]);
@@ -317,9 +320,9 @@ int filemap_wait_range(struct address_space *as, u64 start, u64 end)
 #define ERR_TOLD	0x1000ul
 #define ERR_COUNT	0x2000ul
 
-void mapping_set_error(struct address_space *as, int err)
+void error_note(u64 *word, int err)
 {
-	u64 old = atomic_load(&as->wb_err), new;
+	u64 old = atomic_load(word), new;
 
 	ASSERT(err < 0 && -err <= (int)ERR_BITS);
 	do {
@@ -328,27 +331,33 @@ void mapping_set_error(struct address_space *as, int err)
 			new += ERR_COUNT;
 		if (new == old)
 			return;
-	} while (!__atomic_compare_exchange_n(&as->wb_err, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
-u64 mapping_error_sample(struct address_space *as)
+u64 error_sample(u64 *word)
 {
-	u64 now = atomic_load(&as->wb_err);
+	u64 now = atomic_load(word);
 
 	return now & ERR_TOLD ? now : 0;
 }
 
-int mapping_error_check(struct address_space *as, u64 *since)
+int error_check(u64 *word, u64 *since)
 {
-	u64 now = atomic_load(&as->wb_err);
+	u64 now = atomic_load(word);
 
 	if (likely(now == *since))
 		return 0;
-	now = atomic_fetch_or_acq_rel(&as->wb_err, ERR_TOLD) | ERR_TOLD;
+	now = atomic_fetch_or_acq_rel(word, ERR_TOLD) | ERR_TOLD;
 	if (now == *since)
 		return 0;
 	*since = now;
 	return -(int)(now & ERR_BITS);
+}
+
+void mapping_set_error(struct address_space *as, int err)
+{
+	error_note(&as->wb_err, err);
+	error_note(&as->host->sb->wb_err, err);
 }
 
 static int untold_error(struct address_space *as)
@@ -365,7 +374,17 @@ int file_error_check(struct file *f)
 	if (likely(READ_ONCE(f->wb_err) == atomic_load(&f->mapping->wb_err)))
 		return 0;
 	spin_lock(&f->lock);
-	err = mapping_error_check(f->mapping, &f->wb_err);
+	err = error_check(&f->mapping->wb_err, &f->wb_err);
+	spin_unlock(&f->lock);
+	return err;
+}
+
+int file_super_error_check(struct file *f)
+{
+	int err;
+
+	spin_lock(&f->lock);
+	err = error_check(&f->inode->sb->wb_err, &f->sb_err);
 	spin_unlock(&f->lock);
 	return err;
 }

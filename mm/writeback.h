@@ -58,11 +58,14 @@ int filemap_write_range(struct address_space *as, u64 start, u64 end);
 int filemap_wait_range(struct address_space *as, u64 start, u64 end);
 void filemap_start_range(struct address_space *as, u64 start, u64 end);
 int filemap_sync_range(struct file *f, u64 start, u64 end);
-/* mapping_set_error - remember that writing failed.  mapping_error_sample, mapping_error_check: each open file is told once. */
+/* A word of errors: error_note remembers one; error_sample is what somebody who begins to look now was told; error_check - the error that he was not
+ * told yet, or 0.  mapping_set_error - writing failed: for the file (fsync), and for its filesystem (syncfs). */
+void error_note(u64 *word, int err);
+u64 error_sample(u64 *word);
+int error_check(u64 *word, u64 *since);
 void mapping_set_error(struct address_space *as, int err);
-u64 mapping_error_sample(struct address_space *as);
-int mapping_error_check(struct address_space *as, u64 *since);
-int file_error_check(struct file *f);		/* the same for an open file; quick if there is none */
+int file_error_check(struct file *f);		/* of an open file; quick if there is none */
+int file_super_error_check(struct file *f);	/* the same, of its filesystem */
 /* file_sync - generic fsync: pages of the range, the inode (write_inode), the device's flush; each write error once per open file. */
 int file_sync(struct file *f, u64 start, u64 end, bool datasync);
 /* inode_sync - its numbers, if they are dirty: written and waited for; datasync: not if only times have changed. */

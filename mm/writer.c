@@ -13,7 +13,7 @@
  * (barriers: inode_mark_dirty and inode_claim).
  *
  * Numbers written without waiting (write_inode(i, false), by the thread) lie in some buffer.  fsync must know of them, or it would
- * take the inode for clean and answer too early: such bits stay, shifted by INODE_UNSURE_SHIFT, until an fsync has waited.
+ * take the inode for clean and answer too early: such bits stay, shifted by INODE_UNSURE_SHIFT, until an fsync has waited and found no error.
  *
  * super_write_all gives itself a number, takes each inode of the superblock whose number is lower, and gives it that.  An inode that becomes
  * dirty anew gets the newest number at once, for what is written after a sync began is none of its business; so it ends however much
@@ -21,6 +21,7 @@
  *
  * The thread sleeps without a timer while nothing is dirty.  It does not exist until something was: a device that is only read costs
  * no stack.  If there is no memory for it, those who wait for it do its work. */
+#include <drivers/block/block.h>
 #include <fs/inode.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
@@ -174,7 +175,8 @@ static int write_numbers(struct writer *w, struct inode *i, u32 what, bool wait)
 		err = i->sb->ops->write_inode(i, wait);
 	if (err)
 		mapping_set_error(&i->data, err);
-	if (!wait) {
+	if (!wait || err) {		/* the next fsync tries again */
+		bits = (bits | bits >> INODE_UNSURE_SHIFT) & INODE_DIRTY_ALL;
 		spin_lock(&w->lock);
 		i->dirty |= bits << INODE_UNSURE_SHIFT;
 		spin_unlock(&w->lock);
@@ -294,9 +296,11 @@ static void goes_on(struct writer *w, struct inode *i)
 /* One pass over what was dirty before `until`; background: only while too much is dirty.  Pages written. */
 static u64 pass(struct writer *w, u64 until, bool background)
 {
+	struct block_plug plug;
 	struct inode *i;
 	u64 written = 0;
 
+	block_plug(&plug);		/* small files lie side by side: their blocks go out together */
 	collect(w, until);
 	while ((!background || dirty_over_background()) && (i = next_of_pass(w)) != NULL) {
 		s64 budget = CHUNK;
@@ -309,6 +313,7 @@ static u64 pass(struct writer *w, u64 until, bool background)
 			goes_on(w, i);
 		inode_put(i);
 	}
+	block_unplug(&plug);
 	pass_ends(w);
 	return written;
 }
@@ -388,7 +393,7 @@ static void writer_thread(void *arg)
 	current->pflags |= PF_MEMALLOC;
 	thread_is(w, current);
 	for (;;) {
-		wait_event_timeout(&w->wake, thread_wanted(w), next_look(w));
+		(void)wait_event_interruptible_timeout(&w->wake, thread_wanted(w), next_look(w));	/* idle: neither hung nor load */
 		if (atomic_load(&w->wants) & WANT_END)
 			break;
 		work_once(w);
@@ -506,25 +511,44 @@ void writer_destroy(struct writer *w)
 	kfree(w);
 }
 
+static bool is_for(const struct inode *i, const struct super *sb, u32 seq) { return (!sb || i->sb == sb) && i->wb_seq < seq; }
+
+/* w->lock held.  The first of list that is for that sync.  Those before it are not, and would be passed again by each look; there are few
+ * among the dirty ones, and those that fly, whose order means nothing, go to the end. */
+static struct inode *find_for(struct writer *w, struct list_head *list, const struct super *sb, u32 seq)
+{
+	struct list_head *pos = list->next, *next, *passed = NULL;
+
+	for (; pos != list && pos != passed; pos = next) {
+		struct inode *i = container_of(pos, struct inode, dirty_link);
+		bool found = is_for(i, sb, seq);
+
+		next = pos->next;
+		if (list == &w->flying) {
+			list_move_tail(pos, list);
+			passed = passed ? passed : pos;
+		}
+		if (found)
+			return i;
+	}
+	return NULL;
+}
+
 /* An inode of sb (NULL: of any) whose number is below seq, which it gets; referenced. */
 static struct inode *pick(struct writer *w, const struct super *sb, u32 seq)
 {
-	struct list_head *const lists[] = { &w->dirty, &w->io, &w->flying };
 	struct inode *i;
 
 	spin_lock(&w->lock);
-	for (u32 l = 0; l < ARRAY_SIZE(lists); l++)
-		list_for_each_entry(i, lists[l], dirty_link)
-			if ((!sb || i->sb == sb) && i->wb_seq < seq) {
-				i->wb_seq = seq;
-				inode_get(i);
-				if (l == 2)	/* the next look finds others first */
-					list_move_tail(&i->dirty_link, lists[l]);
-				spin_unlock(&w->lock);
-				return i;
-			}
+	i = find_for(w, &w->dirty, sb, seq);
+	i = i ? i : find_for(w, &w->io, sb, seq);
+	i = i ? i : find_for(w, &w->flying, sb, seq);
+	if (i) {
+		i->wb_seq = seq;
+		inode_get(i);
+	}
 	spin_unlock(&w->lock);
-	return NULL;
+	return i;
 }
 
 static u32 new_seq(struct writer *w)
@@ -540,9 +564,11 @@ static u32 new_seq(struct writer *w)
 static int write_and_wait(struct writer *w, const struct super *sb)
 {
 	u32 seq = new_seq(w);
+	struct block_plug plug;
 	struct inode *i;
 	int err = 0;
 
+	block_plug(&plug);		/* as in pass() */
 	while ((i = pick(w, sb, seq)) != NULL) {
 		s64 budget = ALL_PAGES;
 
@@ -551,6 +577,7 @@ static int write_and_wait(struct writer *w, const struct super *sb)
 		release(w, i);
 		inode_put(i);
 	}
+	block_unplug(&plug);
 	seq = new_seq(w);
 	while ((i = pick(w, sb, seq)) != NULL) {
 		int e;
