@@ -8,6 +8,9 @@
  * only a mutex.  head and tail lie in the ring, where the program may change them (libaio takes events itself): tail is kept here and
  * only shown there; head is believed modulo the ring's length.  There is never a request more than the ring has room for.
  *
+ * IOCB_CMD_POLL: the request hangs on the file's wait queue; what wakes it queues a work, which asks the file, and either tells the program or arms
+ * the request again.  It belongs to the work from when `fired` becomes 1.  io_cancel, and the end of a context, only say so and queue that work.
+ *
  * Contexts hang on the address space, and end with it: exec and exit wait for what is in flight. */
 #include <arch/uaccess.h>
 #include <fs/aio.h>
@@ -16,6 +19,7 @@
 #include <fs/inode.h>
 #include <fs/iov.h>
 #include <fs/poll.h>
+#include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
@@ -24,7 +28,9 @@
 #include <kernel/sched/sched.h>
 #include <kernel/sync/mutex.h>
 #include <kernel/sync/wait.h>
+#include <kernel/sysctl.h>
 #include <linux/aio_abi.h>
+#include <linux/eventpoll.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
 #include <mm/filemap.h>
@@ -34,7 +40,18 @@
 #include <syscall_protos.h>
 
 #define RING_MAGIC	0xa10a10a1u
-#define MAX_EVENTS	65536u
+
+static u64 max_nr = 65536, nr_events;	/* [aio_nr_lock, read racily] of all contexts, as they were asked for */
+static DEFINE_SPINLOCK(aio_nr_lock, LC_AIO_NR);
+SYSCTL(aio_max_nr, "fs/aio-max-nr", .value = &max_nr, .min = 0, .max = INT64_MAX);
+
+static int aio_nr_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%lu\n", READ_ONCE(nr_events));
+	return 0;
+}
+PROC_FILE(aio_nr, .path = "sys/fs/aio-nr", .mode = 0444, .show = aio_nr_show);
 
 struct aio_ring {		/* what libaio knows */
 	u32 id, nr, head, tail, magic, compat_features, incompat_features, header_length;
@@ -45,11 +62,13 @@ _Static_assert(sizeof(struct aio_ring) == 32 && PAGE_SIZE % sizeof(struct io_eve
 struct aio_ctx {
 	struct aio_ctx *next;		/* [mm->mmap_lock] of mm->aio */
 	u64 id;				/* [I] the ring's address */
+	u32 asked;			/* [I] its part of nr_events */
 	size_t map_len;			/* [I] */
 	struct refcount refs;
 	struct mutex mutex;		/* LC_AIO */
 	u32 nr, tail;			/* nr [I]; [mutex] */
 	u32 active;			/* [mutex] requests not yet told of */
+	struct list_head polls;		/* [mutex] those that can be cancelled */
 	bool dead;			/* [mutex] */
 	struct wait_queue wait;		/* an event came, or the last request ended */
 	u32 nr_pages;
@@ -66,6 +85,15 @@ struct aio_req {
 	long res;
 	bool datasync;
 	struct work work;
+	struct {
+		struct poll_table pt;
+		struct wait_entry we;
+		struct wait_queue *wq;	/* [I] once armed */
+		struct list_head link;	/* [ctx->mutex] of ctx->polls */
+		struct refcount refs;	/* of the request: its work's, and of who arms it again */
+		u32 fired;		/* [a] its work is to run, or runs */
+		bool cancelled, twice;	/* [a]; it has two queues */
+	} poll;
 };
 
 static struct aio_ring *ring_of(const struct aio_ctx *c) { return page_address(c->pages[0]); }
@@ -77,12 +105,33 @@ static struct io_event *event_at(const struct aio_ctx *c, u32 n)
 	return (struct io_event *)((char *)page_address(c->pages[at >> PAGE_SHIFT]) + (at & (PAGE_SIZE - 1)));
 }
 
+/* fs.aio-max-nr bounds what all programs together may ask for. */
+static bool events_take(u32 nr)
+{
+	bool fits;
+
+	spin_lock(&aio_nr_lock);
+	fits = nr_events + nr <= READ_ONCE(max_nr);
+	if (fits)
+		WRITE_ONCE(nr_events, nr_events + nr);
+	spin_unlock(&aio_nr_lock);
+	return fits;
+}
+
+static void events_give(u32 nr)
+{
+	spin_lock(&aio_nr_lock);
+	WRITE_ONCE(nr_events, nr_events - nr);
+	spin_unlock(&aio_nr_lock);
+}
+
 static void ctx_put(struct aio_ctx *c)
 {
 	if (!refcount_dec_and_test(&c->refs))
 		return;
 	for (u32 i = 0; i < c->nr_pages; i++)
 		page_put(c->pages[i]);
+	events_give(c->asked);
 	kfree(c);
 }
 
@@ -156,6 +205,106 @@ static void req_complete(struct kiocb *k, long res)
 	work_queue(&r->work);
 }
 
+/* --- waiting for a file --- */
+
+static void poll_fire(struct aio_req *r)
+{
+	if (!atomic_xchg(&r->poll.fired, 1u))
+		work_queue(&r->work);
+}
+
+static int poll_wake(struct wait_entry *we, void *key)
+{
+	struct aio_req *r = container_of(we, struct aio_req, poll.we);
+
+	if (!key || (u64)key & r->poll.pt.events)
+		poll_fire(r);
+	return 0;
+}
+
+static void poll_queue(struct poll_table *pt, struct file *f, struct wait_queue *wq)
+{
+	struct aio_req *r = container_of(pt, struct aio_req, poll.pt);
+
+	(void)f;
+	if (r->poll.wq) {
+		r->poll.twice = true;
+		return;
+	}
+	r->poll.wq = wq;
+	wait_add(wq, &r->poll.we);
+}
+
+static void poll_put(struct aio_req *r)
+{
+	if (refcount_dec_and_test(&r->poll.refs))
+		req_done(r);
+}
+
+static bool poll_ready(struct aio_req *r)
+{
+	r->res = (long)(file_poll(r->file, NULL) & r->poll.pt.events);
+	return r->res || atomic_load(&r->poll.cancelled);
+}
+
+static void poll_work(struct work *w)
+{
+	struct aio_req *r = container_of(w, struct aio_req, work);
+	struct aio_ctx *c = r->ctx;
+
+	if (!poll_ready(r)) {
+		refcount_inc(&r->poll.refs);		/* another work may end it from here on */
+		atomic_xchg(&r->poll.fired, 0u);
+		if (atomic_load(&r->poll.cancelled) || file_poll(r->file, NULL) & r->poll.pt.events)
+			poll_fire(r);
+		poll_put(r);
+		return;
+	}
+	wait_remove(r->poll.wq, &r->poll.we);
+	mutex_lock(&c->mutex);
+	list_del(&r->poll.link);
+	mutex_unlock(&c->mutex);
+	poll_put(r);
+}
+
+/* Mutex held. */
+static void poll_cancel(struct aio_req *r)
+{
+	atomic_store(&r->poll.cancelled, true);
+	poll_fire(r);
+}
+
+static int start_poll(struct aio_req *r, const struct iocb *cb)
+{
+	struct aio_ctx *c = r->ctx;
+	u32 mask;
+
+	if (cb->aio_buf > 0xffff || cb->aio_offset || cb->aio_nbytes || cb->aio_rw_flags || file_is_signalfd(r->file))
+		return -EINVAL;			/* a signalfd's answer depends on who asks */
+	r->poll.pt = (struct poll_table){ .queue = poll_queue, .events = (u32)cb->aio_buf | EPOLLERR | EPOLLHUP };
+	wait_entry_init(&r->poll.we);
+	r->poll.we.func = poll_wake;
+	r->poll.fired = 1;
+	refcount_set(&r->poll.refs, 1);
+	work_init(&r->work, poll_work);
+	mask = file_poll(r->file, &r->poll.pt) & r->poll.pt.events;
+	if (mask || r->poll.twice || !r->poll.wq) {
+		if (r->poll.wq)
+			wait_remove(r->poll.wq, &r->poll.we);
+		if (!mask)
+			return -EINVAL;
+		r->res = mask;
+		req_done(r);
+		return 0;
+	}
+	mutex_lock(&c->mutex);
+	list_add_tail(&r->poll.link, &c->polls);
+	r->poll.cancelled = c->dead;
+	mutex_unlock(&c->mutex);
+	work_queue(&r->work);			/* looks once more, and arms it */
+	return 0;
+}
+
 /* --- submitting --- */
 
 static int start_rw(struct aio_req *r, const struct iocb *cb, bool write, bool vector)
@@ -214,6 +363,8 @@ static int start(struct aio_req *r, const struct iocb *cb)
 		work_init(&r->work, fsync_work);
 		work_queue(&r->work);
 		return 0;
+	case IOCB_CMD_POLL:
+		return start_poll(r, cb);
 	}
 	return -EINVAL;
 }
@@ -324,6 +475,7 @@ static int ring_make(u32 nr, struct aio_ctx **out)
 	refcount_set(&c->refs, 1);
 	mutex_init(&c->mutex, LC_AIO);
 	wait_queue_init(&c->wait);
+	list_init(&c->polls);
 	c->nr = (u32)((bytes - sizeof(struct aio_ring)) / sizeof(struct io_event));
 	c->map_len = bytes;
 	err = shmem_file_create("/[aio]", bytes, &f);
@@ -357,8 +509,12 @@ err_put:
 
 static void ctx_kill(struct aio_ctx *c)
 {
+	struct aio_req *r;
+
 	mutex_lock(&c->mutex);
 	c->dead = true;
+	list_for_each_entry(r, &c->polls, poll.link)
+		poll_cancel(r);
 	mutex_unlock(&c->mutex);
 	wake_up_all(&c->wait);
 	wait_event(&c->wait, !atomic_load_acquire(&c->active));
@@ -411,11 +567,14 @@ long sys_io_setup(unsigned nr, u64 __user *idp)
 		return -EFAULT;
 	if (id || !nr || nr > 0x10000000u / sizeof(struct io_event))
 		return -EINVAL;
-	if (nr > MAX_EVENTS)
+	if (!events_take(nr))
 		return -EAGAIN;
 	err = ring_make(nr, &c);
-	if (err)
+	if (err) {
+		events_give(nr);
 		return err;
+	}
+	c->asked = nr;
 	id = c->id;
 	if (put_user(id, idp)) {
 		c = ctx_unlink(id);
@@ -436,19 +595,30 @@ long sys_io_destroy(unsigned long id)
 	return 0;
 }
 
-/* What cannot be taken back: everything, as for most files on Linux. */
+/* What can be taken back is only a poll, as for most files on Linux.  It ends with an event all the same. */
 long sys_io_cancel(unsigned long id, struct iocb __user *ucb, struct io_event __user *result)
 {
 	struct aio_ctx *c;
-	u32 key;
+	struct aio_req *r;
+	int err = -EINVAL;
+	u32 key = 0;
 
 	(void)result;
 	if (get_user(key, &ucb->aio_key) || key)
 		return key ? -EINVAL : -EFAULT;
 	c = ctx_find(id);
-	if (c)
-		ctx_put(c);
-	return -EINVAL;
+	if (!c)
+		return -EINVAL;
+	mutex_lock(&c->mutex);
+	list_for_each_entry(r, &c->polls, poll.link)
+		if (r->obj == (u64)ucb) {
+			poll_cancel(r);
+			err = -EINPROGRESS;
+			break;
+		}
+	mutex_unlock(&c->mutex);
+	ctx_put(c);
+	return err;
 }
 
 /* --- taking events --- */

@@ -15,6 +15,11 @@
  * block reads it without.  What blocks say is guarded by locks of the file system.  Bits change by atomic operations, at the end of a bio
  * from interrupts.  A locked page of the device is waited for while pages of files are locked, never the other way round.
  *
+ * Errors.  A sector that could not be written is clean, marked as failed, and keeps its page in the cache (PG_ERROR), for what is on the disk is
+ * older.  Who waits for it is told, and makes it dirty again;
+ * so does buffers_sync, for all of the device: metadata is tried anew as long as somebody asks for it to be durable, and whoever is told that
+ * it is, can believe it.
+ *
  * References.  A buffer holds one on its page, and that keeps the page in the cache (reclaim takes only pages that nobody else
  * references), so buffer_dirty needs no lock.  The last opener of a device is gone before its cache is.
  *
@@ -166,11 +171,22 @@ static void write_end(struct bio *bio)
 
 		if (bio->status) {
 			atomic_fetch_or(&v->page->private, sector_bits(v->off, v->len) << FAILED_SHIFT);
+			atomic_fetch_or(&v->page->flags, (u32)PG_ERROR);
 			mapping_set_error(v->page->mapping, bio->status);
+			atomic_store(&bio->bdev->write_failed, 1u);
 		}
 		write_ended(v->page);
 	}
 	bio_free(bio);
+}
+
+/* They are tried again, or nobody wants them any more.  p is locked, and not being written. */
+static void clear_failed(struct page *p, u64 sectors)
+{
+	if (likely(!(page_flags(p) & PG_ERROR)))
+		return;
+	if (!(atomic_fetch_and(&p->private, ~(sectors << FAILED_SHIFT)) >> FAILED_SHIFT & ALL & ~sectors))
+		atomic_fetch_and(&p->flags, ~(u32)PG_ERROR);
 }
 
 /* Start writing the sectors of a locked page whose dirty bits the caller took; unlocks it. */
@@ -178,7 +194,7 @@ static void write_sectors(struct address_space *as, struct page *p, u64 sectors,
 {
 	u32 first, nr;
 
-	atomic_fetch_and(&p->private, ~(sectors << FAILED_SHIFT));
+	clear_failed(p, sectors);
 	page_write_begin(p);
 	page_get(p);			/* once it is unlocked and written, reclaim might have it */
 	__atomic_fetch_add(&p->private, WRITING, __ATOMIC_RELAXED);
@@ -234,8 +250,7 @@ static void buffer_set(struct buffer *b, struct page *p, u64 block, u32 size)
 	*b = (struct buffer){ p, (char *)page_address(p) + (block * size & (PAGE_SIZE - 1)), block, size };
 }
 
-/* Is the block on the device, and up to date in the cache?  0: yes, *b is it; 1: no. */
-static int buffer_find(struct block_device *bdev, u64 block, u32 size, struct buffer *b)
+int buffer_find(struct block_device *bdev, u64 block, u32 size, struct buffer *b)
 {
 	u64 blocks = i_size_read(bdev->inode) / size;
 	struct page *p;
@@ -345,10 +360,11 @@ void buffer_write_start(struct buffer *b)
 
 int buffer_write_wait(struct buffer *b)
 {
-	u64 failed = buffer_sectors(b) << FAILED_SHIFT;
-
 	page_wait_writeback(b->page);
-	return unlikely(state(b->page) & failed) && atomic_fetch_and(&b->page->private, ~failed) & failed ? -EIO : 0;
+	if (likely(!(state(b->page) >> FAILED_SHIFT & buffer_sectors(b))))
+		return 0;
+	buffer_dirty(b);		/* the next one who writes it tries again */
+	return -EIO;
 }
 
 int buffer_write(struct buffer *b)
@@ -381,7 +397,8 @@ static void forget(struct page *p, u64 sectors)
 	page_lock(p);
 	if (p->mapping) {
 		page_wait_writeback(p);
-		atomic_fetch_and_acq_rel(&p->private, ~(sectors << DIRTY_SHIFT | sectors << UPTODATE_SHIFT | sectors << FAILED_SHIFT));
+		atomic_fetch_and_acq_rel(&p->private, ~(sectors << DIRTY_SHIFT | sectors << UPTODATE_SHIFT));
+		clear_failed(p, sectors);
 		if (page_flags(p) & PG_UPTODATE) {
 			atomic_fetch_or(&p->private, (ALL & ~sectors) << UPTODATE_SHIFT);
 			atomic_fetch_and(&p->flags, ~(u32)PG_UPTODATE);
@@ -408,9 +425,24 @@ void buffers_forget(struct block_device *bdev, u64 block, u64 nr, u32 size)
 	}
 }
 
+/* What could not be written is dirty again. */
+static void retry_failed(struct page *p)
+{
+	u64 failed = state(p) >> FAILED_SHIFT & ALL;
+
+	if (!failed)
+		return;
+	atomic_fetch_or_acq_rel(&p->private, failed << DIRTY_SHIFT);
+	page_set_dirty(p);
+}
+
 int buffers_sync(struct block_device *bdev)
 {
-	int err = filemap_write_range(space_of(bdev), 0, ~0ull), err2 = filemap_wait_range(space_of(bdev), 0, ~0ull);
+	int err;
 
-	return err ? err : err2;
+	if (unlikely(atomic_xchg(&bdev->write_failed, 0u)))
+		filemap_each(space_of(bdev), retry_failed);
+	err = filemap_write_range(space_of(bdev), 0, ~0ull);
+	filemap_wait_range(space_of(bdev), 0, ~0ull);	/* its answer is about the past, too */
+	return err ? err : atomic_load(&bdev->write_failed) ? -EIO : 0;
 }

@@ -16,6 +16,8 @@ struct buffer { struct page *page; void *data; u64 block; u32 size; };
 int __must_check buffer_read(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 int __must_check buffer_get(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 void buffer_put(struct buffer *b);
+/* buffer_find - the same if it is in the cache and up to date: 0; 1: it is not, b is empty; -EIO: beyond the device. */
+int __must_check buffer_find(struct block_device *bdev, u64 block, u32 size, struct buffer *b);
 /* buffer_cached - is it up to date in the cache?  A hint: it may have gone when you ask for it. */
 bool buffer_cached(struct block_device *bdev, u64 block, u32 size);
 /* buffer_dirty - it was changed (under the file system's own lock): written back by and by.
@@ -30,7 +32,8 @@ void buffer_write_start(struct buffer *b);
 int buffer_write_wait(struct buffer *b);
 void buffers_readahead(struct block_device *bdev, u64 block, u32 nr, u32 size);
 void buffers_forget(struct block_device *bdev, u64 block, u64 nr, u32 size);
-/* buffers_sync - write all dirty blocks of the device and wait; the first error, else 0.  No flush of the device. */
+/* buffers_sync - write all dirty blocks of the device, and those that could not be written before, and wait: 0: they are all written.  No flush
+ * of the device. */
 int buffers_sync(struct block_device *bdev);
 
 /* The address space operations of a block device's inode: bdev->inode->data.ops.  Its inode->private is the block_device. */

@@ -4,6 +4,7 @@
  * character special file looks the number up and replaces the file's operations by the driver's; from then on the VFS is out of
  * the way. */
 #include <fs/devfs/devfs.h>
+#include <drivers/block/block.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/seq.h>
@@ -86,6 +87,7 @@ static int devices_show(struct seq *s, void *arg)
 			if (DEV_MAJOR(l.cds[i]->dev) == major)
 				seq_printf(s, "%3u %s\n", major, driver_name(l.cds[i]));
 	seq_puts(s, "\nBlock devices:\n");
+	block_majors_show(s);
 	return 0;
 }
 PROC_FILE(devices, .path = "devices", .mode = 0444, .show = devices_show);

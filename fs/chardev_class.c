@@ -26,13 +26,15 @@ static void add(const struct chardev *cd)
 {
 	struct device_class *class = cd->class ? class_find(cd->class) : NULL;
 	struct device *parent = cd->on ? platform_device_of_driver(cd->on) : NULL, *d;
+	const char *slash = class ? strrchr(cd->name, '/') : NULL;
 
 	if (!class || (cd->on && !parent))	/* the chip is not in this machine */
 		return;
 	d = kzalloc(sizeof(*d), GFP_KERNEL);
 	if (d) {
 		device_init(d);
-		device_set_name(d, "%s", cd->name);
+		device_set_name(d, "%s", slash ? slash + 1 : cd->name);
+		d->node = slash ? cd->name : NULL;
 		d->class = class;
 		d->parent = parent;
 		d->groups = cd->groups;

@@ -7,6 +7,7 @@
  * large. */
 #include <fs/namei.h>
 #include <fs/mount.h>
+#include <fs/posix_acl.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
 #include <linux/capability.h>
@@ -27,7 +28,7 @@ int dir_may_delete(struct inode *dir, struct inode *victim, bool isdir)
 
 	if (err)
 		return err;
-	if ((dir->flags & INODE_APPEND) || inode_is_fixed(victim))
+	if ((dir->flags & INODE_APPEND) || inode_is_fixed(victim) || (victim->flags & INODE_SWAPFILE))
 		return -EPERM;
 	if ((dir->mode & S_ISVTX) && current_cred()->fsuid != victim->uid && current_cred()->fsuid != dir->uid && !capable(CAP_FOWNER))
 		return -EPERM;
@@ -36,14 +37,15 @@ int dir_may_delete(struct inode *dir, struct inode *victim, bool isdir)
 	return 0;
 }
 
-/* Lock the directory and find the negative dentry to fill.  On success the lock is held. */
+/* Lock the directory and find the negative dentry to fill.  On success the lock is held, and the mount's writing begun. */
 static int create_begin(struct walk *w, bool dir, struct dentry **out)
 {
 	struct inode *parent = w->path.dentry->inode;
-	int err;
+	int err, may;
 
 	if (w->last_type != LAST_NORM)
 		return -EEXIST;
+	may = mount_write_begin(w->path.mnt);		/* that it is read-only is said last */
 	rwsem_write_lock(&parent->lock);
 	err = dir_lookup(w->path.dentry, &w->last, out);
 	if (!err) {
@@ -51,13 +53,16 @@ static int create_begin(struct walk *w, bool dir, struct dentry **out)
 			err = -EEXIST;
 		else if (w->trailing_slash && !dir)
 			err = -ENOENT;
-		else if (!(err = mount_want_write(w->path.mnt)))
+		else if (!(err = may))
 			err = dir_may_create(parent);
 		if (err)
 			dentry_put(*out);
 	}
-	if (err)
+	if (err) {
 		rwsem_write_unlock(&parent->lock);
+		if (!may)
+			mount_write_end(w->path.mnt);
+	}
 	return err;
 }
 
@@ -66,11 +71,12 @@ static int create_end(struct walk *w, struct dentry *d, struct inode *made, int 
 	if (!err)
 		dentry_instantiate(d, made);
 	rwsem_write_unlock(&w->path.dentry->inode->lock);
+	mount_write_end(w->path.mnt);
 	dentry_put(d);
 	return err;
 }
 
-int vfs_mknod_at(struct walk *w, u32 mode, dev_t_k dev)
+static int mknod_at(struct walk *w, u32 mode, dev_t_k dev, u32 umask, struct path *out)
 {
 	struct inode *dir = w->path.dentry->inode, *made = NULL;
 	struct dentry *d;
@@ -81,11 +87,16 @@ int vfs_mknod_at(struct walk *w, u32 mode, dev_t_k dev)
 	if (!dir->ops->create)
 		err = -EPERM;
 	else
-		err = dir->ops->create(dir, d->name, d->name_len, mode, dev, &made);
+		err = dir->ops->create(dir, d->name, d->name_len, mode & ~dir_umask(dir, umask), dev, &made);
+	if (!err && out) {		/* not by its name again, which anybody might take away */
+		dentry_get(d);
+		mount_get(w->path.mnt);
+		*out = (struct path){ w->path.mnt, d };
+	}
 	return create_end(w, d, made, err);
 }
 
-int vfs_mkdir_at(struct walk *w, u32 mode)
+static int mkdir_at(struct walk *w, u32 mode, u32 umask)
 {
 	struct inode *dir = w->path.dentry->inode, *made = NULL;
 	struct dentry *d;
@@ -93,9 +104,14 @@ int vfs_mkdir_at(struct walk *w, u32 mode)
 
 	if (err)
 		return err;
-	err = dir->ops->mkdir ? dir->ops->mkdir(dir, d->name, d->name_len, S_IFDIR | (mode & 01777), &made) : -EPERM;
+	mode = S_IFDIR | (mode & 01777 & ~dir_umask(dir, umask));
+	err = dir->ops->mkdir ? dir->ops->mkdir(dir, d->name, d->name_len, mode, &made) : -EPERM;
 	return create_end(w, d, made, err);
 }
+
+int vfs_mknod_at(struct walk *w, u32 mode, dev_t_k dev) { return mknod_at(w, mode, dev, current->fs->umask, NULL); }
+int vfs_mknod_path(struct walk *w, u32 mode, struct path *out) { return mknod_at(w, mode, 0, current->fs->umask, out); }
+int vfs_mkdir_at(struct walk *w, u32 mode) { return mkdir_at(w, mode, current->fs->umask); }
 
 int vfs_symlink_at(struct walk *w, const char *target)
 {
@@ -130,15 +146,14 @@ int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt)
 	return create_end(w, d, inode, err);
 }
 
-static int unlink_checks(struct walk *w, struct dentry *d, bool rmdir)
+static int unlink_checks(struct walk *w, struct dentry *d, bool rmdir, int may)
 {
-	int err;
+	int err = may;
 
 	if (!d->inode)
 		return -ENOENT;
 	if (w->trailing_slash && !rmdir)
 		return inode_is_dir(d->inode) ? -EISDIR : -ENOTDIR;
-	err = mount_want_write(w->path.mnt);
 	if (!err)
 		err = dir_may_delete(w->path.dentry->inode, d->inode, rmdir);
 	if (!err && (d->flags & DENTRY_MOUNTED))
@@ -150,20 +165,21 @@ int vfs_unlink_at(struct walk *w, bool rmdir)
 {
 	struct inode *dir = w->path.dentry->inode, *victim = NULL;
 	struct dentry *d;
-	int err;
+	int err, may;
 
 	if (w->last_type != LAST_NORM) {
 		if (!rmdir)
 			return -EISDIR;
 		return w->last_type == LAST_DOT ? -EINVAL : w->last_type == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
 	}
+	may = mount_write_begin(w->path.mnt);
 	rwsem_write_lock(&dir->lock);
 	err = dir_lookup(w->path.dentry, &w->last, &d);
 	if (err) {
 		rwsem_write_unlock(&dir->lock);
-		return err;
+		goto out;
 	}
-	err = unlink_checks(w, d, rmdir);
+	err = unlink_checks(w, d, rmdir, may);
 	if (!err) {
 		victim = d->inode;
 		inode_get(victim);	/* its data goes after the lock */
@@ -185,6 +201,9 @@ int vfs_unlink_at(struct walk *w, bool rmdir)
 	dentry_put(d);
 	if (victim)
 		inode_put(victim);
+out:
+	if (!may)
+		mount_write_end(w->path.mnt);
 	return err;
 }
 
@@ -237,7 +256,7 @@ long sys_mknodat(int dirfd, const char __user *name, u32 mode, u32 dev)
 	if ((MODE_IS(mode, S_IFCHR) || MODE_IS(mode, S_IFBLK)) && !capable(CAP_MKNOD))
 		err = -EPERM;
 	else
-		err = vfs_mknod_at(&w, mode & ~current->fs->umask, dev_decode(dev));
+		err = vfs_mknod_at(&w, mode, dev_decode(dev));
 	parent_done(&w, &fn);
 	return err;
 }
@@ -250,7 +269,7 @@ long sys_mkdirat(int dirfd, const char __user *name, u32 mode)
 
 	if (err)
 		return err;
-	err = vfs_mkdir_at(&w, mode & ~current->fs->umask);
+	err = vfs_mkdir_at(&w, mode);
 	parent_done(&w, &fn);
 	return err;
 }
@@ -334,7 +353,7 @@ int vfs_mkdir(const char *path, u32 mode)
 	struct walk w;
 	int err = kernel_parent(&w, path);
 
-	return err ? err : kernel_done(&w, vfs_mkdir_at(&w, mode));
+	return err ? err : kernel_done(&w, mkdir_at(&w, mode, 0));
 }
 
 int vfs_mknod(const char *path, u32 mode, dev_t_k dev)
@@ -342,7 +361,7 @@ int vfs_mknod(const char *path, u32 mode, dev_t_k dev)
 	struct walk w;
 	int err = kernel_parent(&w, path);
 
-	return err ? err : kernel_done(&w, vfs_mknod_at(&w, mode, dev));
+	return err ? err : kernel_done(&w, mknod_at(&w, mode, dev, 0, NULL));
 }
 
 int vfs_symlink(const char *target, const char *path)

@@ -26,7 +26,8 @@
 #include <syscall_protos.h>
 
 #define EP_PRIVATE	(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
-#define MAX_NESTING	4
+#define EP_EXCLUSIVE_OK	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define MAX_NESTING	4		/* epolls that are watched by each other, below the first */
 
 struct epoll {
 	struct mutex mutex;		/* LC_EPOLL */
@@ -36,6 +37,8 @@ struct epoll {
 	u32 nr_ready;			/* [ready_lock] */
 	u32 nr_nested;			/* [m] items that are epolls */
 	struct wait_queue wq;		/* lock class LC_WAIT2 */
+	struct file *file;		/* [I] its own, not referenced */
+	struct seen { u64 walk; u32 depth; } above, below;	/* [epoll_mutex] */
 };
 
 struct epwait { struct wait_entry we; struct wait_queue *wq; struct epwait *next; struct epitem *item; };
@@ -63,7 +66,8 @@ static const struct file_ops epoll_fops;
 
 static bool is_epoll(const struct file *f) { return f->ops == &epoll_fops; }
 
-static void make_ready(struct epitem *it)
+/* Did anybody wait for it? */
+static bool make_ready(struct epitem *it)
 {
 	struct epoll *ep = it->ep;
 	irqflags_t flags = spin_lock_irqsave(&ep->ready_lock);
@@ -74,8 +78,10 @@ static void make_ready(struct epitem *it)
 		ep->nr_ready++;
 	}
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
-	if (wait_queue_active(&ep->wq))
-		wake_up_key(&ep->wq, (void *)(u64)(EPOLLIN | EPOLLRDNORM));
+	if (!wait_queue_active(&ep->wq))
+		return false;
+	wake_up_key(&ep->wq, (void *)(u64)(EPOLLIN | EPOLLRDNORM));
+	return true;
 }
 
 static int ep_wake(struct wait_entry *we, void *key)
@@ -85,11 +91,11 @@ static int ep_wake(struct wait_entry *we, void *key)
 
 	if (!(events & ~(u32)EP_PRIVATE) || (key && !((u64)key & events)))
 		return 0;
-	if (it->nested)
+	if (it->nested) {
 		work_queue(&it->work);
-	else
-		make_ready(it);
-	return we->exclusive;
+		return 0;
+	}
+	return make_ready(it) && we->exclusive;		/* where nobody waits, the next is woken, too */
 }
 
 static void nested_work(struct work *w) { make_ready(container_of(w, struct epitem, work)); }
@@ -295,6 +301,7 @@ long sys_epoll_create1(u32 flags)
 		kfree(ep);
 		return fd;
 	}
+	ep->file = f;
 	fd = fd_install_new(f, flags & EPOLL_CLOEXEC ? O_CLOEXEC : 0);
 	if (fd < 0)
 		file_put_now(f);
@@ -303,23 +310,48 @@ long sys_epoll_create1(u32 flags)
 
 /* --- epoll_ctl --- */
 
-/* Does watching f lead to ep?  epoll_mutex held. */
-static bool leads_to(struct file *f, const struct epoll *ep, u32 depth)
+/* How deep do epolls nest, sub and what it watches?  More than MAX_NESTING: too deep, or ep is among them.  Each is looked at once a walk, however
+ * many ways lead there.  epoll_mutex held. */
+static u32 depth_below(struct epoll *sub, const struct epoll *ep, u64 walk, u32 level)
 {
-	struct epoll *sub = f->private;
-	bool found = sub == ep || depth > MAX_NESTING;
-	struct rb_node *n;
+	u32 deepest = 0;
 
-	if (found)
-		return true;
-	mutex_lock_nested(&sub->mutex, 10 + depth);
-	for (n = rb_first(&sub->items); n && !found; n = rb_next(n)) {
+	if (sub == ep || level > MAX_NESTING)
+		return MAX_NESTING + 1;
+	if (sub->below.walk == walk)
+		return sub->below.depth;
+	mutex_lock_nested(&sub->mutex, 10 + level);
+	for (struct rb_node *n = sub->nr_nested ? rb_first(&sub->items) : NULL; n; n = rb_next(n)) {
 		struct epitem *it = rb_entry(n, struct epitem, node);
 
-		found = it->nested && leads_to(it->file, ep, depth + 1);
+		if (it->nested)
+			deepest = max(deepest, depth_below(it->file->private, ep, walk, level + 1));
 	}
 	mutex_unlock(&sub->mutex);
-	return found;
+	sub->below = (struct seen){ walk, deepest + 1 };
+	return deepest + 1;
+}
+
+/* And those that watch it, itself not included. */
+static u32 depth_above(struct epoll *ep, u64 walk)
+{
+	struct epitem *it;
+	u32 highest = 0;
+
+	if (ep->above.walk == walk)
+		return ep->above.depth;
+	list_for_each_entry(it, &ep->file->epoll_links, file_link)
+		highest = max(highest, depth_above(it->ep, walk) + 1);
+	ep->above = (struct seen){ walk, highest };
+	return highest;
+}
+
+static bool too_deep(struct epoll *ep, struct epoll *sub)
+{
+	static u64 walks;		/* [epoll_mutex] */
+	u64 walk = ++walks;
+
+	return depth_above(ep, walk) + depth_below(sub, ep, walk, 1) > MAX_NESTING;
 }
 
 static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
@@ -397,7 +429,7 @@ static int ctl(struct file *epf, struct file *f, int fd, int op, const struct ep
 	if (epf == f || !is_epoll(epf))
 		return -EINVAL;
 	nested = is_epoll(f);
-	if ((ev->events & EPOLLEXCLUSIVE) && (nested || op == EPOLL_CTL_MOD))
+	if ((ev->events & EPOLLEXCLUSIVE) && (nested || op == EPOLL_CTL_MOD || (ev->events & ~(u32)EP_EXCLUSIVE_OK)))
 		return -EINVAL;
 	if (!nested) {
 		mutex_lock(&ep->mutex);
@@ -406,7 +438,7 @@ static int ctl(struct file *epf, struct file *f, int fd, int op, const struct ep
 		return err;
 	}
 	mutex_lock_nested(&epoll_mutex, 1);
-	if (op == EPOLL_CTL_ADD && leads_to(f, ep, 1)) {
+	if (op == EPOLL_CTL_ADD && too_deep(ep, f->private)) {
 		err = -ELOOP;
 	} else {
 		mutex_lock_nested(&ep->mutex, 2);

@@ -12,7 +12,7 @@
 
 #define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(struct file *f, int fd, u32 arg)
 {
 	u32 changed;
 	int err = 0;
@@ -31,7 +31,17 @@ static long set_flags(struct file *f, u32 arg)
 	changed = (f->flags ^ arg) & SETFL_MASK;
 	f->flags ^= changed;
 	spin_unlock(&f->lock);
+	if (unlikely(changed & FASYNC) && f->ops && f->ops->async_changed)
+		f->ops->async_changed(f, fd, false);
 	return 0;
+}
+
+static void set_owner(struct file *f, s32 pid, u16 type)
+{
+	f->owner_pid = pid;
+	f->owner_type = type;
+	if (f->ops && f->ops->async_changed)
+		f->ops->async_changed(f, -1, true);
 }
 
 static long owner_ex(struct file *f, u32 cmd, u64 arg)
@@ -43,10 +53,10 @@ static long owner_ex(struct file *f, u32 cmd, u64 arg)
 			return -EFAULT;
 		if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
 			return -EINVAL;
-		f->owner_pid = ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
+		set_owner(f, ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid, (u16)ex.type);
 		return 0;
 	}
-	ex.type = f->owner_pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
+	ex.type = f->owner_pid ? f->owner_type : F_OWNER_PID;
 	ex.pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid;
 	return copy_to_user(user_ptr(arg), &ex, sizeof(ex));
 }
@@ -69,7 +79,7 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_OFD_GETLK:
 		return locks_fcntl_get(f, user_ptr(arg), cmd == F_OFD_GETLK);
@@ -82,7 +92,7 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_SETOWN:
 		if ((s32)arg == -0x7fffffff - 1)
 			return -EINVAL;
-		f->owner_pid = (s32)arg;
+		set_owner(f, (s32)arg, (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID);
 		return 0;
 	case F_GETOWN:
 		return f->owner_pid;
@@ -92,7 +102,8 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_SETSIG:
 		if (arg > 64)
 			return -EINVAL;
-		f->owner_sig = (u32)arg;
+		f->owner_sig = (u16)arg;
+		set_owner(f, f->owner_pid, f->owner_type);
 		return 0;
 	case F_GETSIG:
 		return (long)f->owner_sig;

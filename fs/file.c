@@ -125,11 +125,17 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 	f->flags |= O_LARGEFILE;
 	if (inode_is_reg(inode)) {
 		if (f->mode & FMODE_WRITE) {
-			err = inode_get_write(inode);
+			err = mount_write_begin(f->path.mnt);	/* which looks for writers when it becomes read-only */
 			if (err)
 				return err;
-			f->mode |= FMODE_WRITER;
-			atomic_inc(&f->path.mnt->writers);
+			err = inode_get_write(inode);
+			if (!err) {
+				f->mode |= FMODE_WRITER;
+				atomic_inc(&f->path.mnt->writers);
+			}
+			mount_write_end(f->path.mnt);
+			if (err)
+				return err;
 		}
 		if (!(o_flags & O_NOATIME) && !(f->path.mnt->flags & (MS_NOATIME | MS_RDONLY)))
 			f->mode |= FMODE_ATIME;
@@ -144,7 +150,7 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 		}
 	}
 	if (unlikely(f->mapping->wb_err))
-		f->wb_err = mapping_error_sample(f->mapping);
+		f->wb_err = error_sample(&f->mapping->wb_err);
 	if (f->mapping->iomap)
 		f->mode |= FMODE_NOWAIT | FMODE_DIRECT;
 	else if (unlikely(o_flags & O_DIRECT))

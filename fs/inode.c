@@ -9,6 +9,7 @@
 #include <fs/inode.h>
 #include <fs/dcache.h>
 #include <fs/locks.h>
+#include <fs/posix_acl.h>
 #include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -53,7 +54,7 @@ struct inode *inode_create(struct super *sb)
 	i->ino = atomic_add_return(&sb->next_ino, 1);
 	i->nlink = 1;
 	refcount_set(&i->refs, 1);
-	i->atime = i->mtime = i->ctime = i->btime = current_time_k();
+	i->atime = i->mtime = i->ctime = current_time_k();
 	i->sb = sb;
 	i->ops = &empty_inode_ops;
 	i->fops = &noopen_fops;
@@ -109,6 +110,8 @@ static void inode_free_rcu(struct rcu_head *head)
 {
 	struct inode *i = container_of(head, struct inode, rcu);
 
+	if (unlikely(i->acls != NULL))
+		inode_acls_free(i);
 	if (i->sb->ops && i->sb->ops->free_inode)
 		i->sb->ops->free_inode(i);
 	else
@@ -135,14 +138,17 @@ void inode_put(struct inode *i)
 	call_rcu(&i->rcu, inode_free_rcu);
 }
 
-/* Owner, group or other decide, each alone; then the capabilities that override. */
-static int generic_permission(struct inode *i, u32 mask)
+/* Owner, ACL, group or other decide, each alone; then the capabilities that override. */
+static int permission(struct inode *i, u32 mask)
 {
 	const struct cred *c = current_cred();
 	u32 mode = i->mode;
+	int err = 0;
 
 	if (c->fsuid == i->uid)
 		mode >>= 6;
+	else if (unlikely(i->flags & INODE_ACL) && mode & 070 && (err = inode_acl_check(i, c, mask)) <= 0)
+		mode = !err ? 7 : 0;
 	else if (((mode >> 3) ^ mode) & 7 && cred_in_group(c, i->gid))
 		mode >>= 3;
 	if (likely(!(mask & ~mode & 7)))
@@ -150,13 +156,13 @@ static int generic_permission(struct inode *i, u32 mask)
 	if (inode_is_dir(i)) {
 		if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH))
 			return 0;
-		return capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return capable(CAP_DAC_OVERRIDE) ? 0 : err < 0 ? err : -EACCES;
 	}
 	if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH))
 		return 0;
 	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && capable(CAP_DAC_OVERRIDE))
 		return 0;
-	return -EACCES;
+	return err < 0 ? err : -EACCES;
 }
 
 int inode_permission(struct inode *i, u32 mask)
@@ -167,9 +173,7 @@ int inode_permission(struct inode *i, u32 mask)
 		if (i->flags & INODE_IMMUTABLE)
 			return -EPERM;
 	}
-	if (i->ops->permission)
-		return i->ops->permission(i, mask);
-	return generic_permission(i, mask);
+	return permission(i, mask);
 }
 
 bool inode_owner_or_capable(const struct inode *i)
@@ -193,12 +197,23 @@ void inode_touch_at(struct inode *i, u32 which, const struct timespec_k *now)
 		inode_mark_dirty(i, INODE_DIRTY_META);
 }
 
+/* What of t can be kept. */
+static void time_fit(const struct super *sb, struct timespec_k *t)
+{
+	if (t->sec <= sb->time_min || t->sec >= sb->time_max) {	/* at the edge, as Linux has it */
+		t->sec = t->sec < sb->time_max ? sb->time_min : sb->time_max;
+		t->nsec = 0;
+	}
+	if (sb->whole_seconds)
+		t->nsec = 0;
+}
+
 struct timespec_k inode_now(const struct inode *i)
 {
 	struct timespec_k now = current_time_k();
 
-	if (unlikely(i->sb->whole_seconds))
-		now.nsec = 0;
+	if (unlikely(i->sb->time_max))
+		time_fit(i->sb, &now);
 	return now;
 }
 
@@ -240,11 +255,15 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 static int setattr_locked(struct inode *i, struct iattr *a)
 {
 	struct timespec_k now = inode_now(i);
+	struct acl *acl = NULL;
+	int err;
 
-	if (unlikely(i->sb->whole_seconds)) {
-		a->atime.nsec = a->mtime.nsec = a->ctime.nsec = 0;
-		a->atime.sec = min(max(a->atime.sec, (s64)INT32_MIN), (s64)INT32_MAX);
-		a->mtime.sec = min(max(a->mtime.sec, (s64)INT32_MIN), (s64)INT32_MAX);
+	if (unlikely(i->flags & INODE_SWAPFILE) && (a->valid & ATTR_SIZE) && a->size <= i_size_read(i))
+		return -ETXTBSY;
+	if (unlikely(i->sb->time_max)) {
+		time_fit(i->sb, &a->atime);
+		time_fit(i->sb, &a->mtime);
+		time_fit(i->sb, &a->ctime);
 	}
 	if (!(a->valid & ATTR_CTIME)) {
 		a->valid |= ATTR_CTIME;
@@ -254,7 +273,18 @@ static int setattr_locked(struct inode *i, struct iattr *a)
 		a->valid |= ATTR_MTIME;
 		a->mtime = now;
 	}
-	return i->ops->setattr ? i->ops->setattr(i, a) : inode_setattr_generic(i, a);
+	if (unlikely(a->valid & ATTR_MODE && i->acls)) {
+		err = inode_acl_chmod_begin(i, a->mode, &acl);
+		if (err)
+			return err;
+	}
+	err = i->ops->setattr ? i->ops->setattr(i, a) : inode_setattr_generic(i, a);
+	if (likely(!acl))
+		return err;
+	if (!err)
+		return inode_acl_chmod_end(i, acl);
+	acl_free(acl);
+	return err;
 }
 
 int inode_setattr(struct inode *i, struct iattr *a)
@@ -331,9 +361,9 @@ void inode_getattr_generic(const struct inode *i, struct kstat *st)
 		race_marked_end();
 	} while (seq_read_retry(&i->times_seq, seq));
 	st->btime = i->btime;
-	st->result_mask = 0x7ff | 0x800;	/* STATX_BASIC_STATS | STATX_BTIME */
-	st->attributes = 0;
-	st->attributes_mask = 0;
+	st->result_mask = 0x7ff;	/* STATX_BASIC_STATS */
+	st->flags = i->flags;
+	st->attributes_mask = i->sb->attributes_mask;
 	st->mnt_id = 0;
 }
 

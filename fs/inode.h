@@ -14,16 +14,18 @@ enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* inode->flags */
 enum { INODE_DEAD = 1 /* directory removed */, INODE_LINKABLE = 2 /* O_TMPFILE without O_EXCL */, INODE_NOATIME = 4,
        INODE_APPEND = 8, INODE_IMMUTABLE = 16, INODE_SYNC = 64, INODE_DIRSYNC = 128 /* changes are durable when the call returns */,
-       INODE_UNCACHED = 32 /* its name is forgotten when unused, and those below it */ };
+       INODE_NODUMP = 512, INODE_ACL = 256 /* its mode does not say all: fs/posix_acl.h */,
+       INODE_UNCACHED = 32 /* its name is forgotten when unused, and those below it */,
+       INODE_SWAPFILE = 1024 /* a swap area: nobody changes it */ };
 
 /* inode_init_mode - set the mode and, with it, the lock's class and the operations of special files. */
 void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev);
 /* inode_init_owner - uid, gid and mode of a new inode by current's credentials and dir's set-group-ID bit. */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_k rdev);
-/* inode_may_lookup - search permission on a directory; the common case inline.  RCU-safe unless the inode has ops->permission. */
+/* inode_may_lookup - search permission on a directory; the common case inline.  RCU-safe. */
 static inline int inode_may_lookup(struct inode *dir)
 {
-	if (likely((dir->mode & 0111) == 0111 && !dir->ops->permission))
+	if (likely((dir->mode & 0111) == 0111 && !(dir->flags & INODE_ACL)))
 		return 0;
 	return inode_permission(dir, MAY_EXEC);
 }

@@ -1,16 +1,20 @@
 /* ioctl: the few requests that are everybody's, then the driver's. */
 #include <fs/file.h>
+#include <fs/fileattr.h>
 #include <fs/inode.h>
 #include <fs/iomap.h>
+#include <fs/super.h>
 #include <kernel/errno.h>
+#include <kernel/proc/proc.h>
 #include <asm/ioctls.h>
 #include <asm/fcntl.h>
+#include <linux/capability.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
 
-static long set_nonblock(struct file *f, u64 arg, u32 flag)
+static long set_flag(struct file *f, int fd, u64 arg, u32 flag)
 {
 	int on;
 
@@ -19,6 +23,8 @@ static long set_nonblock(struct file *f, u64 arg, u32 flag)
 	spin_lock(&f->lock);
 	f->flags = on ? f->flags | flag : f->flags & ~flag;
 	spin_unlock(&f->lock);
+	if (flag == FASYNC && f->ops->async_changed)
+		f->ops->async_changed(f, fd, false);
 	return 0;
 }
 
@@ -29,9 +35,14 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 	case FIONCLEX:
 		return fd_set_cloexec((u32)fd, cmd == FIOCLEX);
 	case FIONBIO:
-		return set_nonblock(f, arg, O_NONBLOCK);
+		return set_flag(f, fd, arg, O_NONBLOCK);
 	case FIOASYNC:
-		return set_nonblock(f, arg, FASYNC);
+		return set_flag(f, fd, arg, FASYNC);
+	case FIFREEZE:
+	case FITHAW:
+		if (!capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		return cmd == FIFREEZE ? super_freeze(f->inode->sb) : super_thaw(f->inode->sb);
 	case FIGETBSZ:
 		return put_user((int)f->inode->sb->block_size, (int __user *)user_ptr(arg));
 	case FIONREAD:
@@ -41,6 +52,12 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 			return put_user((int)(left > 0x7fffffff ? 0x7fffffff : left), (int __user *)user_ptr(arg));
 		}
 		break;
+	}
+	if (cmd == FS_IOC_GETFLAGS || cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSGETXATTR || cmd == FS_IOC_FSSETXATTR) {
+		long ret = fileattr_ioctl(f, cmd, arg);
+
+		if (ret != -ENOTTY)
+			return ret;
 	}
 	if ((cmd == FS_IOC_FIEMAP || cmd == FIBMAP) && inode_is_reg(f->inode) && f->mapping->iomap)
 		return cmd == FIBMAP ? iomap_fibmap(f->inode, arg) : iomap_fiemap(f->inode, arg);

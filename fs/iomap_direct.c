@@ -71,7 +71,7 @@ static long finish(struct direct *d)
 	struct address_space *as = &d->inode->data;
 	long ret = d->err ? d->err : (long)min((u64)d->submitted, d->limit);
 
-	if (d->write && d->submitted && as->nr_pages)
+	if (d->write && d->submitted && READ_ONCE(as->nr_pages))
 		filemap_invalidate(as, d->pos, d->pos + d->submitted - 1);
 	count_end(as);
 	return ret;
@@ -271,11 +271,11 @@ ssize_t iomap_direct_read(struct file *f, struct iov_iter *to, u64 *pos)
 	if (!err && to->count) {
 		d->limit = size - at;
 		to->count = min(to->count, ALIGN_UP(size, (u64)d->align) - at);
-		if (as->nr_pages && to->rwf & RWF_NOWAIT)
+		if (READ_ONCE(as->nr_pages) && to->rwf & RWF_NOWAIT)
 			err = -EAGAIN;
-		else if (as->nr_pages)
+		else if (READ_ONCE(as->nr_pages))
 			err = filemap_write_range(as, at, at + to->count - 1);
-		if (!err && as->nr_pages)
+		if (!err && READ_ONCE(as->nr_pages))
 			filemap_wait_range(as, at, at + to->count - 1);
 	}
 	while (!err && to->count) {
@@ -404,11 +404,11 @@ ssize_t iomap_direct_write(struct file *f, struct iov_iter *from, u64 *pos)
 	direct_init(d, f, from, true, *pos);
 	if (!aligned(from, *pos, d->align))
 		err = -EINVAL;
-	else if (nowait && (end > size || as->nr_pages))
+	else if (nowait && (end > size || READ_ONCE(as->nr_pages)))
 		err = -EAGAIN;
 	if (!err && *pos > size)
 		err = iomap_zero(inode, size, min(*pos, PAGE_ALIGN(size)) - size);
-	if (!err && as->nr_pages) {
+	if (!err && READ_ONCE(as->nr_pages)) {
 		err = filemap_invalidate(as, *pos, end - 1);
 		if (err == -EBUSY)
 			err = -ENOTBLK;

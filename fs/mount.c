@@ -397,21 +397,48 @@ static bool written_through(const struct mount *m, bool all)
 	return atomic_load(&m->writers) > 0;
 }
 
-static int mount_remount(struct path *at, u32 flags, const char *opts)
+/* Nobody changes anything, and nobody begins to: mount_mutex and the gate's lock are held. */
+static int remount_locked(struct mount *m, u32 flags, const char *opts)
 {
-	struct mount *m = at->mnt;
-	struct super *sb = m->sb;
 	int err = 0;
 
-	if (at->dentry != m->root)
-		return -EINVAL;
-	mutex_lock(&mount_mutex);
 	if ((flags & MS_RDONLY) && written_through(m, !(flags & MS_BIND)))
 		err = -EBUSY;
+	else if ((flags & (MS_RDONLY | MS_BIND)) == MS_RDONLY && atomic_load(&m->sb->nr_unlinked))
+		err = -EBUSY;		/* their end will be a change */
 	else if (!(flags & MS_BIND))
-		err = super_remount(sb, flags, opts ? opts : "");
+		err = super_remount(m->sb, flags, opts ? opts : "");
 	if (!err)
 		atomic_store(&m->flags, (m->flags & ~(u32)MNT_FLAGS) | (flags & MNT_FLAGS));
+	return err;
+}
+
+static int remount_gated(struct mount *m, u32 flags, const char *opts)
+{
+	struct write_gate *g = m->sb->gate;
+	int err = -EBUSY;
+
+	if (!g)
+		return remount_locked(m, flags, opts);
+	mutex_lock(&g->lock);
+	if (!g->frozen) {
+		for (enum gate_level level = GATE_CALL; flags & MS_RDONLY && level < GATE_LEVELS; level++)
+			gate_close(g, level);
+		err = remount_locked(m, flags, opts);
+		gate_open(g);
+	}
+	mutex_unlock(&g->lock);
+	return err;
+}
+
+static int mount_remount(struct path *at, u32 flags, const char *opts)
+{
+	int err;
+
+	if (at->dentry != at->mnt->root)
+		return -EINVAL;
+	mutex_lock(&mount_mutex);
+	err = remount_gated(at->mnt, flags, opts);
 	mutex_unlock(&mount_mutex);
 	return err;
 }
@@ -677,7 +704,15 @@ static void put_escaped(struct seq *s, const char *t)
 	}
 }
 
-static void put_flags(struct seq *s, u32 f)
+static void put_super_flags(struct seq *s, u32 f)
+{
+	if (f & MS_SYNCHRONOUS)
+		seq_puts(s, ",sync");
+	if (f & MS_DIRSYNC)
+		seq_puts(s, ",dirsync");
+}
+
+static void put_flags(struct seq *s, u32 f, u32 sb_flags)
 {
 	static const struct { u32 flag; const char *text; } names[] = {
 		{ MS_NOSUID, ",nosuid" }, { MS_NODEV, ",nodev" }, { MS_NOEXEC, ",noexec" }, { MS_NOATIME, ",noatime" },
@@ -685,6 +720,7 @@ static void put_flags(struct seq *s, u32 f)
 	};
 
 	seq_puts(s, f & MS_RDONLY ? "ro" : "rw");
+	put_super_flags(s, sb_flags);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (f & names[i].flag)
 			seq_puts(s, names[i].text);
@@ -732,7 +768,7 @@ static void mounts_one(struct seq *s, struct mount *m, const char *where, char *
 	seq_putc(s, ' ');
 	put_escaped(s, where);
 	seq_printf(s, " %s ", m->sb->type->name);
-	put_flags(s, m->flags | (m->sb->flags & MS_RDONLY));
+	put_flags(s, m->flags | (m->sb->flags & MS_RDONLY), m->sb->flags);
 	put_options(s, m->sb, buf);
 	seq_puts(s, " 0 0\n");
 }
@@ -748,10 +784,11 @@ static void mountinfo_one(struct seq *s, struct mount *m, const char *where, cha
 	seq_putc(s, ' ');
 	put_escaped(s, w);
 	seq_putc(s, ' ');
-	put_flags(s, m->flags);
+	put_flags(s, m->flags, 0);
 	seq_printf(s, " - %s ", m->sb->type->name);
 	put_escaped(s, m->source);
 	seq_puts(s, m->sb->flags & MS_RDONLY ? " ro" : " rw");
+	put_super_flags(s, m->sb->flags);
 	put_options(s, m->sb, buf);
 	seq_putc(s, '\n');
 	kfree(w);

@@ -186,10 +186,8 @@ static int may_lookup(struct walk *w)
 {
 	struct inode *dir = w->inode;
 
-	if (likely((dir->mode & 0111) == 0111 && !dir->ops->permission))
+	if (likely((dir->mode & 0111) == 0111 && !(dir->flags & INODE_ACL)))
 		return 0;
-	if (w->rcu && dir->ops->permission)
-		return -ECHILD;
 	return inode_permission(dir, MAY_EXEC);
 }
 

@@ -71,8 +71,9 @@ void fs_set_root(const struct path *p);
 char *dentry_string(const struct dentry *from, const struct dentry *root, char *buf, size_t size);
 char *path_string_from(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside);
 
-/* vfs_create_node and friends - w->path/w->last from a LOOKUP_PARENT walk. */
+/* vfs_mknod_at and friends - w->path/w->last from a LOOKUP_PARENT walk; current's umask is taken from the mode. */
 int vfs_mknod_at(struct walk *w, u32 mode, dev_t_k dev);
+int vfs_mknod_path(struct walk *w, u32 mode, struct path *out);	/* a FIFO or socket; *out: where it is, referenced */
 int vfs_mkdir_at(struct walk *w, u32 mode);
 int vfs_symlink_at(struct walk *w, const char *target);
 int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt);

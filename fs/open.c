@@ -9,6 +9,7 @@
 #include <kernel/debug/trace_point.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/posix_acl.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
@@ -47,7 +48,7 @@ static int may_open(const struct path *path, struct inode *inode, u32 flags)
 			return -EACCES;
 		break;
 	case S_IFREG:
-		if ((mask & MAY_WRITE) && (err = mount_want_write(path->mnt)))
+		if ((mask & MAY_WRITE) && (err = mount_may_write(path->mnt)))
 			return err;
 		break;
 	}
@@ -64,31 +65,35 @@ static int open_create(struct walk *w, u32 mode)
 {
 	struct dentry *parent = w->path.dentry, *d;
 	struct inode *dir = parent->inode, *made = NULL;
-	int err;
+	int err, may;
 
 	if (w->trailing_slash)
 		return -EISDIR;
+	may = mount_write_begin(w->path.mnt);
 	rwsem_write_lock(&dir->lock);
 	err = dir_lookup(parent, &w->last, &d);
 	if (err) {
 		rwsem_write_unlock(&dir->lock);
-		return err;
+		goto out;
 	}
 	if (d->inode)
 		err = -EEXIST;
-	else if (!(err = mount_want_write(w->path.mnt)) && !(err = dir_may_create(dir)))
-		err = dir->ops->create ? dir->ops->create(dir, d->name, d->name_len, S_IFREG | (mode & 07777 & ~current->fs->umask), 0, &made)
+	else if (!(err = may) && !(err = dir_may_create(dir)))
+		err = dir->ops->create ? dir->ops->create(dir, d->name, d->name_len, S_IFREG | (mode & 07777 & ~dir_umask(dir, current->fs->umask)), 0, &made)
 				       : -EACCES;
 	if (!err)
 		dentry_instantiate(d, made);
 	rwsem_write_unlock(&dir->lock);
 	if (err) {
 		dentry_put(d);
-		return err;
+		goto out;
 	}
 	w->path.dentry = d;
 	dentry_put(parent);
-	return 0;
+out:
+	if (!may)
+		mount_write_end(w->path.mnt);
+	return err;
 }
 
 /* O_TMPFILE: w->path is the directory; becomes the nameless file. */
@@ -105,15 +110,17 @@ static int open_tmpfile(struct walk *w, u32 flags, u32 mode)
 		return -EINVAL;
 	if (!dir->ops->tmpfile)
 		return -EOPNOTSUPP;
-	err = mount_want_write(w->path.mnt);
-	if (!err)
-		err = dir_may_create(dir);
+	err = mount_write_begin(w->path.mnt);
 	if (err)
 		return err;
-	d = dentry_alloc(parent->sb, parent, &q);
-	if (!d)
-		return -ENOMEM;
-	err = dir->ops->tmpfile(dir, S_IFREG | (mode & 07777 & ~current->fs->umask), &made);
+	err = dir_may_create(dir);
+	d = err ? NULL : dentry_alloc(parent->sb, parent, &q);
+	if (!d) {
+		mount_write_end(w->path.mnt);
+		return err ? err : -ENOMEM;
+	}
+	err = dir->ops->tmpfile(dir, S_IFREG | (mode & 07777 & ~dir_umask(dir, current->fs->umask)), &made);
+	mount_write_end(w->path.mnt);
 	if (err) {
 		dentry_put(d);
 		return err;
@@ -168,13 +175,17 @@ static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32
 }
 
 /* O_TRUNC, which O_RDONLY may come with: a running program is ETXTBSY all the same. */
-static int open_truncate(struct inode *inode)
+static int open_truncate(const struct mount *mnt, struct inode *inode)
 {
 	int err = inode_get_write(inode);
 
 	if (err)
 		return err;
-	err = inode_truncate(inode, 0);
+	err = mount_write_begin(mnt);
+	if (!err) {
+		err = inode_truncate(inode, 0);
+		mount_write_end(mnt);
+	}
 	inode_put_write(inode);
 	return err;
 }
@@ -198,7 +209,7 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct fi
 	inode = w.path.dentry->inode;
 	err = file_open_inode(f, inode, flags);
 	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
-		err = open_truncate(inode);
+		err = open_truncate(f->path.mnt, inode);
 	if (err)
 		goto err_file;
 	*out = f;
@@ -312,28 +323,27 @@ static int chmod_path(const struct path *p, u32 mode)
 {
 	struct iattr a = { .valid = ATTR_MODE, .mode = mode & 07777 };
 	struct inode *i = p->dentry->inode;
-	int err = mount_want_write(p->mnt);
+	int err = mount_write_begin(p->mnt);
 
 	if (err)
 		return err;
 	if (!inode_owner_or_capable(i) || inode_is_fixed(i))
-		return -EPERM;
-	if (inode_is_link(i))
-		return -EOPNOTSUPP;
+		err = -EPERM;
+	else if (inode_is_link(i))
+		err = -EOPNOTSUPP;
 	if (!inode_is_dir(i) && !cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
 		a.mode &= ~(u32)S_ISGID;
-	return inode_setattr(i, &a);
+	if (!err)
+		err = inode_setattr(i, &a);
+	mount_write_end(p->mnt);
+	return err;
 }
 
-static int chown_path(const struct path *p, u32 uid, u32 gid)
+static int chown_inode(struct inode *i, u32 uid, u32 gid)
 {
-	struct inode *i = p->dentry->inode;
 	const struct cred *c = current_cred();
 	struct iattr a = { .valid = 0 };
-	int err = mount_want_write(p->mnt);
 
-	if (err)
-		return err;
 	if (inode_is_fixed(i) && (uid != ~0u || gid != ~0u))
 		return -EPERM;
 	if (uid != ~0u) {
@@ -355,6 +365,17 @@ static int chown_path(const struct path *p, u32 uid, u32 gid)
 			a.mode &= ~(u32)S_ISGID;
 	}
 	return inode_setattr(i, &a);
+}
+
+static int chown_path(const struct path *p, u32 uid, u32 gid)
+{
+	int err = mount_write_begin(p->mnt);
+
+	if (!err) {
+		err = chown_inode(p->dentry->inode, uid, gid);
+		mount_write_end(p->mnt);
+	}
+	return err;
 }
 
 long sys_fchmod(int fd, u32 mode)
@@ -415,14 +436,13 @@ static int access_look(const struct path *p, struct inode *i, bool rcu, void *ar
 	u32 mode = *(u32 *)arg;
 	int err = 0;
 
-	if (rcu && i->ops->permission)
-		return -ECHILD;		/* it may sleep */
+	(void)rcu;
 	if ((mode & MAY_EXEC) && inode_is_reg(i) && (p->mnt->flags & MS_NOEXEC))
 		err = -EACCES;
 	if (!err && mode)
 		err = inode_permission(i, mode);
 	if (!err && (mode & MAY_WRITE) && (inode_is_reg(i) || inode_is_dir(i)))
-		err = mount_want_write(p->mnt);
+		err = mount_may_write(p->mnt);
 	return err;
 }
 
@@ -577,9 +597,12 @@ long sys_truncate(const char __user *name, s64 length)
 		err = -EISDIR;
 	else if (!inode_is_reg(i))
 		err = -EINVAL;
-	else if (!(err = mount_want_write(p.mnt)) && !(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
-		err = i->flags & INODE_APPEND ? -EPERM : inode_truncate(i, (u64)length);
-		inode_put_write(i);
+	else if (!(err = mount_write_begin(p.mnt))) {
+		if (!(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
+			err = i->flags & INODE_APPEND ? -EPERM : inode_truncate(i, (u64)length);
+			inode_put_write(i);
+		}
+		mount_write_end(p.mnt);
 	}
 	path_put(&p);
 	return err;
@@ -600,8 +623,10 @@ long sys_ftruncate(int fd, s64 length)
 		err = -EINVAL;
 	else if (f->inode->flags & INODE_APPEND)
 		err = -EPERM;
-	else
+	else if (!(err = mount_write_begin(f->path.mnt))) {
 		err = inode_truncate(f->inode, (u64)length);
+		mount_write_end(f->path.mnt);
+	}
 	fdref_put(f, ref);
 	return err;
 }
@@ -625,6 +650,8 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -EBADF;
 	else if ((f->inode->flags & INODE_IMMUTABLE) || ((f->inode->flags & INODE_APPEND) && (mode & ~(u32)FALLOC_FL_KEEP_SIZE)))
 		err = -EPERM;
+	else if (f->inode->flags & INODE_SWAPFILE)
+		err = -ETXTBSY;
 	else if (MODE_IS(f->inode->mode, S_IFIFO))
 		err = -ESPIPE;
 	else if (inode_is_dir(f->inode))
@@ -635,8 +662,12 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -EFBIG;
 	else
 		err = mode & FALLOC_FL_PUNCH_HOLE ? 0 : inode_may_grow(f->inode, (u64)off + (u64)len);
-	if (!err)
-		err = f->ops->fallocate ? f->ops->fallocate(f, mode, (u64)off, (u64)len) : -EOPNOTSUPP;
+	if (!err && !f->ops->fallocate)
+		err = -EOPNOTSUPP;
+	if (!err && !(err = mount_write_begin(f->path.mnt))) {
+		err = f->ops->fallocate(f, mode, (u64)off, (u64)len);
+		mount_write_end(f->path.mnt);
+	}
 	fdref_put(f, ref);
 	return err;
 }

@@ -90,8 +90,8 @@ static char *anon_string(const struct dentry *d, char *buf, size_t size)
 {
 	int n;
 
-	if (d->inode && d->name_len == 4 && !memcmp(d->name, "pipe", 4))
-		n = snprintf(buf, size, "pipe:[%llu]", (unsigned long long)d->inode->ino);
+	if (d->inode && (!strcmp(d->name, "pipe") || !strcmp(d->name, "socket")))
+		n = snprintf(buf, size, "%s:[%llu]", d->name, (unsigned long long)d->inode->ino);
 	else if (d->name[0] == '/')
 		n = snprintf(buf, size, "%s (deleted)", d->name);	/* memfd */
 	else

@@ -6,6 +6,7 @@
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/iov.h>
+#include <fs/write_gate.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
@@ -31,8 +32,13 @@ void file_accessed(struct file *f)
 	race_off();
 	known = is_later(&i->atime, &i->mtime) && is_later(&i->atime, &i->ctime);
 	race_back();
-	if (!known)
-		inode_touch(i, ATTR_ATIME);
+	if (known)
+		return;
+	if (unlikely(i->sb->gate != NULL) && !gate_try_enter(i->sb->gate, GATE_CALL))
+		return;			/* frozen: nobody waits for that */
+	inode_touch(i, ATTR_ATIME);
+	if (unlikely(i->sb->gate != NULL))
+		gate_leave(i->sb->gate, GATE_CALL);
 }
 
 ssize_t file_no_read(const struct file *f)

@@ -40,7 +40,7 @@ static void unlock_parents(struct dentry *a, struct dentry *b)
 	mutex_unlock(&a->sb->rename_mutex);
 }
 
-struct rename { struct walk *from, *to; struct dentry *old, *new; u32 flags; };
+struct rename { struct walk *from, *to; struct dentry *old, *new; u32 flags; int may; };
 
 static int checks(const struct rename *r)
 {
@@ -62,7 +62,7 @@ static int checks(const struct rename *r)
 		return -EINVAL;
 	if (r->old != r->new && target && dentry_is_ancestor(r->new, r->from->path.dentry))
 		return exchange ? -EINVAL : -ENOTEMPTY;
-	err = mount_want_write(r->from->path.mnt);
+	err = r->may;
 	if (!err)
 		err = dir_may_delete(odir, inode, dir);
 	if (!err)
@@ -120,7 +120,7 @@ static int do_rename(struct rename *r, struct inode **replaced)
 static int rename_walked(struct walk *from, struct walk *to, u32 flags)
 {
 	struct dentry *pa = from->path.dentry, *pb = to->path.dentry;
-	struct rename r = { from, to, NULL, NULL, flags };
+	struct rename r = { from, to, NULL, NULL, flags, 0 };
 	struct inode *replaced = NULL;
 	int err;
 
@@ -130,6 +130,7 @@ static int rename_walked(struct walk *from, struct walk *to, u32 flags)
 		return -EBUSY;
 	if (to->last_type != LAST_NORM)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	r.may = mount_write_begin(from->path.mnt);
 	lock_parents(pa, pb);
 	err = dir_lookup(pa, &from->last, &r.old);
 	if (!err)
@@ -143,6 +144,8 @@ static int rename_walked(struct walk *from, struct walk *to, u32 flags)
 		dentry_put(r.old);
 	if (replaced)
 		inode_put(replaced);
+	if (!r.may)
+		mount_write_end(from->path.mnt);
 	return err;
 }
 

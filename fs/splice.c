@@ -20,6 +20,7 @@
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/uio.h>
 #include <mm/filemap.h>
 #include <mm/slab.h>
@@ -67,14 +68,26 @@ static int cached_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot 
 	return (int)n;
 }
 
-static int read_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s, u32 max)
+/* One page's worth; nonblock: of what can say that there is nothing yet. */
+static ssize_t read_page(struct file *in, void *to, size_t len, u64 *pos, bool nonblock)
+{
+	struct iov_seg seg;
+	struct iov_iter it;
+
+	iov_iter_kernel(&it, &seg, to, len);
+	if (nonblock && in->mode & FMODE_STREAM && in->mode & FMODE_NOWAIT)
+		it.rwf = RWF_NOWAIT;
+	return file_read_iter(in, &it, pos);
+}
+
+static int read_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s, u32 max, bool nonblock)
 {
 	u32 n = 0;
 
 	while (n < max && len) {
 		struct page *p = page_alloc(0, GFP_USER);
 		size_t part = min(len, PAGE_SIZE);
-		ssize_t got = p ? vfs_read_kernel(in, page_address(p), part, pos) : -ENOMEM;
+		ssize_t got = p ? read_page(in, page_address(p), part, pos, nonblock) : -ENOMEM;
 
 		if (got <= 0) {
 			if (p)
@@ -89,9 +102,9 @@ static int read_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s
 	return (int)n;
 }
 
-static int get_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s, u32 max)
+static int get_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s, u32 max, bool nonblock)
 {
-	int n = splice_has_pages(in) ? cached_slots(in, pos, len, s, max) : read_slots(in, pos, len, s, max);
+	int n = splice_has_pages(in) ? cached_slots(in, pos, len, s, max) : read_slots(in, pos, len, s, max, nonblock);
 
 	if (n > 0 && in->mode & FMODE_ATIME && splice_has_pages(in))
 		file_accessed(in);
@@ -164,7 +177,7 @@ long splice_to_pipe(struct file *in, u64 *pos, struct file *out, size_t len, boo
 		int n = room(p, nonblock || done, &free);
 
 		if (!n)
-			n = get_slots(in, &at, len, s, min(free, BATCH));
+			n = get_slots(in, &at, len, s, min(free, BATCH), nonblock);
 		if (n <= 0)
 			return done ? done : n;
 		put = put_slots(p, s, (u32)n, nonblock);
@@ -299,7 +312,7 @@ long splice_direct(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos,
 
 	while (len) {
 		u64 at = *in_pos;
-		int n = get_slots(in, &at, len, s, BATCH);
+		int n = get_slots(in, &at, len, s, BATCH, false);
 		ssize_t got;
 
 		if (n <= 0)

@@ -117,6 +117,21 @@ static struct statx_timestamp stamp(const struct timespec_k *t)
 	return (struct statx_timestamp){ .tv_sec = t->sec, .tv_nsec = t->nsec };
 }
 
+static int statx_look(const struct path *p, struct inode *inode, bool rcu, void *arg)
+{
+	((struct kstat *)arg)->mount_root = p->dentry == p->mnt->root;
+	return stat_look(p, inode, rcu, arg);
+}
+
+static u64 attributes_of(const struct kstat *st)
+{
+	u64 a = st->mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
+
+	a |= st->flags & INODE_APPEND ? STATX_ATTR_APPEND : 0;
+	a |= st->flags & INODE_IMMUTABLE ? STATX_ATTR_IMMUTABLE : 0;
+	return a | (st->flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
+}
+
 long sys_statx(int dirfd, const char __user *name, u32 flags, unsigned mask, struct statx __user *buf)
 {
 	struct statx x;
@@ -126,11 +141,13 @@ long sys_statx(int dirfd, const char __user *name, u32 flags, unsigned mask, str
 	if (mask & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 	    flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
-	err = stat_path(dirfd, name, flags, &st);
+	err = path_look_user(dirfd, name, stat_lookup_flags(flags), statx_look, &st);
 	if (err)
 		return err;
 	memset(&x, 0, sizeof(x));
-	x.stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+	x.stx_mask = st.result_mask | STATX_MNT_ID | (st.btime.sec || st.btime.nsec ? STATX_BTIME : 0u);
+	x.stx_attributes = attributes_of(&st);
+	x.stx_attributes_mask = st.attributes_mask | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
 	x.stx_blksize = st.blksize;
 	x.stx_nlink = st.nlink;
 	x.stx_uid = st.uid;
@@ -172,7 +189,8 @@ static int statfs_path(const struct path *p, struct statfs64 __user *u)
 	s.f_namelen = (long)k.namelen;
 	s.f_frsize = (long)k.frsize;
 	s.f_flags = (long)(0x20 | (p->mnt->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)) |
-			   (p->mnt->flags & (MS_NOATIME | MS_NODIRATIME)) | (p->mnt->flags & MS_RELATIME ? 0x1000 : 0));
+			   (p->mnt->flags & (MS_NOATIME | MS_NODIRATIME)) | (p->mnt->flags & MS_RELATIME ? 0x1000 : 0) |
+			   (sb->flags & (MS_RDONLY | MS_SYNCHRONOUS)));
 	return copy_to_user(u, &s, sizeof(s));
 }
 
@@ -256,6 +274,15 @@ static int take_stamp(struct iattr *a, u32 bit, struct timespec_k *field, const 
 	return 0;
 }
 
+static int utimes_may(struct inode *i, bool both_now)
+{
+	if (both_now ? i->flags & INODE_IMMUTABLE : inode_is_fixed(i))
+		return -EPERM;
+	if (inode_owner_or_capable(i))
+		return 0;
+	return both_now ? inode_permission(i, MAY_WRITE) : -EPERM;
+}
+
 static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 {
 	struct inode *i = p->dentry->inode;
@@ -269,19 +296,14 @@ static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 		err = take_stamp(&a, ATTR_MTIME, &a.mtime, ts ? ts + 1 : NULL, &now);
 	if (err || !a.valid)
 		return err;
-	err = mount_want_write(p->mnt);
+	err = mount_write_begin(p->mnt);
 	if (err)
 		return err;
-	if (both_now ? i->flags & INODE_IMMUTABLE : inode_is_fixed(i))
-		return -EPERM;
-	if (!inode_owner_or_capable(i)) {
-		if (!both_now)
-			return -EPERM;
-		err = inode_permission(i, MAY_WRITE);
-		if (err)
-			return err;
-	}
-	return inode_setattr(i, &a);
+	err = utimes_may(i, both_now);
+	if (!err)
+		err = inode_setattr(i, &a);
+	mount_write_end(p->mnt);
+	return err;
 }
 
 long sys_utimensat(int dirfd, const char __user *name, void __user *times, u32 flags)

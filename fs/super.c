@@ -8,6 +8,7 @@
 #include <fs/buffer.h>
 #include <fs/dcache.h>
 #include <fs/seq.h>
+#include <fs/write_gate.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 #include <kernel/lib/string.h>
@@ -94,6 +95,7 @@ void super_put(struct super *sb)
 		sb->ops->put_super(sb);
 	if (sb->bdev)
 		block_close(sb->bdev, sb);
+	gate_free(sb->gate);
 	mutex_lock(&supers_mutex);
 	list_del(&sb->link);
 	anon_dev_put(sb->dev);
@@ -132,7 +134,10 @@ int super_sync(struct super *sb, bool wait)
 		err = e;
 	if (!wait || !sb->bdev)
 		return err;
-	e = buffers_sync(sb->bdev);
+	buffers_sync(sb->bdev);
+	e = error_check(&sb->bdev->inode->data.wb_err, &sb->bdev_err);	/* once, though nobody has the device open to be told */
+	if (e)
+		error_note(&sb->wb_err, e);
 	if (!err)
 		err = e;
 	e = block_flush(sb->bdev);
@@ -164,6 +169,8 @@ void supers_sync_all(bool wait)
 	writers_write_all(wait);	/* block devices without a file system */
 }
 
+#define REMOUNT_FLAGS	(MS_RDONLY | MS_SYNCHRONOUS)
+
 int super_remount(struct super *sb, u32 flags, const char *opts)
 {
 	u32 was = atomic_load(&sb->flags);
@@ -178,8 +185,10 @@ int super_remount(struct super *sb, u32 flags, const char *opts)
 		err = sb->ops->remount(sb, flags, opts);
 	if (err)
 		atomic_store(&sb->flags, was);
-	else
-		atomic_store(&sb->flags, (was & ~(u32)MS_RDONLY) | (flags & MS_RDONLY));
+	else {
+		atomic_fetch_or(&sb->flags, flags & REMOUNT_FLAGS);
+		atomic_fetch_and(&sb->flags, flags | ~(u32)REMOUNT_FLAGS);
+	}
 	return err;
 }
 
@@ -239,7 +248,8 @@ static int make_on_device(const struct fs_type *type, const struct super_ops *op
 	if (!sb)
 		return -ENOMEM;
 	sb->flags = flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_SILENT);
-	err = block_open(dev, !(flags & MS_RDONLY), sb, &sb->bdev);
+	sb->gate = gate_create();
+	err = sb->gate ? block_open(dev, !(flags & MS_RDONLY), sb, &sb->bdev) : -ENOMEM;
 	if (err)
 		sb->bdev = NULL;
 	if (!err) {
@@ -248,6 +258,7 @@ static int make_on_device(const struct fs_type *type, const struct super_ops *op
 		sb->dev = dev;
 		mutex_unlock(&supers_mutex);
 		sb->writer = sb->bdev->inode->data.writer;
+		sb->bdev_err = error_sample(&sb->bdev->inode->data.wb_err);
 		err = fill(sb, opts);
 	}
 	if (err) {

@@ -15,6 +15,9 @@ int __must_check super_of_device(const struct fs_type *type, const struct super_
 const struct fs_type *fs_type_find(const char *name);
 int super_sync(struct super *sb, bool wait);
 void supers_sync_all(bool wait);
+/* super_freeze - write everything and keep all changes waiting until super_thaw.  -EOPNOTSUPP, -EBUSY (it is frozen), -EINVAL (it is not), -EIO.
+ * Context: thread, may sleep; no locks of files. */
+int super_freeze(struct super *sb), super_thaw(struct super *sb);
 /* super_remount - change its flags (of which MS_RDONLY) and options; what is dirty is written before it becomes read-only.
  * Locks: mount changes are excluded by the caller, or it is the end.
  * supers_read_only - the machine stops: write everything, and mark what is on devices as cleanly left, whoever uses it. */

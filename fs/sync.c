@@ -18,11 +18,14 @@ long sys_syncfs(int fd)
 {
 	u32 ref;
 	struct file *f = fdref_get(fd, &ref);
-	long err;
+	long err, err2;
 
 	if (!f)
 		return -EBADF;
 	err = super_sync(f->path.mnt->sb, true);
+	err2 = file_super_error_check(f);
+	if (!err)
+		err = err2;
 	fdref_put(f, ref);
 	return err;
 }

@@ -25,6 +25,9 @@ struct cred;
 struct kstat;
 struct kstatfs;
 struct xattr_names;
+struct write_gate;
+struct acl;
+struct inode_acls;
 struct poll_table;
 struct dir_context;
 struct file_lock;
@@ -61,16 +64,22 @@ struct inode_ops {
 	int (*get_link)(struct inode *inode, struct path *out);
 	int (*setattr)(struct inode *inode, const struct iattr *attr);	/* NULL: the generic one. inode lock held for writing */
 	int (*getattr)(struct inode *inode, struct kstat *st);		/* NULL: generic */
-	int (*permission)(struct inode *inode, u32 mask);		/* NULL: generic mode bits */
+	/* set_acl - keep it (NULL: none) where the inode is read from; NULL: it need not be kept.  inode lock held for writing.  fs/posix_acl.h */
+	int (*set_acl)(struct inode *inode, u32 kind, const struct acl *acl);
 	/* Extended attributes, inode lock held (get, list: any mode).  NULL: not supported.  Lengths and errors as fs/xattr.h says;
 	 * -EOPNOTSUPP for a kind of name that the filesystem cannot keep. */
 	ssize_t (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
 	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, u32 flags);
 	void (*listxattr)(struct inode *inode, struct xattr_names *names);
+	/* get_flags, set_flags - FS_*_FL of a regular file or directory (fs/fileattr.c); NULL: it has none.  inode lock held for writing to set;
+	 * -EOPNOTSUPP for one that cannot be set there. */
+	u32 (*get_flags)(struct inode *inode);
+	int (*set_flags)(struct inode *inode, u32 flags);
 	/* revalidate - of the directory, for a child (negative too): RCU-safe; false: the dentry is stale (procfs) */
 	bool (*revalidate)(struct dentry *d);
 };
 
+struct seq;
 struct file_ops {
 	int (*open)(struct inode *inode, struct file *file);
 	void (*release)(struct file *file);			/* last put */
@@ -85,6 +94,9 @@ struct file_ops {
 	int (*fsync)(struct file *file, u64 start, u64 end, bool datasync);
 	int (*fallocate)(struct file *file, u32 mode, u64 off, u64 len);
 	int (*check_flags)(u32 flags);
+	void (*show_fdinfo)(struct seq *s, struct file *file);	/* what /proc/pid/fdinfo says beside the usual; or NULL */
+	int (*names_process)(struct file *file, struct process **out);	/* a directory of /proc: whose, referenced; -ESRCH.  Others: NULL */
+	void (*async_changed)(struct file *file, int fd, bool owner);	/* FASYNC through fd, or (owner) whom SIGIO is for and which signal; or NULL */
 };
 
 struct super_ops {
@@ -95,6 +107,7 @@ struct super_ops {
 	int (*write_inode)(struct inode *inode, bool wait);	/* its numbers, to where fsync finds them durable after a flush; thread, may sleep */
 	int (*sync)(struct super *sb, bool wait);
 	int (*remount)(struct super *sb, u32 flags, const char *opts);
+	int (*freeze)(struct super *sb), (*thaw)(struct super *sb);	/* all is written and nobody in; NULL: it cannot be frozen */
 	void (*put_super)(struct super *sb);
 	int (*show_options)(struct super *sb, char *buf, size_t len);
 };
@@ -107,12 +120,12 @@ struct inode {
 	u32 mode;			/* [i] */
 	u32 uid, gid;			/* [i] */
 	u32 nlink;			/* [i] */
-	u32 flags;			/* [s] S_* */
+	u32 flags;			/* [s] INODE_* */
 	dev_t_k rdev;			/* [I] */
 	struct refcount refs;
 	u64 size;			/* [i] for writing, read atomically */
 	u64 blocks;			/* [s] 512-byte units */
-	struct timespec_k atime, mtime, ctime, btime;	/* [s] */
+	struct timespec_k atime, mtime, ctime, btime;	/* [s]; btime [I], zero: not known */
 	struct seqcount times_seq;			/* [s] moves with them: stat takes no lock */
 	u64 version;
 	struct super *sb;		/* [I] */
@@ -127,6 +140,7 @@ struct inode {
 	struct list_head sb_link;	/* [sb->inode_lock] */
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
+	struct inode_acls *acls;	/* [a] set once; fs/inode_acl.c */
 	struct list_head dirty_link;	/* [writer's lock] mm/writeback.c */
 	u64 dirtied_ns;			/* [writer's lock] since when it has been on that list */
 	u32 dirty;			/* [writer's lock, read racily] enum inode_dirty */
@@ -159,25 +173,33 @@ enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCE
 struct super {
 	const struct fs_type *type;	/* [I] */
 	const struct super_ops *ops;	/* [I] */
-	u32 flags;			/* [a] SB_RDONLY... (MS_* values) */
+	u32 flags;			/* [a] SB_*, MS_* */
 	dev_t_k dev;			/* [I] st_dev */
 	u32 block_size;
 	u64 max_bytes;
 	u64 magic;
-	bool whole_seconds;		/* [I] times have no fraction */
+	u64 attributes_mask;		/* [I] STATX_ATTR_* that its inodes have or have not */
+	s64 time_min, time_max;		/* [I] seconds that fit; time_max 0: all */
+	bool whole_seconds;		/* [I] times have no fraction (and time_max is set) */
 	struct dentry *root;		/* [I] */
 	struct mutex rename_mutex;	/* LC_RENAME */
 	struct spinlock inode_lock;	/* LC_INODE_HASH */
 	struct list_head inodes;	/* [inode_lock] */
+	u64 wb_err;			/* [a] mm/writeback.h: of all its files and metadata */
+	u64 bdev_err;			/* of the device's, what super_sync has told */
+	s32 nr_unlinked;		/* [a] inodes without a name that are still there; kept by filesystems on disks */
 	struct refcount refs;		/* mounts */
 	u32 dying;			/* [a] dentries that reclaim is killing */
 	u64 next_ino;			/* [a] for memory filesystems */
 	struct block_device *bdev;	/* [I] it lives on, or NULL */
 	struct writer *writer;		/* [I] of its inodes, or NULL */
+	struct write_gate *gate;	/* [I] before changes, or NULL: fs/write_gate.h */
 	void *private;
 	struct list_head link;
 	char source[64];
 };
+
+enum { SB_RDONLY = 1 /* MS_RDONLY */, SB_POSIXACL = 1 << 16 /* MS_POSIXACL: its inodes' ACLs count */ };
 
 struct mount {
 	struct super *sb;		/* [I] */
@@ -216,9 +238,10 @@ struct file {
 	const struct cred *cred;	/* [I] opener's */
 	void *private;			/* the driver's */
 	struct list_head epoll_links;	/* [lock] */
-	u32 owner_sig; s32 owner_pid;	/* F_SETOWN */
+	u16 owner_sig, owner_type; s32 owner_pid;	/* F_SETSIG, F_SETOWN_EX: F_OWNER_*, negative for a group */
 	union { u64 ra_state[2]; struct file_ra ra; };	/* a terminal's; files' [racy] mm/readahead.c */
 	u64 wb_err;			/* [lock] of mapping->wb_err, what this one was told */
+	u64 sb_err;			/* [lock] of sb->wb_err */
 	struct task_work put_work;
 	struct rcu_head rcu;
 };
@@ -273,7 +296,7 @@ struct dir_context {
 };
 
 struct kstat { u64 ino, size, blocks; u32 mode, nlink, uid, gid; dev_t_k dev, rdev; u32 blksize;
-	struct timespec_k atime, mtime, ctime, btime; u32 result_mask; u64 attributes, attributes_mask; u64 mnt_id; };
+	struct timespec_k atime, mtime, ctime, btime; u32 result_mask; u32 flags /* INODE_* */; u64 attributes_mask; u64 mnt_id; bool mount_root; };
 struct kstatfs { u64 type, bsize, blocks, bfree, bavail, files, ffree, fsid, namelen, frsize, flags; };
 
 /* Poll: a driver's poll calls poll_wait(pt, wq) for each queue it would be woken on, then returns its EPOLL* mask. */

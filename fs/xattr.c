@@ -1,4 +1,4 @@
-/* Extended attributes: names "user.", "trusted.", "security." with a value of up to 64 KiB each.
+/* Extended attributes: names "user.", "trusted.", "security." with a value of up to 64 KiB each; and the ACLs (fs/posix_acl.h), as "system.".
  *
  * The VFS decides who may: user.* as the file's data (and on files and directories alone), trusted.* CAP_SYS_ADMIN, security.* anybody
  * for reading, CAP_SYS_ADMIN for writing.  The filesystem decides which of them it can keep.  Values are copied in before the inode is
@@ -13,6 +13,7 @@
 #include <fs/inode.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/posix_acl.h>
 #include <fs/xattr.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -26,6 +27,8 @@ static int may_access(struct inode *i, const char *name, u32 mask)
 {
 	if (mask == MAY_WRITE && inode_is_fixed(i))
 		return -EPERM;
+	if (str_has_prefix(name, XATTR_SYSTEM_PREFIX))
+		return 0;
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX))
 		return mask == MAY_READ || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
@@ -56,17 +59,22 @@ static int name_from_user(char name[XATTR_NAME_MAX + 1], const char __user *unam
 static int inode_set(const struct path *p, const char *name, const void *value, size_t size, u32 flags)
 {
 	struct inode *i = p->dentry->inode;
-	int err = mount_want_write(p->mnt);
+	int err = mount_write_begin(p->mnt);
+	enum acl_kind kind;
 
-	if (!err)
-		err = may_access(i, name, MAY_WRITE);
 	if (err)
 		return err;
-	if (!i->ops->setxattr)
-		return -EOPNOTSUPP;
-	rwsem_write_lock(&i->lock);
-	err = i->ops->setxattr(i, name, value, size, flags);
-	rwsem_write_unlock(&i->lock);
+	err = may_access(i, name, MAY_WRITE);
+	if (!err && inode_acl_kind(name, &kind)) {
+		err = inode_acl_set(i, kind, value, size);
+	} else if (!err && !i->ops->setxattr) {
+		err = -EOPNOTSUPP;
+	} else if (!err) {
+		rwsem_write_lock(&i->lock);
+		err = i->ops->setxattr(i, name, value, size, flags);
+		rwsem_write_unlock(&i->lock);
+	}
+	mount_write_end(p->mnt);
 	return err;
 }
 
@@ -96,6 +104,8 @@ static long value_get(const struct path *p, const char __user *uname, void __use
 	struct inode *i = p->dentry->inode;
 	char name[XATTR_NAME_MAX + 1];
 	void *value = NULL;
+	enum acl_kind kind = ACL_ACCESS;
+	bool is_acl;
 	ssize_t n;
 	long err = name_from_user(name, uname);
 
@@ -105,11 +115,12 @@ static long value_get(const struct path *p, const char __user *uname, void __use
 		return err;
 	if (!i->ops->getxattr)
 		return -EOPNOTSUPP;
+	is_acl = inode_acl_kind(name, &kind);
 	size = min(size, (size_t)XATTR_SIZE_MAX);
 	if (size && !(value = kvmalloc(size, GFP_KERNEL)))
 		return -ENOMEM;
 	rwsem_read_lock(&i->lock);
-	n = i->ops->getxattr(i, name, value, size);
+	n = is_acl ? inode_acl_get(i, kind, value, size) : i->ops->getxattr(i, name, value, size);
 	rwsem_read_unlock(&i->lock);
 	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
 		n = -EFAULT;
@@ -142,6 +153,8 @@ static long names_get(const struct path *p, char __user *list, size_t size)
 	if (size && !(names.buf = kvmalloc(names.size, GFP_KERNEL)))
 		return -ENOMEM;
 	rwsem_read_lock(&i->lock);
+	if (unlikely(i->acls != NULL))
+		inode_acl_list(i, &names);
 	i->ops->listxattr(i, &names);
 	rwsem_read_unlock(&i->lock);
 	ret = (long)names.len;

@@ -2,9 +2,9 @@
  *
  * Theory.  Each group has a bitmap, a count in its descriptor, and a lock of its own; there is none for the whole volume, only sums that
  * are added to.  A file gets blocks from its window: a run of free blocks of one group that no other file takes from while there are
- * others.  Windows are in memory alone and cost nothing to lose.  A window that is used up is followed by another twice as long, just
- * behind it if possible, so that a file which grows, or several that grow at once, lie in a few long runs.  When a volume has no free run
- * outside of windows left, those of others are no longer respected.
+ * others.  Windows are in memory alone, in a tree for each group, and cost nothing to lose.  A window that is used up is followed by
+ * another twice as long, just behind it if possible, so that a file which grows, or several that grow at once, lie in a few long runs.
+ * When a volume has no free run outside of windows left, those of others are no longer respected.
  *
  * Where.  The goal (the block behind the last one; else near the inode's group) if it is free; else the first run long enough behind it in
  * its group, then in the groups that follow; then any; each group is locked for itself, and never two.
@@ -17,9 +17,12 @@
 #include <kernel/lib/bitmap.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc.h>
+#include <kernel/time/time.h>
 #include <linux/capability.h>
 
 #define WINDOW_FIRST	8u
+#define READ_TRIES	500u		/* five seconds */
+#define READ_PAUSE_NS	(10 * NSEC_PER_MSEC)
 #define WINDOW_MAX	2048u
 
 static u32 group_of(const struct ext2_super *s, u32 block) { return (block - s->geo.first_data_block) / s->geo.blocks_per_group; }
@@ -29,6 +32,11 @@ bool ext2_blocks_ok(struct ext2_super *s, u32 first, u32 nr)
 {
 	u32 last;
 
+	if (likely(first > s->geo.first_data_block && first < s->geo.blocks_count && nr && nr <= s->geo.blocks_count - first)) {
+		last = group_of(s, first);
+		if (first >= s->groups[last].data_start && group_of(s, first + nr - 1) == last)
+			return true;
+	}
 	if (!ext2_block_ok(&s->geo, first, nr))
 		return false;
 	last = group_of(s, first + nr - 1);
@@ -36,6 +44,19 @@ bool ext2_blocks_ok(struct ext2_super *s, u32 first, u32 nr)
 		if (ext2_group_owns(&s->geo, ext2_desc(s, g), first, nr))
 			return false;
 	return true;
+}
+
+int ext2_block_read_surely(struct ext2_super *s, u32 block, struct buffer *b)
+{
+	u32 had = current->pflags & PF_MEMALLOC, tries = 0;
+	int err;
+
+	current->pflags |= PF_MEMALLOC;
+	while ((err = ext2_block_read(s, block, b)) == -ENOMEM && tries++ < READ_TRIES)
+		sleep_ns(READ_PAUSE_NS);	/* there is nothing to wait for but that memory is given back somewhere */
+	if (!had)
+		current->pflags &= ~(u32)PF_MEMALLOC;
+	return err;
 }
 
 /* Judge the group's bitmap. */
@@ -61,13 +82,13 @@ static void judge(struct ext2_super *s, u32 g, const unsigned long *map)
 }
 
 /* Lock the group and read its bitmap.  false: it cannot be used. */
-static bool group_lock(struct ext2_super *s, u32 g, struct buffer *b)
+bool ext2_group_lock(struct ext2_super *s, u32 g, struct buffer *b)
 {
 	struct ext2_group *grp = &s->groups[g];
 
 	*b = (struct buffer){ 0 };
 	mutex_lock(&grp->lock);
-	if (!grp->bad && ext2_block_read(s, ext2_desc(s, g)->block_bitmap, b))
+	if (!grp->bad && ext2_block_read_surely(s, ext2_desc(s, g)->block_bitmap, b))
 		ext2_error(s, "block bitmap of group %u (block %u) cannot be read", g, ext2_desc(s, g)->block_bitmap);
 	if (b->page && !grp->judged)
 		judge(s, g, b->data);
@@ -78,7 +99,7 @@ static bool group_lock(struct ext2_super *s, u32 g, struct buffer *b)
 	return false;
 }
 
-static void group_unlock(struct ext2_super *s, u32 g, struct buffer *b)
+void ext2_group_unlock(struct ext2_super *s, u32 g, struct buffer *b)
 {
 	buffer_put(b);
 	mutex_unlock(&s->groups[g].lock);
@@ -102,10 +123,24 @@ static void take(struct ext2_super *s, u32 g, struct buffer *b, u32 bit, u32 nr)
 
 /* --- windows --- */
 
-static void window_unlink(struct ext2_window *w)
+#define window_at(p) rb_entry(p, struct ext2_window, node)
+
+static void window_link(struct ext2_group *grp, struct ext2_window *w)
+{
+	struct rb_node **link = &grp->windows.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = w->start < window_at(parent)->start ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&w->node, parent, link);
+	rb_insert_color(&w->node, &grp->windows);
+}
+
+static void window_unlink(struct ext2_group *grp, struct ext2_window *w)
 {
 	if (w->start != w->end)
-		list_del(&w->link);
+		rb_erase(&w->node, &grp->windows);
 	w->start = w->end = 0;
 }
 
@@ -115,19 +150,25 @@ void ext2_window_drop(struct ext2_super *s, struct ext2_window *w)
 	if (READ_ONCE(w->start) == READ_ONCE(w->end))	/* only its owner makes one */
 		return;
 	mutex_lock(&s->groups[w->group].lock);
-	window_unlink(w);
+	window_unlink(&s->groups[w->group], w);
 	mutex_unlock(&s->groups[w->group].lock);
 }
 
 /* The first window of the group that meets [start, end), or NULL. */
 static struct ext2_window *window_in(struct ext2_group *grp, u32 start, u32 end)
 {
-	struct ext2_window *w, *best = NULL;
+	struct rb_node *n = grp->windows.rb_node;
+	struct ext2_window *best = NULL;
 
-	list_for_each_entry(w, &grp->windows, link)
-		if (w->start < end && w->end > start && (!best || w->start < best->start))
-			best = w;
-	return best;
+	while (n) {		/* no two of them meet, so they end in the order in which they begin */
+		if (window_at(n)->end > start) {
+			best = window_at(n);
+			n = n->rb_left;
+		} else {
+			n = n->rb_right;
+		}
+	}
+	return best && best->start < end ? best : NULL;
 }
 
 /* The first free run of want bits at or after start that lies in no window, else the longest. */
@@ -161,7 +202,7 @@ static u32 take_from_window(struct ext2_super *s, struct ext2_window *w, struct 
 		take(s, w->group, b, at, n);
 	*first = at;
 	if (!n || at + n >= w->end)
-		window_unlink(w);
+		window_unlink(&s->groups[w->group], w);
 	else
 		w->start = at + n;
 	return n;
@@ -186,7 +227,7 @@ static bool try_group(struct search *q, u32 g, enum pass pass)
 	u32 end = ext2_group_blocks(&s->geo, g), start = g == q->goal_group ? q->goal_bit : 0, target = max(q->want, q->reserve), n, bit = 0;
 	struct buffer b;
 
-	if (!READ_ONCE(ext2_desc(s, g)->free_blocks_count) || grp->bad || !group_lock(s, g, &b))
+	if (!READ_ONCE(ext2_desc(s, g)->free_blocks_count) || grp->bad || !ext2_group_lock(s, g, &b))
 		return false;
 	if (pass == STEAL) {
 		n = ext2_run_find(b.data, 0, end, q->want, &bit);
@@ -212,10 +253,10 @@ static bool try_group(struct search *q, u32 g, enum pass pass)
 		take(s, g, &b, bit, q->nr);
 		if (q->w && pass != STEAL && n > q->nr) {
 			*q->w = (struct ext2_window){ .group = g, .start = bit + q->nr, .end = bit + n, .goal_size = q->w->goal_size };
-			list_add_tail(&q->w->link, &grp->windows);
+			window_link(grp, q->w);
 		}
 	}
-	group_unlock(s, g, &b);
+	ext2_group_unlock(s, g, &b);
 	return n;
 }
 
@@ -242,12 +283,12 @@ static bool from_window(struct ext2_super *s, struct ext2_window *w, u32 goal, u
 	u32 bit = 0;
 
 	*nr = 0;
-	if (READ_ONCE(w->start) == READ_ONCE(w->end) || !group_lock(s, w->group, &b))
+	if (READ_ONCE(w->start) == READ_ONCE(w->end) || !ext2_group_lock(s, w->group, &b))
 		return false;
 	if (w->start != w->end)
 		*nr = take_from_window(s, w, &b, group_of(s, goal) == w->group ? bit_of(s, goal) : 0, want, &bit);
 	*first = ext2_group_first(&s->geo, w->group) + bit;
-	group_unlock(s, w->group, &b);
+	ext2_group_unlock(s, w->group, &b);
 	return *nr;
 }
 
@@ -298,14 +339,14 @@ void ext2_blocks_free(struct ext2_super *s, u32 first, u32 nr)
 		u32 g = group_of(s, first), bit = bit_of(s, first), n = min(nr, s->geo.blocks_per_group - bit), freed = 0;
 		struct buffer b;
 
-		if (group_lock(s, g, &b)) {
+		if (ext2_group_lock(s, g, &b)) {
 			for (u32 i = bit; i < bit + n; i++) {
 				freed += test_bit(i, b.data);
 				clear_bit(i, b.data);
 			}
 			buffer_dirty(&b);
 			group_count(s, g, (s32)freed);
-			group_unlock(s, g, &b);
+			ext2_group_unlock(s, g, &b);
 			if (unlikely(freed != n))
 				ext2_error(s, "freeing blocks %u to %u: %u of them were free", first, first + n - 1, n - freed);
 		}

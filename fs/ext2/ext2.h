@@ -6,17 +6,19 @@
 #include <fs/inode.h>
 #include <fs/iomap.h>
 #include <fs/vfs.h>
+#include <kernel/lib/rbtree.h>
 
 struct ext2_group {
 	struct mutex lock;		/* LC_FS_ALLOC: both bitmaps and the descriptor of the group */
-	struct list_head windows;	/* [lock] struct ext2_window */
+	struct rb_root windows;		/* [lock] struct ext2_window, by start */
 	u32 ino_hint;			/* [lock] no inode before this one is free */
+	u32 data_start;			/* [I] from this block to its end the group has nothing of the volume's own */
 	bool judged, bad;		/* [lock] the bitmap was looked at; nothing is allocated from it */
 };
 
 /* A run of free blocks that only one file takes blocks from, so that files which grow at the same time stay in one piece each. */
 struct ext2_window {
-	struct list_head link;		/* [group's lock] */
+	struct rb_node node;		/* [group's lock] */
 	u32 group;			/* [map_lock] whose */
 	u32 start, end;			/* [group's lock] bits of the group's bitmap; start == end: none */
 	u32 goal_size;			/* [map_lock] the next one's length */
@@ -54,7 +56,8 @@ struct ext2_super {
 	struct mutex retired_lock;	/* LC_META */
 	struct ext2_retired *retired;	/* [retired_lock] blocks of tables that will be free */
 	u32 nr_retired;			/* [retired_lock], read racily */
-	struct mutex xattr_lock;	/* LC_FS_PRIVATE: reference counts and contents of blocks of attributes */
+	u32 retire_at;			/* [retired_lock], read racily: so many are set free together */
+	struct mutex xattr_lock;	/* LC_FS_PRIVATE: who shares a block of attributes: xattr.c */
 };
 
 struct ext2_inode {
@@ -71,9 +74,14 @@ struct ext2_inode {
 	u32 file_acl;			/* [vfs.lock] */
 	u32 dtime;			/* of one that goes */
 	u32 group;			/* [I] */
-	u32 look_hint, room_hint;	/* [vfs.lock for writing, or racily] blocks of a directory where to look first */
+	u16 extra_isize;		/* [I] of struct ext2_inode_extra; 0: none of it */
+	u32 look_hint, room_hint;	/* [vfs.lock for writing] blocks of a directory where to look first: for names, for room, */
+	u32 room_off;			/* and from which entry of the latter; */
+	u32 search_debt;		/* blocks that were looked through in vain; */
+	struct ext2_names *names;	/* where the names are, or NULL: dir.c */
 	u32 entry_unsynced;		/* [a] its name was made since its directory was last written for an fsync */
-	bool filled, fresh;		/* it is a file's; its place in the table holds an old one's rest */
+	bool unlinked;			/* [vfs.spin] it is counted in sb->nr_unlinked */
+	bool filled, fresh;		/* it is a file's; its place in the table holds an old one's rest [raw_lock, read racily] */
 	struct mutex raw_lock;		/* LC_META: writing it to the table */
 };
 
@@ -86,6 +94,8 @@ static inline struct ext2_group_desc *ext2_desc(const struct ext2_super *s, u32 
 }
 static inline void ext2_desc_dirty(struct ext2_super *s, u32 group) { buffer_dirty(&s->descs[group / s->geo.descs_per_block]); }
 static inline int ext2_block_read(struct ext2_super *s, u32 block, struct buffer *b) { return buffer_read(s->bdev, block, s->geo.block_size, b); }
+/* ext2_block_read_surely - for who cannot go back (what is being freed must be freed): a lack of memory is waited out, on the reserves, for seconds. */
+int ext2_block_read_surely(struct ext2_super *s, u32 block, struct buffer *b);
 static inline int ext2_block_new(struct ext2_super *s, u32 block, struct buffer *b) { return buffer_get(s->bdev, block, s->geo.block_size, b); }
 #define ext2_msg(s, fmt, ...) printk("ext2: %s: " fmt "\n", (s)->bdev->name, ##__VA_ARGS__)
 
@@ -107,16 +117,25 @@ int ext2_show_options(struct super *sb, char *buf, size_t len);
 int __must_check ext2_blocks_alloc(struct ext2_super *s, struct ext2_window *w, u32 goal, u32 want, u32 *first, u32 *nr);
 void ext2_blocks_free(struct ext2_super *s, u32 first, u32 nr);
 void ext2_window_drop(struct ext2_super *s, struct ext2_window *w);
+/* ext2_group_lock - lock the group and read its bitmap; false: it cannot be used, and is not locked. */
+bool ext2_group_lock(struct ext2_super *s, u32 g, struct buffer *b);
+void ext2_group_unlock(struct ext2_super *s, u32 g, struct buffer *b);
 /* ext2_blocks_ok - may these belong to a file? */
 bool ext2_blocks_ok(struct ext2_super *s, u32 first, u32 nr);
 
 /* retire.c.  ext2_retire - instead of ext2_blocks_free, for the block of a table; between ext2_retire_begin and, when ext2_write_inode has been
  * called for its inode, ext2_retire_end.  Locks at begin and end: up to a page's.  ext2_retired_free - set all free that wait; may write all metadata.
- * ext2_retired_try - the same for who has no other block left, and may hold a map_lock; false: there are none. */
+ * ext2_retired_try - the same for who has no other block left, and may hold a map_lock; false: there are none.
+ * ext2_retired_forget - those that are left stay as they are, marked as used: at unmount. */
 void ext2_retire(struct ext2_super *s, u32 block);
 void ext2_retire_begin(struct ext2_super *s), ext2_retire_end(struct ext2_super *s);
 int ext2_retired_free(struct ext2_super *s);
+void ext2_retired_forget(struct ext2_super *s);
 bool ext2_retired_try(struct ext2_super *s);
+
+/* trim.c.  ext2_trim_free - discard what is free in the range; r->len: how many bytes that was.  -EINVAL, -EOPNOTSUPP, -EINTR, -EIO. */
+struct fstrim_range;
+int ext2_trim_free(struct ext2_super *s, struct fstrim_range *r);
 
 /* ialloc.c.  ext2_inode_new - a referenced inode that is in nobody's directory yet, its lock free, being filled: inode_filled makes it
  * known.  -ENOSPC, -EIO, -ENOMEM.  ext2_inode_free - its number may be another's. */
@@ -126,11 +145,16 @@ void ext2_inode_free(struct ext2_super *s, u32 ino, bool dir);
 /* inode.c */
 int __must_check ext2_iget(struct super *sb, u32 ino, struct inode **out);
 void ext2_set_ops(struct inode *i);
+/* ext2_raw_read - the block of the table that has the inode, and where in it.  ext2_extra - what follows there. */
+int __must_check ext2_raw_read(struct ext2_super *s, u64 ino, struct buffer *b, struct ext2_disk_inode **raw);
+static inline struct ext2_inode_extra *ext2_extra(struct ext2_disk_inode *raw) { return (struct ext2_inode_extra *)(raw + 1); }
 struct inode *ext2_alloc_inode(struct super *sb);
 void ext2_free_inode(struct inode *i);
 void ext2_evict(struct inode *i);
 int ext2_write_inode(struct inode *i, bool wait);
 void ext2_flags_to_vfs(struct ext2_inode *e);
+/* ext2_nlink_changed - after each change of nlink to or from 0.  Locks: as for that. */
+void ext2_nlink_changed(struct inode *i);
 void ext2_blocks_add(struct inode *i, s64 nr);	/* of the volume's size, to i_blocks */
 int ext2_setattr(struct inode *i, const struct iattr *a);
 void ext2_inode_init_caches(void);
@@ -138,6 +162,8 @@ void ext2_inode_init_caches(void);
 /* map.c.  ext2_map - iomap_ops.map.  ext2_dir_grow - a block for block n of a directory or symlink. */
 extern const struct iomap_ops ext2_iomap_ops;
 int __must_check ext2_dir_grow(struct inode *i, u64 n);
+/* ext2_tables_look - the tables on the way to the byte at pos can be read.  0, -EIO, -ENOMEM. */
+int ext2_tables_look(struct inode *i, u64 pos);
 /* ext2_tables_write - write those indirect blocks that have changed; start, then wait. */
 int ext2_tables_write(struct ext2_inode *e);
 
@@ -147,24 +173,43 @@ void ext2_trim(struct inode *i);
 
 /* dir.c: entries.  Locks: the directory's, for writing where it changes.  -ENOENT, -EIO, -ENOSPC, -ENOMEM.
  * ext2_dir_find - *ino.  ext2_dir_add - the name is not there.  ext2_dir_remove.  ext2_dir_set - the entry of name, which is there, is
- * ino's now.  ext2_dir_make - "." and "..".  ext2_dir_is_empty - 0, -ENOTEMPTY. */
+ * ino's now.  ext2_dir_pin - the page that its entry is in, referenced: as long as it is, the three calls before cannot fail for that name.
+ * ext2_dir_make - "." and "..".  ext2_dir_is_empty - 0, -ENOTEMPTY. */
 int ext2_dir_find(struct inode *dir, const char *name, u32 len, u32 *ino);
 int ext2_dir_add(struct inode *dir, const char *name, u32 len, const struct inode *i);
 int ext2_dir_remove(struct inode *dir, const char *name, u32 len);
 int ext2_dir_set(struct inode *dir, const char *name, u32 len, u32 ino, u32 mode);
+int ext2_dir_pin(struct inode *dir, const char *name, u32 len, struct page **page);
 int ext2_dir_make(struct inode *dir, u32 parent);
 int ext2_dir_is_empty(struct inode *dir);
+void ext2_names_drop(struct ext2_inode *d);	/* the inode goes, too */
 /* ext2_page_put - bytes into page 0 of a directory or symlink whose block is there, and which is empty */
 extern const struct file_ops ext2_dir_fops;
 
-/* namei.c, symlink.c, file.c, ioctl.c, xattr.c */
+/* namei.c, symlink.c, file.c, ioctl.c, xattr.c, acl.c */
 extern const struct inode_ops ext2_dir_iops, ext2_file_iops, ext2_special_iops, ext2_link_iops;
 extern const struct file_ops ext2_file_fops;
 int ext2_symlink_make(struct inode *i, const char *target, u32 len);
+/* ext2_dir_write - the blocks and the inode of a directory, waiting; no flush. */
+int ext2_dir_write(struct inode *dir);
+void ext2_dir_retry(struct inode *dir);	/* what could not be written of it is dirty again */
+int ext2_open(struct inode *i, struct file *f);
 int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync);
 long ext2_ioctl(struct file *f, u32 cmd, u64 arg);
+u32 ext2_get_flags(struct inode *i);
+int ext2_set_flags(struct inode *i, u32 flags);
+#define EXT2_FLAG_OPS .get_flags = ext2_get_flags, .set_flags = ext2_set_flags
 ssize_t ext2_getxattr(struct inode *i, const char *name, void *value, size_t size);
 int ext2_setxattr(struct inode *i, const char *name, const void *value, size_t size, u32 flags);
 void ext2_listxattr(struct inode *i, struct xattr_names *names);
+/* ext2_xattr_get, ext2_xattr_put - by index and the rest of the name; as inode_ops say.  ext2_xattr_put with value NULL and no flags: none is fine too. */
+ssize_t ext2_xattr_get(struct inode *i, u32 index, const char *name, void *value, size_t size);
+int ext2_xattr_put(struct inode *i, u32 index, const char *name, const void *value, size_t size, u32 flags);
+/* ext2_xattrs_any - has the inode, which is being filled, some? */
+bool ext2_xattrs_any(const struct ext2_super *s, const struct ext2_inode *e, struct ext2_disk_inode *raw);
 void ext2_xattr_drop(struct inode *i);		/* it goes: its block too, if nobody shares it */
-#define EXT2_XATTR_OPS .getxattr = ext2_getxattr, .setxattr = ext2_setxattr, .listxattr = ext2_listxattr
+/* acl.c.  ext2_set_acl - inode_ops.set_acl.  ext2_acls_read - of an inode that is being filled.  ext2_acl_inherit - of one just made in dir. */
+int ext2_set_acl(struct inode *i, u32 kind, const struct acl *a);
+void ext2_acls_read(struct inode *i);
+int ext2_acl_inherit(struct inode *i, const struct inode *dir);
+#define EXT2_XATTR_OPS .getxattr = ext2_getxattr, .setxattr = ext2_setxattr, .listxattr = ext2_listxattr, .set_acl = ext2_set_acl

@@ -80,6 +80,20 @@ struct ext2_disk_inode {
 };
 _Static_assert(sizeof(struct ext2_disk_inode) == 128, "an inode");
 
+/* What an inode of 256 bytes and more has behind those 128: as much of this as extra_isize says; then, if EXT2_XATTR_MAGIC stands there,
+ * extended attributes to its end. */
+struct ext2_inode_extra {
+	u16 extra_isize, checksum_hi;
+	u32 ctime_extra, mtime_extra, atime_extra;	/* nanoseconds << 2 | bits 32 and 33 of the seconds (which are signed without them) */
+	u32 crtime, crtime_extra;
+	u32 version_hi, projid;
+};
+_Static_assert(sizeof(struct ext2_inode_extra) == 32, "the rest of an inode");
+#define EXT2_EXTRA_HAS(extra_isize, field)	((extra_isize) >= __builtin_offsetof(struct ext2_inode_extra, field) + 4)
+#define EXT2_TIME_MIN	(-0x80000000ll)		/* seconds: 1901 */
+#define EXT2_TIME_MAX	0x7fffffffll		/* 2038, */
+#define EXT2_TIME_MAX_EXTRA	0x37fffffffll	/* or 2446 */
+
 enum ext2_inode_flags {
 	EXT2_SECRM_FL = 1, EXT2_UNRM_FL = 2, EXT2_COMPR_FL = 4, EXT2_SYNC_FL = 8, EXT2_IMMUTABLE_FL = 0x10, EXT2_APPEND_FL = 0x20,
 	EXT2_NODUMP_FL = 0x40, EXT2_NOATIME_FL = 0x80, EXT2_INDEX_FL = 0x1000, EXT2_JOURNAL_DATA_FL = 0x4000, EXT2_NOTAIL_FL = 0x8000,
@@ -104,7 +118,8 @@ enum ext2_file_type { EXT2_FT_UNKNOWN, EXT2_FT_REG, EXT2_FT_DIR, EXT2_FT_CHR, EX
 
 #define EXT2_LINK_MAX	32000u
 
-/* A block of extended attributes: header, entries sorted by (index, name length, name) from the front, values from the back. */
+/* A block of extended attributes: header, entries sorted by (index, name length, name) from the front, values from the back.  In an inode:
+ * the magic number alone, then the same, offsets counted from the first entry, without hashes. */
 #define EXT2_XATTR_MAGIC	0xea020000u
 #define EXT2_XATTR_REFCOUNT_MAX	1024u
 struct ext2_xattr_header { u32 magic, refcount, blocks, hash, reserved[4]; };

@@ -6,6 +6,7 @@
 #include <fs/dcache.h>
 #include <fs/ext2/ext2.h>
 #include <fs/file.h>
+#include <fs/write_gate.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
 #include <linux/falloc.h>
@@ -18,13 +19,20 @@ static ssize_t ext2_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
 	size_t asked = from->count;
-	ssize_t n = iomap_file_write(f, from, pos);
+	ssize_t n;
+
+	if (!(from->rwf & RWF_NOWAIT))
+		gate_enter(i->sb->gate, GATE_CALL);
+	else if (!gate_try_enter(i->sb->gate, GATE_CALL))
+		return -EAGAIN;
+	n = iomap_file_write(f, from, pos);
 
 	if (unlikely(n != (ssize_t)asked)) {
 		rwsem_write_lock(&i->lock);
 		ext2_trim(i);
 		rwsem_write_unlock(&i->lock);
 	}
+	gate_leave(i->sb->gate, GATE_CALL);
 	return n;
 }
 
@@ -37,7 +45,11 @@ static int ext2_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
 	inode_kill_suid(i);
-	err = iomap_punch(i, off, off + len, ext2_free_range);
+	err = ext2_tables_look(i, off);
+	if (!err)
+		err = ext2_tables_look(i, off + len);
+	if (!err)
+		err = iomap_punch(i, off, off + len, ext2_free_range);
 	if (!err)
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 	rwsem_write_unlock(&i->lock);
@@ -56,10 +68,31 @@ static void ext2_release(struct file *f)
 	rwsem_write_unlock(&e->map_lock);
 }
 
-static int write_dir(struct inode *dir)
+static void dirty_again(struct page *p)
 {
-	int err = filemap_write_range(&dir->data, 0, ~0ull), err2 = filemap_wait_range(&dir->data, 0, ~0ull);
+	if (page_flags(p) & PG_ERROR)
+		page_set_dirty(p);
+}
 
+/* Names are never given up: what could not be written of a directory stays in the cache (PG_ERROR), and is tried again by the next fsync and when
+ * its inode goes. */
+void ext2_dir_retry(struct inode *dir)
+{
+	if (unlikely(atomic_load(&dir->data.wb_err)))
+		filemap_each(&dir->data, dirty_again);
+}
+
+int ext2_dir_write(struct inode *dir)
+{
+	u64 since = error_sample(&dir->data.wb_err);
+	int err, err2;
+
+	ext2_dir_retry(dir);
+	(void)error_check(&dir->data.wb_err, &since);		/* that one is seen to now */
+	err = filemap_write_range(&dir->data, 0, ~0ull);
+	filemap_wait_range(&dir->data, 0, ~0ull);
+	since = error_sample(&dir->data.wb_err);
+	err2 = error_check(&dir->data.wb_err, &since);
 	err = err ? err : err2;
 	err2 = inode_sync(dir, false);
 	return err ? err : err2;
@@ -76,7 +109,7 @@ static int write_names(struct file *f)
 	while (!err && d->inode && (seen = atomic_load_acquire(&ext2_i(d->inode)->entry_unsynced)) != 0) {
 		struct dentry *up = dentry_parent_get(d);
 
-		err = up != d && up->inode && inode_is_dir(up->inode) && up->inode->sb == d->sb ? write_dir(up->inode) : 0;
+		err = up != d && up->inode && inode_is_dir(up->inode) && up->inode->sb == d->sb ? ext2_dir_write(up->inode) : 0;
 		if (!err)		/* unless it was moved meanwhile */
 			(void)atomic_cas(&ext2_i(d->inode)->entry_unsynced, seen, 0u);
 		dentry_put(d);
@@ -88,7 +121,11 @@ static int write_names(struct file *f)
 
 int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
-	int err = atomic_load(&ext2_i(f->inode)->entry_unsynced) ? write_names(f) : 0, err2 = file_sync(f, start, end, datasync);
+	int err = atomic_load(&ext2_i(f->inode)->entry_unsynced) ? write_names(f) : 0, err2;
+
+	if (inode_is_dir(f->inode))
+		ext2_dir_retry(f->inode);
+	err2 = file_sync(f, start, end, datasync);
 
 	return err ? err : err2;
 }
@@ -98,7 +135,15 @@ static long ext2_file_ioctl(struct file *f, u32 cmd, u64 arg)
 	return cmd == FS_IOC_FIEMAP ? iomap_fiemap(f->inode, arg) : ext2_ioctl(f, cmd, arg);
 }
 
+/* An error that somebody was told before is none for him. */
+int ext2_open(struct inode *i, struct file *f)
+{
+	f->sb_err = error_sample(&i->sb->wb_err);
+	return 0;
+}
+
 const struct file_ops ext2_file_fops = {
+	.open = ext2_open,
 	.read = iomap_file_read, .write = ext2_file_write, .seek = iomap_seek, .mmap = filemap_mmap, .fsync = ext2_fsync,
 	.fallocate = ext2_fallocate, .release = ext2_release, .ioctl = ext2_file_ioctl,
 };

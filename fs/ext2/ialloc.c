@@ -79,7 +79,7 @@ static u32 group_for_file(struct ext2_super *s, u32 parent, u64 dir_ino)
 static int bitmap_read(struct ext2_super *s, u32 g, struct buffer *b)
 {
 	u32 block = ext2_desc(s, g)->inode_bitmap;
-	int err = ext2_block_read(s, block, b);
+	int err = ext2_block_read_surely(s, block, b);
 
 	return err == -EIO ? ext2_error(s, "inode bitmap of group %u (block %u) cannot be read", g, block) : err;
 }
@@ -95,6 +95,21 @@ static void group_count(struct ext2_super *s, u32 g, s32 n, bool dir)
 		atomic_add(&s->dirs, (s64)n);
 	}
 	ext2_desc_dirty(s, g);
+}
+
+/* The block of the table in which only the inode of that bit is in use holds nothing worth reading: it is zero from now on.  Not on a volume that
+ * was not cleanly unmounted, whose bitmap may not know of inodes that names lead to. */
+static void begin_table_block(struct ext2_super *s, u32 g, u32 bit, const unsigned long *map)
+{
+	u32 per_block = s->geo.block_size / s->geo.inode_size, first = bit - bit % per_block;
+	u32 last = min(first + per_block, s->geo.inodes_per_group);
+	struct buffer b;
+
+	if (!(s->mount_state & EXT2_VALID_FS) || bitmap_find_next_set(map, bit, first) < bit ||
+	    bitmap_find_next_set(map, last, bit + 1) < last)
+		return;
+	if (!ext2_block_new(s, ext2_desc(s, g)->inode_table + bit / per_block, &b))
+		buffer_put(&b);
 }
 
 /* A free inode of the group: its number, 0 if there is none, or an error. */
@@ -116,6 +131,7 @@ static int take_in_group(struct ext2_super *s, u32 g, bool dir, u32 *ino)
 			set_bit(bit, b.data);
 			buffer_dirty(&b);
 			group_count(s, g, 1, dir);
+			begin_table_block(s, g, bit, b.data);
 			*ino = g * s->geo.inodes_per_group + bit + 1;
 		} else if (ext2_desc(s, g)->free_inodes_count) {
 			if (s->mount_state & EXT2_VALID_FS)
@@ -211,7 +227,11 @@ int ext2_inode_new(struct inode *dir, u32 mode, dev_t_k rdev, struct inode **out
 	}
 	e = ext2_i(i);
 	init_owner(s, i, dir, mode, rdev);
-	i->atime = i->mtime = i->ctime = i->btime = inode_now(i);
+	i->atime = i->mtime = i->ctime = inode_now(i);
+	if (!i->sb->whole_seconds) {
+		e->extra_isize = sizeof(struct ext2_inode_extra);
+		i->btime = i->ctime;
+	}
 	e->group = (ino - 1) / s->geo.inodes_per_group;
 	e->generation = atomic_add_return(&s->next_generation, 1);
 	e->flags = inherited_flags(ext2_i(dir), mode);
@@ -220,6 +240,13 @@ int ext2_inode_new(struct inode *dir, u32 mode, dev_t_k rdev, struct inode **out
 	ext2_set_ops(i);
 	ext2_flags_to_vfs(e);
 	inode_mark_dirty(i, INODE_DIRTY_META | INODE_DIRTY_DATASYNC);
+	if (unlikely(dir->acls != NULL) && (err = ext2_acl_inherit(i, dir)) != 0) {
+		i->nlink = 0;
+		ext2_nlink_changed(i);
+		inode_filled(i);
+		inode_put(i);
+		return err;
+	}
 	*out = i;
 	return 0;
 }

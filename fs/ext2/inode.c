@@ -6,7 +6,10 @@
  * An inode is written into its place in the table, one block of the device's cache among many; fsync then waits for that block, and for the
  * tables of blocks before it.  When the last user of a file without a name goes, its blocks are given back, then its number. */
 #include <fs/ext2/ext2.h>
+#include <fs/ext2/times.h>
 #include <fs/file.h>
+#include <fs/fileattr.h>
+#include <fs/write_gate.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -41,8 +44,7 @@ struct inode *ext2_alloc_inode(struct super *sb)
 
 void ext2_free_inode(struct inode *i) { slab_free(cache, ext2_i(i)); }
 
-/* The block of the table that has the inode, and where in it. */
-static int raw_read(struct ext2_super *s, u64 ino, struct buffer *b, struct ext2_disk_inode **raw)
+static int read_raw(struct ext2_super *s, u64 ino, struct buffer *b, struct ext2_disk_inode **raw, bool surely)
 {
 	u32 group = (u32)((ino - 1) / s->geo.inodes_per_group), index = (u32)((ino - 1) % s->geo.inodes_per_group);
 	u32 per_block = s->geo.block_size / s->geo.inode_size, table = ext2_desc(s, group)->inode_table;
@@ -51,26 +53,16 @@ static int raw_read(struct ext2_super *s, u64 ino, struct buffer *b, struct ext2
 
 	if (!buffer_cached(s->bdev, block, s->geo.block_size))		/* neighbours are asked for next, as a rule */
 		buffers_readahead(s->bdev, table + row, min(8u, s->geo.table_blocks - row), s->geo.block_size);
-	err = ext2_block_read(s, block, b);
+	err = surely ? ext2_block_read_surely(s, block, b) : ext2_block_read(s, block, b);
 	if (err)
 		return err == -EIO ? ext2_error(s, "inode %lu: block %u of the table cannot be read", ino, block) : err;
 	*raw = (struct ext2_disk_inode *)((char *)b->data + index % per_block * s->geo.inode_size);
 	return 0;
 }
 
-void ext2_flags_to_vfs(struct ext2_inode *e)
-{
-	u32 flags = e->vfs.flags & ~(u32)(INODE_NOATIME | INODE_APPEND | INODE_IMMUTABLE | INODE_SYNC | INODE_DIRSYNC);
+int ext2_raw_read(struct ext2_super *s, u64 ino, struct buffer *b, struct ext2_disk_inode **raw) { return read_raw(s, ino, b, raw, false); }
 
-	flags |= e->flags & EXT2_NOATIME_FL ? INODE_NOATIME : 0;
-	flags |= e->flags & EXT2_APPEND_FL ? INODE_APPEND : 0;
-	flags |= e->flags & EXT2_IMMUTABLE_FL ? INODE_IMMUTABLE : 0;
-	flags |= e->flags & EXT2_SYNC_FL ? INODE_SYNC : 0;
-	flags |= e->flags & EXT2_DIRSYNC_FL ? INODE_DIRSYNC : 0;
-	spin_lock(&e->vfs.spin);
-	e->vfs.flags = flags;
-	spin_unlock(&e->vfs.spin);
-}
+void ext2_flags_to_vfs(struct ext2_inode *e) { fileattr_to_inode(&e->vfs, e->flags); }
 
 void ext2_set_ops(struct inode *i)
 {
@@ -139,28 +131,56 @@ static int judge(struct ext2_super *s, const struct ext2_disk_inode *raw, u64 in
 	return 0;
 }
 
-static struct timespec_k seconds(u32 t) { return (struct timespec_k){ (s32)t, 0 }; }
+/* How much there is behind the first 128 bytes.  Who made the inode may have left all of it free: then there is as much as we want. */
+static int read_extra_isize(struct ext2_super *s, struct ext2_inode *e, struct ext2_disk_inode *raw)
+{
+	u32 room = s->geo.inode_size - EXT2_GOOD_OLD_INODE, want = sizeof(struct ext2_inode_extra), has;
+
+	e->extra_isize = 0;
+	if (room < want)
+		return 0;
+	has = ext2_extra(raw)->extra_isize;
+	if (has > room || has % 4)
+		return ext2_error(s, "inode %lu: i_extra_isize is %u of %u bytes", e->vfs.ino, has, room);
+	e->extra_isize = (u16)has;
+	if (!has && *(u32 *)ext2_extra(raw) != EXT2_XATTR_MAGIC && (room < want + 4 || *(u32 *)(ext2_extra(raw) + 1) != EXT2_XATTR_MAGIC))
+		e->extra_isize = (u16)want;
+	return 0;
+}
+
+static void read_times(struct ext2_inode *e, struct ext2_disk_inode *raw)
+{
+	struct ext2_inode_extra none = { 0 }, *x = e->extra_isize ? ext2_extra(raw) : &none;
+	struct inode *i = &e->vfs;
+	u32 has = x->extra_isize;
+
+	ext2_time_decode(raw->atime, EXT2_EXTRA_HAS(has, atime_extra) ? x->atime_extra : 0, &i->atime.sec, &i->atime.nsec);
+	ext2_time_decode(raw->mtime, EXT2_EXTRA_HAS(has, mtime_extra) ? x->mtime_extra : 0, &i->mtime.sec, &i->mtime.nsec);
+	ext2_time_decode(raw->ctime, EXT2_EXTRA_HAS(has, ctime_extra) ? x->ctime_extra : 0, &i->ctime.sec, &i->ctime.nsec);
+	i->btime = (struct timespec_k){ 0, 0 };
+	if (EXT2_EXTRA_HAS(has, crtime))
+		ext2_time_decode(x->crtime, EXT2_EXTRA_HAS(has, crtime_extra) ? x->crtime_extra : 0, &i->btime.sec, &i->btime.nsec);
+}
 
 static int fill(struct ext2_super *s, struct inode *i)
 {
 	struct ext2_inode *e = ext2_i(i);
 	struct ext2_disk_inode *raw;
 	struct buffer b;
-	int err = raw_read(s, i->ino, &b, &raw);
+	int err = ext2_raw_read(s, i->ino, &b, &raw);
 
 	if (err)
 		return err;
 	i->size = raw->size | (MODE_IS(raw->mode, S_IFREG) ? (u64)raw->size_high << 32 : 0);
 	err = judge(s, raw, i->ino, i->size);
+	if (!err)
+		err = read_extra_isize(s, e, raw);
 	if (!err) {
 		i->uid = raw->uid_low | (s->opts.flags & EXT2_OPT_NOUID32 ? 0 : (u32)raw->uid_high << 16);
 		i->gid = raw->gid_low | (s->opts.flags & EXT2_OPT_NOUID32 ? 0 : (u32)raw->gid_high << 16);
 		i->nlink = raw->links_count;
 		i->blocks = raw->blocks;
-		i->atime = seconds(raw->atime);
-		i->mtime = seconds(raw->mtime);
-		i->ctime = seconds(raw->ctime);
-		i->btime = (struct timespec_k){ 0, 0 };
+		read_times(e, raw);
 		e->flags = raw->flags;
 		e->generation = raw->generation;
 		e->file_acl = raw->file_acl;
@@ -177,6 +197,8 @@ static int fill(struct ext2_super *s, struct inode *i)
 			((char *)e->block)[min(i->size, (u64)sizeof(e->block) - 1)] = 0;
 			i->link = (char *)e->block;
 		}
+		if (!err && ext2_xattrs_any(s, e, raw))
+			ext2_acls_read(i);
 	}
 	buffer_put(&b);
 	return err;
@@ -214,6 +236,25 @@ void ext2_blocks_add(struct inode *i, s64 nr)
 	spin_unlock(&i->spin);
 }
 
+static void write_time(const struct timespec_k *t, u32 *low, u32 *extra, bool has) { ext2_time_encode(t->sec, t->nsec, low, has ? extra : NULL); }
+
+static void write_times(const struct ext2_inode *e, struct ext2_disk_inode *raw)
+{
+	struct ext2_inode_extra *x = ext2_extra(raw);
+	const struct inode *i = &e->vfs;
+	u32 has = e->extra_isize;
+
+	if (has && x->extra_isize != has) {	/* never written before */
+		memset(x, 0, has);
+		x->extra_isize = (u16)has;
+	}
+	write_time(&i->atime, &raw->atime, &x->atime_extra, EXT2_EXTRA_HAS(has, atime_extra));
+	write_time(&i->mtime, &raw->mtime, &x->mtime_extra, EXT2_EXTRA_HAS(has, mtime_extra));
+	write_time(&i->ctime, &raw->ctime, &x->ctime_extra, EXT2_EXTRA_HAS(has, ctime_extra));
+	if (EXT2_EXTRA_HAS(has, crtime))
+		write_time(&i->btime, &x->crtime, &x->crtime_extra, EXT2_EXTRA_HAS(has, crtime_extra));
+}
+
 static void raw_set(struct ext2_super *s, struct ext2_inode *e, struct ext2_disk_inode *raw)
 {
 	struct inode *i = &e->vfs;
@@ -221,7 +262,7 @@ static void raw_set(struct ext2_super *s, struct ext2_inode *e, struct ext2_disk
 
 	if (e->fresh) {
 		memset(raw, 0, s->geo.inode_size);
-		e->fresh = false;
+		WRITE_ONCE(e->fresh, false);
 	}
 	raw->mode = (u16)i->mode;
 	raw->uid_low = (u16)i->uid;
@@ -232,9 +273,7 @@ static void raw_set(struct ext2_super *s, struct ext2_inode *e, struct ext2_disk
 	}
 	raw->links_count = (u16)i->nlink;
 	raw->size = (u32)size;
-	raw->atime = (u32)i->atime.sec;
-	raw->ctime = (u32)i->ctime.sec;
-	raw->mtime = (u32)i->mtime.sec;
+	write_times(e, raw);
 	raw->dtime = e->dtime;
 	raw->blocks = (u32)i->blocks;
 	raw->flags = e->flags;
@@ -263,7 +302,7 @@ int ext2_write_inode(struct inode *i, bool wait)
 
 	if (!e->filled)
 		return 0;
-	err = raw_read(s, i->ino, &b, &raw);
+	err = read_raw(s, i->ino, &b, &raw, true);
 	if (err)
 		return err;
 	rwsem_read_lock(&e->map_lock);
@@ -299,16 +338,36 @@ static void destroy(struct ext2_super *s, struct inode *i)
 	ext2_inode_free(s, (u32)i->ino, inode_is_dir(i));
 }
 
+void ext2_nlink_changed(struct inode *i)
+{
+	struct ext2_inode *e = ext2_i(i);
+
+	if (e->unlinked == !i->nlink)
+		return;
+	e->unlinked = !i->nlink;
+	atomic_add(&i->sb->nr_unlinked, e->unlinked ? 1 : -1);
+}
+
 void ext2_evict(struct inode *i)
 {
 	struct ext2_super *s = ext2_sb(i->sb);
 	struct ext2_inode *e = ext2_i(i);
 
+	if (unlikely(e->filled && i->nlink && inode_is_dir(i) && atomic_load(&i->data.wb_err) && ext2_dir_write(i)))
+		ext2_error(s, "directory %lu could not be written", i->ino);
 	filemap_evict(&i->data);
+	if (e->names)
+		ext2_names_drop(e);
 	if (!e->filled)
 		return;
-	if (!i->nlink && !(i->sb->flags & 1 /* SB_RDONLY */))
-		destroy(s, i);
+	if (!i->nlink) {
+		gate_enter(i->sb->gate, GATE_END);
+		if (!(i->sb->flags & SB_RDONLY))
+			destroy(s, i);
+		if (e->unlinked)
+			atomic_dec(&i->sb->nr_unlinked);
+		gate_leave(i->sb->gate, GATE_END);
+	}
 	ext2_window_drop(s, &e->window);
 }
 
@@ -318,7 +377,9 @@ int ext2_setattr(struct inode *i, const struct iattr *a)
 	int err = 0;
 
 	if (a->valid & ATTR_SIZE && inode_is_reg(i)) {
-		err = iomap_truncate(i, a->size, ext2_free_range);
+		err = a->size < i->size ? ext2_tables_look(i, a->size) : 0;
+		if (!err)
+			err = iomap_truncate(i, a->size, ext2_free_range);
 		rest.valid &= ~(u32)ATTR_SIZE;
 	}
 	if (!err)

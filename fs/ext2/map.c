@@ -18,6 +18,7 @@
 #include <mm/writeback.h>
 
 #define RUN_MAX	2048u		/* blocks that one answer fills with */
+#define TABLES_AHEAD 8u		/* tables read at once */
 
 /* Where a walk ended: in tables[level], whose slot is a hole, or at the block itself. */
 struct walk {
@@ -40,6 +41,20 @@ static int bad_block(struct ext2_inode *e, u32 block, u64 n)
 	return ext2_error(ext2_sb(e->vfs.sb), "inode %lu: i_block %u (block %lu of the file) is no block of a file", e->vfs.ino, block, n);
 }
 
+/* The table that *slot names is not in the cache: read it, and start reading those that the next of the `left` slots name: they are needed next if the
+ * file is read from end to end, and as likely as any if it is not. */
+static int table_read(struct ext2_super *s, const u32 *slot, u32 left, struct buffer *b)
+{
+	struct block_plug plug;
+
+	block_plug(&plug);
+	for (u32 i = 0; i < min(left, TABLES_AHEAD); i++)
+		if (slot[i] && ext2_blocks_ok(s, slot[i], 1))
+			buffers_readahead(s->bdev, slot[i], 1, s->geo.block_size);
+	block_unplug(&plug);
+	return ext2_block_read(s, slot[0], b);
+}
+
 /* Follow the path to block n; the caller puts *w. */
 static int walk_to(struct ext2_inode *e, u64 n, struct walk *w)
 {
@@ -56,7 +71,11 @@ static int walk_to(struct ext2_inode *e, u64 n, struct walk *w)
 			return 0;
 		if (unlikely(!ext2_blocks_ok(s, w->block, 1)))
 			return bad_block(e, w->block, n);
-		err = ext2_block_read(s, w->block, &w->table[w->level + 1]);
+		err = buffer_find(s->bdev, w->block, s->geo.block_size, &w->table[w->level + 1]);
+		if (unlikely(err > 0))
+			err = w->level ? table_read(s, slots(e, w, w->level) + w->path.slot[w->level], (1u << ext2_ptr_bits(s)) - w->path.slot[w->level],
+						    &w->table[w->level + 1])
+				       : ext2_block_read(s, w->block, &w->table[1]);
 		if (unlikely(err))
 			return err;
 		w->level++;
@@ -109,6 +128,7 @@ static void meta_changed(struct ext2_inode *e, u64 n, u32 nr)
 /* The missing tables, and a run of data for the last of them: blocks[0..tables) and first, nr. */
 static int take_blocks(struct ext2_inode *e, u32 goal, u32 tables, u32 want, u32 *blocks, u32 *first, u32 *nr)
 {
+	struct ext2_window *window = !inode_is_dir(&e->vfs) || e->last_block ? &e->window : NULL;	/* most directories have one block */
 	struct ext2_super *s = ext2_sb(e->vfs.sb);
 	u32 have = 0;
 	int err = 0;
@@ -117,7 +137,7 @@ static int take_blocks(struct ext2_inode *e, u32 goal, u32 tables, u32 want, u32
 	while (!*nr && !err) {
 		u32 at, n;
 
-		err = ext2_blocks_alloc(s, &e->window, goal, tables - have + want, &at, &n);
+		err = ext2_blocks_alloc(s, window, goal, tables - have + want, &at, &n);
 		if (err)
 			break;
 		goal = at + n;
@@ -241,6 +261,13 @@ static int ext2_map(struct inode *i, u64 pos, u64 len, u32 flags, struct iomap *
 	return err;
 }
 const struct iomap_ops ext2_iomap_ops = { .map = ext2_map };
+
+int ext2_tables_look(struct inode *i, u64 pos)
+{
+	struct iomap m;
+
+	return ext2_map(i, pos, 1, 0, &m);
+}
 
 int ext2_dir_grow(struct inode *i, u64 n)
 {

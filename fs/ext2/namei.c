@@ -16,6 +16,7 @@ static void nlink_add(struct inode *i, s32 n)
 {
 	spin_lock(&i->spin);
 	i->nlink = (u32)((s32)i->nlink + n);
+	ext2_nlink_changed(i);
 	spin_unlock(&i->spin);
 	inode_touch(i, ATTR_CTIME);
 	inode_mark_dirty(i, INODE_DIRTY_DATASYNC);
@@ -40,11 +41,7 @@ static int commit(struct inode *dir, struct inode *i)
 	if (likely(!(dir->sb->flags & (MS_SYNCHRONOUS | MS_DIRSYNC)) && !(dir->flags & (INODE_SYNC | INODE_DIRSYNC))))
 		return 0;
 	err = i ? inode_sync(i, false) : 0;
-	err2 = filemap_write_range(&dir->data, 0, ~0ull);
-	err = err ? err : err2;
-	err2 = filemap_wait_range(&dir->data, 0, ~0ull);
-	err = err ? err : err2;
-	err2 = inode_sync(dir, false);
+	err2 = ext2_dir_write(dir);
 	err = err ? err : err2;
 	return err ? err : block_flush(s->bdev);
 }
@@ -85,6 +82,18 @@ static int ext2_lookup(struct inode *dir, const char *name, u32 len, struct inod
 
 /* --- making --- */
 
+/* It has its name, which shall be durable if that is asked for; or it goes again, both of them. */
+static int made(struct inode *dir, const char *name, u32 len, struct inode *i)
+{
+	int err = commit(dir, i);
+
+	if (likely(!err) || ext2_dir_remove(dir, name, len))
+		return 0;
+	i->nlink = 0;
+	inode_put(i);
+	return err;
+}
+
 /* The new inode gets its name, or goes again. */
 static int finish(struct inode *dir, const char *name, u32 len, struct inode *i, int err, struct inode **out)
 {
@@ -92,6 +101,7 @@ static int finish(struct inode *dir, const char *name, u32 len, struct inode *i,
 		err = ext2_dir_add(dir, name, len, i);
 	if (err) {
 		i->nlink = 0;
+		ext2_nlink_changed(i);
 		inode_filled(i);
 		inode_put(i);
 		return err;
@@ -109,7 +119,7 @@ static int ext2_create(struct inode *dir, const char *name, u32 len, u32 mode, d
 	if (err)
 		return err;
 	err = finish(dir, name, len, i, 0, out);
-	return err ? err : commit(dir, i);
+	return err ? err : made(dir, name, len, i);
 }
 
 static int ext2_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out)
@@ -126,9 +136,11 @@ static int ext2_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, st
 	nlink_add(dir, 1);
 	err = ext2_dir_make(i, (u32)dir->ino);
 	err = finish(dir, name, len, i, err, out);
+	if (!err)
+		err = made(dir, name, len, i);
 	if (err)
 		nlink_add(dir, -1);
-	return err ? err : commit(dir, i);
+	return err;
 }
 
 static int ext2_symlink(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out)
@@ -144,7 +156,7 @@ static int ext2_symlink(struct inode *dir, const char *name, u32 len, const char
 		return err;
 	err = ext2_symlink_make(i, target, n);
 	err = finish(dir, name, len, i, err, out);
-	return err ? err : commit(dir, i);
+	return err ? err : made(dir, name, len, i);
 }
 
 static int ext2_link(struct inode *dir, const char *name, u32 len, struct inode *i)
@@ -156,9 +168,14 @@ static int ext2_link(struct inode *dir, const char *name, u32 len, struct inode 
 	nlink_add(i, 1);
 	atomic_inc(&ext2_i(i)->entry_unsynced);
 	err = ext2_dir_add(dir, name, len, i);
+	if (!err) {
+		err = commit(dir, i);
+		if (err && ext2_dir_remove(dir, name, len))
+			return 0;
+	}
 	if (err)
 		nlink_add(i, -1);
-	return err ? err : commit(dir, i);
+	return err;
 }
 
 static int ext2_tmpfile(struct inode *dir, u32 mode, struct inode **out)
@@ -169,6 +186,7 @@ static int ext2_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 	if (err)
 		return err;
 	i->nlink = 0;
+	ext2_nlink_changed(i);
 	inode_filled(i);
 	*out = i;
 	return 0;
@@ -229,20 +247,46 @@ static int move_up(struct inode *dir, struct inode *from, struct inode *to)
 	return ext2_dir_set(dir, "..", 2, (u32)to->ino, S_IFDIR);
 }
 
+/* The blocks that a rename changes, read before it begins: so no error of the device ends it in the middle. */
+struct pins { struct page *page[3]; u32 nr; };
+
+static int pin(struct pins *p, struct inode *dir, const char *name, u32 len)
+{
+	int err = ext2_dir_pin(dir, name, len, &p->page[p->nr]);
+
+	if (!err)
+		p->nr++;
+	return err;
+}
+
+static int unpin(struct pins *p, int err)
+{
+	while (p->nr)
+		page_put(p->page[--p->nr]);
+	return err;
+}
+
 /* Each gets the other's name. */
 static int exchange(struct inode *odir, const char *oname, u32 olen, struct inode *i,
 		    struct inode *ndir, const char *nname, u32 nlen, struct inode *target)
 {
 	bool a = inode_is_dir(i) && odir != ndir, b = inode_is_dir(target) && odir != ndir;
+	struct pins pins = { .nr = 0 };
 	int err, err2 = 0;
 
 	if ((a && !b && ndir->nlink >= EXT2_LINK_MAX) || (b && !a && odir->nlink >= EXT2_LINK_MAX))
 		return -EMLINK;
-	err = ext2_dir_set(ndir, nname, nlen, (u32)i->ino, i->mode);
+	err = pin(&pins, odir, oname, olen);
+	if (!err && a)
+		err = pin(&pins, i, "..", 2);
+	if (!err && b)
+		err = pin(&pins, target, "..", 2);
+	if (!err)
+		err = ext2_dir_set(ndir, nname, nlen, (u32)i->ino, i->mode);
 	if (!err)
 		err = ext2_dir_set(odir, oname, olen, (u32)target->ino, target->mode);
 	if (err)
-		return err;
+		return unpin(&pins, err);
 	atomic_inc(&ext2_i(i)->entry_unsynced);
 	atomic_inc(&ext2_i(target)->entry_unsynced);
 	inode_touch(i, ATTR_CTIME);
@@ -251,7 +295,7 @@ static int exchange(struct inode *odir, const char *oname, u32 olen, struct inod
 		err = move_up(i, odir, ndir);
 	if (b)
 		err2 = move_up(target, ndir, odir);
-	err = err ? err : err2;
+	err = unpin(&pins, err ? err : err2);
 	err2 = commit(ndir, i);
 	err = err ? err : err2;
 	return err || odir == ndir ? err : commit(odir, target);
@@ -261,15 +305,20 @@ static int ext2_rename(struct inode *odir, const char *oname, u32 olen, struct i
 		       struct inode *ndir, const char *nname, u32 nlen, struct inode *target, u32 flags)
 {
 	bool isdir = inode_is_dir(i);
+	struct pins pins = { .nr = 0 };
 	int err, err2;
 
 	if (flags & RENAME_EXCHANGE)
 		return exchange(odir, oname, olen, i, ndir, nname, nlen, target);
 	if (isdir && odir != ndir && !target && ndir->nlink >= EXT2_LINK_MAX)
 		return -EMLINK;
-	err = name_new(ndir, nname, nlen, i, target);
+	err = pin(&pins, odir, oname, olen);
+	if (!err && isdir && odir != ndir)
+		err = pin(&pins, i, "..", 2);
+	if (!err)
+		err = name_new(ndir, nname, nlen, i, target);
 	if (err)
-		return err;
+		return unpin(&pins, err);
 	err = ext2_dir_remove(odir, oname, olen);
 	atomic_inc(&ext2_i(i)->entry_unsynced);
 	inode_touch(i, ATTR_CTIME);
@@ -281,6 +330,7 @@ static int ext2_rename(struct inode *odir, const char *oname, u32 olen, struct i
 		err = err ? err : err2;
 		nlink_drop(odir, 1);
 	}
+	unpin(&pins, 0);
 	err2 = commit(ndir, i);
 	err = err ? err : err2;
 	if (odir != ndir && !err)
@@ -290,7 +340,7 @@ static int ext2_rename(struct inode *odir, const char *oname, u32 olen, struct i
 
 const struct inode_ops ext2_dir_iops = {
 	.lookup = ext2_lookup, .create = ext2_create, .mkdir = ext2_mkdir, .symlink = ext2_symlink, .link = ext2_link,
-	.unlink = ext2_unlink, .rmdir = ext2_rmdir, .rename = ext2_rename, .tmpfile = ext2_tmpfile, .setattr = ext2_setattr, EXT2_XATTR_OPS,
+	.unlink = ext2_unlink, .rmdir = ext2_rmdir, .rename = ext2_rename, .tmpfile = ext2_tmpfile, .setattr = ext2_setattr, EXT2_XATTR_OPS, EXT2_FLAG_OPS,
 };
-const struct inode_ops ext2_file_iops = { .setattr = ext2_setattr, EXT2_XATTR_OPS };
+const struct inode_ops ext2_file_iops = { .setattr = ext2_setattr, EXT2_XATTR_OPS, EXT2_FLAG_OPS };
 const struct inode_ops ext2_special_iops = { .setattr = ext2_setattr, EXT2_XATTR_OPS };

@@ -56,6 +56,8 @@ static int parse_one(struct ext2_mount_opts *o, char *name)
 	return -EINVAL;
 }
 
+static bool is_about_quotas(const char *name) { return strstr(name, "quota") || !strncmp(name, "usrj", 4) || !strncmp(name, "grpj", 4); }
+
 int ext2_parse_options(const char *text, struct ext2_mount_opts *o)
 {
 	char *copy = kstrdup(text, GFP_KERNEL), *at = copy, *name;
@@ -66,7 +68,8 @@ int ext2_parse_options(const char *text, struct ext2_mount_opts *o)
 			continue;
 		err = parse_one(o, name);
 		if (err)
-			pr_err("ext2: mount option \"%s\" is not known, or its value is not\n", name);
+			pr_err("ext2: mount option \"%s\" %s\n", name, is_about_quotas(name) ? "is refused: there are no quotas" :
+			       "is not known, or its value is not");
 	}
 	kfree(copy);
 	return err;

@@ -5,6 +5,8 @@
  * finds in it, and so destroys the data of a file that was synced.  So the block of a table is not free before the inode that does not name it
  * any more, and the tables above it, are durable: until then it waits here, still marked as used.
  *
+ * If the metadata cannot be written they go on waiting, at the worst until e2fsck frees them.
+ *
  * Waiting blocks are set free together: all metadata is written, the device flushed, and their bits cleared; when there are many, when
  * the volume is synced, and when no other block is left.  retire_sem is held for reading from before a table is taken out of its file until the
  * inode that says so is in the cache of the device; who sets free takes it for writing, for a moment, to see only those for which that is true. */
@@ -48,8 +50,24 @@ static struct ext2_retired *take(struct ext2_super *s)
 	c = s->retired;
 	s->retired = NULL;
 	s->nr_retired = 0;
+	s->retire_at = MANY;
 	mutex_unlock(&s->retired_lock);
 	return c;
+}
+
+/* They wait on, behind those that have come meanwhile. */
+static void put_back(struct ext2_super *s, struct ext2_retired *c)
+{
+	struct ext2_retired **end;
+
+	mutex_lock(&s->retired_lock);
+	for (end = &s->retired; *end; end = &(*end)->next)
+		;
+	*end = c;
+	for (; c; c = c->next)
+		s->nr_retired += c->nr;
+	s->retire_at = s->nr_retired + MANY;
+	mutex_unlock(&s->retired_lock);
 }
 
 static int set_free(struct ext2_super *s, struct ext2_retired *c)
@@ -60,6 +78,10 @@ static int set_free(struct ext2_super *s, struct ext2_retired *c)
 		err = buffers_sync(s->bdev);
 		err2 = block_flush(s->bdev);
 		err = err ? err : err2;
+	}
+	if (unlikely(err)) {		/* what the disk says of them may still be the old */
+		put_back(s, c);
+		return err;
 	}
 	while (c) {
 		struct ext2_retired *next = c->next;
@@ -77,7 +99,7 @@ void ext2_retire_begin(struct ext2_super *s) { rwsem_read_lock(&s->retire_sem); 
 void ext2_retire_end(struct ext2_super *s)
 {
 	rwsem_read_unlock(&s->retire_sem);
-	if (unlikely(READ_ONCE(s->nr_retired) >= MANY))
+	if (unlikely(READ_ONCE(s->nr_retired) >= max(READ_ONCE(s->retire_at), MANY)))
 		ext2_retired_free(s);
 }
 
@@ -93,6 +115,16 @@ int ext2_retired_free(struct ext2_super *s)
 	return set_free(s, c);
 }
 
+void ext2_retired_forget(struct ext2_super *s)
+{
+	struct ext2_retired *c = take(s), *next;
+
+	for (; c; c = next) {
+		next = c->next;
+		kfree(c);
+	}
+}
+
 bool ext2_retired_try(struct ext2_super *s)
 {
 	struct ext2_retired *c;
@@ -101,6 +133,5 @@ bool ext2_retired_try(struct ext2_super *s)
 		return false;
 	c = take(s);
 	rwsem_write_unlock(&s->retire_sem);
-	set_free(s, c);
-	return c;
+	return c && !set_free(s, c);
 }

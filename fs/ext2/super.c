@@ -16,7 +16,7 @@
  *   invalidate_lock, page  (mm/filemap.c) contents against taking blocks away
  *   retire_sem             blocks of tables that are no longer any, and not yet free (retire.c)
  *   map_lock               of each inode: its block pointers and tables
- *   xattr_lock             blocks of attributes, shared by inodes
+ *   xattr_lock             which inodes share a block of attributes
  *   group's lock           bitmaps and descriptor; never two
  *   raw_lock, super_lock   an inode's place in the table; the superblock
  *
@@ -31,8 +31,8 @@
  * reported with its place by ext2_error, and the volume goes on, becomes read-only or stops the machine, as errors= says; the call that
  * met it gets EIO.
  *
- * Rejected: the reservation tree of Linux, one lock for all files of a volume (balloc.c has windows by group); a hash tree for directories, which
- * ext2 does not have. */
+ * Rejected: the reservation tree of Linux, one lock for all files of a volume (balloc.c has windows by group); a hash tree for directories on the
+ * disk, which ext2 does not have (dir.c makes one in memory for those that need it). */
 #include <fs/dcache.h>
 #include <fs/ext2/ext2.h>
 #include <fs/super.h>
@@ -44,6 +44,7 @@
 #include <kernel/time/time.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/stat.h>
 #include <mm/slab.h>
 #include <mm/writeback.h>
 
@@ -134,7 +135,7 @@ int ext2_super_sync(struct super *sb, bool wait)
 }
 
 /* The volume is ours to write: until we are done its state says so.  And back. */
-static int begin_writing(struct ext2_super *s)
+static int begin_writing(struct ext2_super *s, bool mounted)
 {
 	struct ext2_super_block *d = s->disk;
 	int err;
@@ -142,8 +143,10 @@ static int begin_writing(struct ext2_super *s)
 	mutex_lock(&s->super_lock);
 	s->mount_state = d->state;
 	d->state &= (u16)~EXT2_VALID_FS;
-	d->mnt_count++;
-	d->mtime = (u32)current_time_k().sec;
+	if (mounted) {
+		d->mnt_count++;
+		d->mtime = (u32)current_time_k().sec;
+	}
 	s->writable = true;
 	counts_to_disk(s);
 	err = buffer_write(&s->super_buf);
@@ -151,20 +154,29 @@ static int begin_writing(struct ext2_super *s)
 	return err ? err : block_flush(s->bdev);
 }
 
-static void end_writing(struct ext2_super *s)
+/* It is clean again, if it was and all of it could be written. */
+static int end_writing(struct ext2_super *s)
 {
+	int err, err2;
+
 	if (!s->writable)
-		return;
-	ext2_retired_free(s);
-	buffers_sync(s->bdev);
-	block_flush(s->bdev);
+		return 0;
+	err = ext2_retired_free(s);
+	err2 = buffers_sync(s->bdev);
+	err = err ? err : err2;
+	err2 = block_flush(s->bdev);
+	err = err ? err : err2;
+	if (err)
+		pr_err("ext2: %s: error %d: not all of the metadata could be written; running e2fsck is recommended\n", s->bdev->name, err);
 	mutex_lock(&s->super_lock);
-	s->disk->state = s->mount_state;
+	s->disk->state = err ? s->mount_state & (u16)~EXT2_VALID_FS : s->mount_state;
 	counts_to_disk(s);
-	buffer_write(&s->super_buf);
+	err2 = buffer_write(&s->super_buf);
+	err = err ? err : err2;
 	s->writable = false;
 	mutex_unlock(&s->super_lock);
-	block_flush(s->bdev);
+	err2 = block_flush(s->bdev);
+	return err ? err : err2;
 }
 
 static void warn_about_state(const struct ext2_super *s)
@@ -257,7 +269,8 @@ static int read_groups(struct ext2_super *s)
 			return -EINVAL;
 		}
 		mutex_init(&s->groups[i].lock, LC_FS_ALLOC);
-		list_init(&s->groups[i].windows);
+		s->groups[i].windows = RB_ROOT;
+		s->groups[i].data_start = max(max(d->block_bitmap, d->inode_bitmap) + 1, d->inode_table + g->table_blocks);
 		s->free_blocks += d->free_blocks_count;
 		s->free_inodes += d->free_inodes_count;
 		s->dirs += d->used_dirs_count;
@@ -283,6 +296,14 @@ static int read_root(struct ext2_super *s)
 		return err == -EIO ? -EINVAL : err;
 	s->sb->root = dentry_make_root(s->sb, root);
 	return s->sb->root ? 0 : -ENOMEM;
+}
+
+static void acls_matter(struct ext2_super *s)
+{
+	if (s->opts.flags & EXT2_OPT_ACL)
+		atomic_fetch_or(&s->sb->flags, (u32)SB_POSIXACL);
+	else
+		atomic_fetch_and(&s->sb->flags, ~(u32)SB_POSIXACL);
 }
 
 static int fill(struct super *sb, const char *text)
@@ -318,7 +339,11 @@ static int fill(struct super *sb, const char *text)
 	}
 	sb->block_size = s->geo.block_size;
 	sb->max_bytes = s->geo.max_bytes;
-	sb->whole_seconds = true;
+	sb->attributes_mask = STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
+	sb->time_min = EXT2_TIME_MIN;
+	sb->whole_seconds = s->geo.inode_size < EXT2_GOOD_OLD_INODE + sizeof(struct ext2_inode_extra);
+	sb->time_max = sb->whole_seconds ? EXT2_TIME_MAX : EXT2_TIME_MAX_EXTRA;
+	acls_matter(s);
 	s->mount_state = s->disk->state;
 	s->next_generation = (u32)clock_mono_ns() ^ s->disk->mtime;
 	err = read_groups(s);
@@ -327,7 +352,7 @@ static int fill(struct super *sb, const char *text)
 	if (err || ro)
 		return err;
 	warn_about_state(s);
-	return begin_writing(s);
+	return begin_writing(s, true);
 }
 
 static void ext2_put_super(struct super *sb)
@@ -337,7 +362,8 @@ static void ext2_put_super(struct super *sb)
 	if (!s)
 		return;
 	if (s->disk)
-		end_writing(s);
+		(void)end_writing(s);
+	ext2_retired_forget(s);
 	for (u32 i = 0; s->descs && i < s->geo.desc_blocks; i++)
 		buffer_put(&s->descs[i]);
 	buffer_put(&s->super_buf);
@@ -346,6 +372,15 @@ static void ext2_put_super(struct super *sb)
 	kfree(s);
 	sb->private = NULL;
 }
+
+/* All is written, and nobody in: the disk says so until it is thawed. */
+static int ext2_freeze(struct super *sb)
+{
+	end_writing(ext2_sb(sb));
+	return 0;
+}
+
+static int ext2_thaw(struct super *sb) { return begin_writing(ext2_sb(sb), false); }
 
 static int ext2_remount(struct super *sb, u32 flags, const char *text)
 {
@@ -357,7 +392,7 @@ static int ext2_remount(struct super *sb, u32 flags, const char *text)
 		return err;
 	new.sb_block = s->opts.sb_block;
 	if (flags & MS_RDONLY && s->writable) {
-		end_writing(s);		/* all was written: super_remount */
+		(void)end_writing(s);	/* all was written: super_remount.  If not, its state says so */
 	} else if (!(flags & MS_RDONLY) && !s->writable) {
 		if (s->geo.ro_compat & ~EXT2_RO_COMPAT_KNOWN || block_read_only(s->bdev)) {
 			pr_err("ext2: %s: cannot be remounted for writing: %s\n", s->bdev->name, block_read_only(s->bdev) ? "the device is read-only" :
@@ -365,11 +400,12 @@ static int ext2_remount(struct super *sb, u32 flags, const char *text)
 			return -EROFS;
 		}
 		warn_about_state(s);
-		err = begin_writing(s);
+		err = begin_writing(s, true);
 		if (err)
 			return err;
 	}
 	s->opts = new;
+	acls_matter(s);
 	return 0;
 }
 
@@ -391,7 +427,8 @@ static int ext2_statfs(struct super *sb, struct kstatfs *st)
 
 static const struct super_ops ops = {
 	.alloc_inode = ext2_alloc_inode, .free_inode = ext2_free_inode, .evict = ext2_evict, .statfs = ext2_statfs, .write_inode = ext2_write_inode,
-	.sync = ext2_super_sync, .remount = ext2_remount, .put_super = ext2_put_super, .show_options = ext2_show_options,
+	.sync = ext2_super_sync, .remount = ext2_remount,
+	.freeze = ext2_freeze, .thaw = ext2_thaw, .put_super = ext2_put_super, .show_options = ext2_show_options,
 };
 
 static int ext2_mount(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out)

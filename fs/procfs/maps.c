@@ -3,6 +3,7 @@
 #include <fs/mount.h>
 #include <fs/namei.h>
 #include <kernel/errno.h>
+#include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
 #include <linux/limits.h>
 #include <mm/slab.h>
@@ -84,7 +85,7 @@ static int count_pages(void *arg, vaddr_t addr, const struct pte_info *info, u32
 
 		u->rss += PAGE_SIZE;
 		u->pss += PAGE_SIZE / (u32)mappings;
-		if (flags & (PG_ANON | PG_DIRTY) || info->dirty)
+		if (flags & (PG_ANON | PG_DIRTY) || info->writable)
 			u->dirty[shared] += PAGE_SIZE;
 		else
 			u->clean[shared] += PAGE_SIZE;
@@ -114,15 +115,18 @@ static void vm_flags_line(struct seq *s, const struct vma *v)
 static void smaps_range(struct seq *s, struct mm *mm, struct vma *v, char *buf)
 {
 	struct mapped u = { 0 };
+	u64 swapped = 0, slot;
 
 	if (!(v->flags & VM_SPECIAL))
 		pt_walk(mm, v->start, v->end, count_pages, &u);
+	for (vaddr_t at = v->start; unlikely(atomic_load(&mm->swapped)) && (at = pt_next_swap(mm, at, v->end, 0, 0, &slot)) < v->end; at += PAGE_SIZE)
+		swapped += PAGE_SIZE;
 	const struct { const char *name; u64 bytes; } rows[] = {
 		{ "Size:", v->end - v->start }, { "KernelPageSize:", PAGE_SIZE }, { "MMUPageSize:", PAGE_SIZE }, { "Rss:", u.rss }, { "Pss:", u.pss },
 		{ "Shared_Clean:", u.clean[1] }, { "Shared_Dirty:", u.dirty[1] }, { "Private_Clean:", u.clean[0] },
 		{ "Private_Dirty:", u.dirty[0] }, { "Referenced:", u.rss }, { "Anonymous:", u.anon }, { "LazyFree:", 0 },
 		{ "AnonHugePages:", u.blocks }, { "ShmemPmdMapped:", 0 }, { "FilePmdMapped:", 0 }, { "Shared_Hugetlb:", 0 },
-		{ "Private_Hugetlb:", 0 }, { "Swap:", 0 }, { "SwapPss:", 0 }, { "Locked:", v->flags & VM_LOCKED ? u.pss : 0 },
+		{ "Private_Hugetlb:", 0 }, { "Swap:", swapped }, { "SwapPss:", swapped }, { "Locked:", v->flags & VM_LOCKED ? u.pss : 0 },
 	};
 
 	map_line(s, mm, v, buf);

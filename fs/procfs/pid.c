@@ -52,18 +52,6 @@ s32 pid_next(s32 n)
 	return best;
 }
 
-struct mm *task_mm_get(struct task *t)
-{
-	struct mm *mm;
-
-	rcu_read_lock();
-	mm = READ_ONCE(t->mm);
-	if (mm && !refcount_inc_not_zero(&mm->users))
-		mm = NULL;
-	rcu_read_unlock();
-	return mm;
-}
-
 bool proc_may_inspect(struct task *t)
 {
 	const struct cred *c;
@@ -142,6 +130,8 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 			break;
 	if (!e->name)
 		return -ENOENT;
+	if (e->lookup)
+		return e->lookup(dir->sb, out);
 	t = proc_task(dir);
 	if (!t)
 		return -ENOENT;
@@ -189,7 +179,25 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx)
 }
 
 static const struct inode_ops pid_dir_iops = { .lookup = pid_dir_lookup, .create = proc_no_create, .mkdir = proc_no_mkdir };
-static const struct file_ops pid_dir_fops = { .readdir = pid_dir_readdir };
+
+static int pid_dir_names_process(struct file *f, struct process **out)
+{
+	struct task *t;
+	int err = -ESRCH;
+
+	if (proc_i(f->inode)->thread)
+		return -EBADF;
+	rcu_read_lock();
+	t = find_rcu(proc_i(f->inode));
+	if (t && refcount_inc_not_zero(&t->proc->refs)) {
+		*out = t->proc;
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static const struct file_ops pid_dir_fops = { .readdir = pid_dir_readdir, .names_process = pid_dir_names_process };
 
 /* --- task/ --- */
 

@@ -168,12 +168,19 @@ static int thread_self_readlink(struct inode *i, char *buf, size_t size)
 	return scnprintf(buf, size, "%d/task/%d", current_pid(), current->tid);
 }
 static int mounts_readlink(struct inode *i, char *buf, size_t size) { (void)i; return scnprintf(buf, size, "self/mounts"); }
+static int net_readlink(struct inode *i, char *buf, size_t size) { (void)i; return scnprintf(buf, size, "self/net"); }
 static const struct inode_ops self_iops = { .readlink = self_readlink };
 static const struct inode_ops thread_self_iops = { .readlink = thread_self_readlink };
 static const struct inode_ops mounts_iops = { .readlink = mounts_readlink };
+static const struct inode_ops net_iops = { .readlink = net_readlink };
 static const struct { const char *name; const struct inode_ops *ops; u64 ino; } root_links[] = {
 	{ "self", &self_iops, 0xf001 }, { "thread-self", &thread_self_iops, 0xf002 }, { "mounts", &mounts_iops, 0xf003 },
+	{ "net", &net_iops, 0xf004 },
 };
+
+/* What was registered as net/... stands in every process's directory, and "net" in the root is a link there. */
+static const struct proc_node *net_node(void) { return node_find(&root_node, "net", 3); }
+int proc_net_lookup(struct super *sb, struct inode **out) { return net_node() ? node_inode(sb, net_node(), out) : -ENOENT; }
 
 static int root_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
 {
@@ -207,7 +214,8 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	if (ctx->pos <= 1 && !ctx->emit(ctx, "..", 2, parent->inode ? parent->inode->ino : 1, DT_DIR, 2))
 		return 0;
 	for (n = atomic_load_acquire(&dir->children); n; n = atomic_load_acquire(&n->next), at++)
-		if (at >= ctx->pos && !ctx->emit(ctx, n->name, n->len, n->ino, n->entry ? DT_REG : DT_DIR, at + 1))
+		if (at >= ctx->pos && (dir != &root_node || n != net_node()) &&
+		    !ctx->emit(ctx, n->name, n->len, n->ino, n->entry ? DT_REG : DT_DIR, at + 1))
 			return 0;
 	if (dir != &root_node)
 		return 0;

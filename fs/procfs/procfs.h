@@ -26,6 +26,7 @@ struct pid_entry {
 	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
 	int (*write)(struct task *t, const char *buf, size_t len);
+	int (*lookup)(struct super *sb, struct inode **out);	/* of a directory that is the same for all */
 	const struct inode_ops *iops;
 	const struct file_ops *fops;
 };
@@ -37,6 +38,7 @@ struct task *proc_task(const struct inode *i);
 /* pid_lookup / pid_next - /proc/<name>; the smallest pid at or above n, or -1. */
 int pid_lookup(struct inode *root, s32 pid, struct inode **out);
 s32 pid_next(s32 n);
+int proc_net_lookup(struct super *sb, struct inode **out);	/* the directory "net" */
 bool pid_alive_rcu(const struct inode *i);	/* RCU read side */
 /* proc_no_create, proc_no_mkdir - the operations of every directory here: what is not there cannot be made (-ENOENT, as on Linux). */
 int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out);
@@ -49,5 +51,4 @@ int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *
 int task_schedstat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
 int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t);
-struct mm *task_mm_get(struct task *t);		/* referenced; NULL: none */
 int proc_path_link(struct path *p, char *buf, size_t size);	/* readlink of a jump; drops *p */

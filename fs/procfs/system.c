@@ -131,7 +131,6 @@ static int text_show(struct seq *s, void *arg)
 }
 static int empty_show(struct seq *s, void *arg) { (void)s; (void)arg; return 0; }
 PROC_FILE(modules, .path = "modules", .mode = 0444, .show = empty_show);
-PROC_FILE(swaps, .path = "swaps", .mode = 0444, .show = text_show, .arg = (void *)"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority");
 PROC_FILE(cap_last_cap, .path = "sys/kernel/cap_last_cap", .mode = 0444, .show = text_show, .arg = (void *)"40");
 PROC_FILE(ngroups_max, .path = "sys/kernel/ngroups_max", .mode = 0444, .show = text_show, .arg = (void *)"65536");
 PROC_FILE(overcommit, .path = "sys/vm/overcommit_memory", .mode = 0444, .show = text_show, .arg = (void *)"1");

@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
@@ -199,6 +200,8 @@ static int fdinfo_show(struct seq *s, struct task *t, s32 fd)
 	if (f) {
 		seq_printf(s, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->mode & FMODE_STREAM ? 0ul : f->pos, f->flags, f->path.mnt->id,
 			   f->inode->ino);
+		if (f->ops->show_fdinfo)
+			f->ops->show_fdinfo(s, f);
 		file_put(f);
 	}
 	if (table)
@@ -261,6 +264,7 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show },
 	{ .name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show },
 	{ .name = "trace", .mode = S_IFREG | 0600, .show = trace_show, .write = trace_write },
+	{ .name = "net", .mode = S_IFDIR | 0555, .lookup = proc_net_lookup },
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },

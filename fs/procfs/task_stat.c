@@ -5,6 +5,7 @@
 #include <fs/file.h>
 #include <kernel/lib/cpumask.h>
 #include <kernel/lib/fmt.h>
+#include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/user.h>
@@ -148,8 +149,8 @@ static void status_mm(struct seq *s, const struct mm *mm)
 		   max(mm->hiwater_vm, mm->total_vm) * kb, mm->total_vm * kb, mm->locked_vm * kb, mm_peak_rss(mm) * kb, mm_rss(mm) * kb);
 	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", (u64)mm->rss_anon * kb, (u64)mm->rss_file * kb,
 		   (u64)mm->rss_shmem * kb);
-	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmSwap:\t       0 kB\n", mm->data_vm * kb,
-		   mm->stack_vm * kb, text, mm->exec_vm * kb - text);
+	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmSwap:\t%8lu kB\n", mm->data_vm * kb,
+		   mm->stack_vm * kb, text, mm->exec_vm * kb - text, (u64)max(atomic_load(&mm->swapped), 0l) * kb);
 }
 
 static u32 descriptor_slots(struct task *t)

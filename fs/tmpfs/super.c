@@ -164,6 +164,8 @@ static int super_make(const struct fs_type *type, u64 magic, const char *opts, b
 		return err ? err : -ENOMEM;
 	}
 	sb->private = t;
+	sb->flags |= SB_POSIXACL;
+	sb->attributes_mask = STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
 	err = tmpfs_inode(sb, NULL, S_IFDIR | t->mode, 0, &root);
 	if (!err) {
 		root->uid = t->uid;

@@ -14,7 +14,9 @@
  * iteratively, since depth is the user's choice and the kernel's stack is not. */
 #include <fs/dcache.h>
 #include <fs/file.h>
+#include <fs/fileattr.h>
 #include <fs/inode.h>
+#include <fs/posix_acl.h>
 #include <fs/super.h>
 #include <fs/tmpfs/tmpfs_internal.h>
 #include <kernel/abi/dirent.h>
@@ -27,6 +29,7 @@
 #include <linux/limits.h>
 #include <linux/magic.h>
 #include <linux/xattr.h>
+#include <mm/shmem.h>
 #include <mm/slab.h>
 
 struct tmpfs_entry {
@@ -38,6 +41,8 @@ struct tmpfs_entry {
 };
 
 #define KEY_SHIFT	24
+#define FLAGS_SET	((u32)(FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL))	/* by chattr */
+#define FLAGS_INHERITED	(INODE_NODUMP | INODE_NOATIME)
 
 static struct slab_cache *tmpfs_inode_cache;
 static const struct inode_ops tmpfs_dir_ops, fixed_dir_ops;
@@ -182,6 +187,7 @@ int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rde
 {
 	struct tmpfs_super *t = tmpfs_sb(sb);
 	struct inode *i;
+	int err;
 
 	if (t->max_inodes && atomic_load(&t->inodes) >= t->max_inodes)
 		return -ENOSPC;
@@ -190,6 +196,13 @@ int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rde
 		return -ENOMEM;
 	atomic_inc(&t->inodes);
 	inode_init_owner(i, dir, mode, rdev);
+	if (dir && unlikely(dir->acls != NULL) && (err = inode_acl_inherit(i, dir)) != 0) {
+		inode_put(i);
+		return err;
+	}
+	i->btime = i->ctime;
+	if (dir && unlikely(dir->flags & FLAGS_INHERITED))
+		i->flags |= dir->flags & FLAGS_INHERITED;
 	i->ops = &tmpfs_file_iops;
 	if (inode_is_dir(i)) {
 		i->ops = t->fixed ? &fixed_dir_ops : &tmpfs_dir_ops;
@@ -241,7 +254,7 @@ void tmpfs_evict(struct inode *i)
 {
 	if (inode_is_dir(i))
 		drop_entries(i);
-	else if (i->data.nr_pages)
+	else if (i->data.nr_pages || i->data.swapped)
 		filemap_evict(&i->data);
 	atomic_dec(&tmpfs_sb(i->sb)->inodes);
 }
@@ -514,14 +527,27 @@ static int tmpfs_setxattr(struct inode *i, const char *name, const void *value, 
 
 static void tmpfs_listxattr(struct inode *i, struct xattr_names *names) { xattrs_list(&tmpfs_i(i)->xattrs, names); }
 
+/* --- chattr --- */
+
+static u32 tmpfs_get_flags(struct inode *i) { return inode_to_fileattr(i) & FLAGS_SET; }
+
+static int tmpfs_set_flags(struct inode *i, u32 flags)
+{
+	if (flags & ~FLAGS_SET)
+		return -EOPNOTSUPP;
+	fileattr_to_inode(i, flags);
+	return 0;
+}
+
+#define FLAG_OPS .get_flags = tmpfs_get_flags, .set_flags = tmpfs_set_flags
 #define XATTR_OPS .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr, .listxattr = tmpfs_listxattr
 
 static const struct inode_ops tmpfs_dir_ops = {
 	.lookup = tmpfs_lookup, .create = tmpfs_create, .mkdir = tmpfs_mkdir, .symlink = tmpfs_symlink, .link = tmpfs_link,
-	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile, XATTR_OPS,
+	.unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename, .tmpfile = tmpfs_tmpfile, XATTR_OPS, FLAG_OPS,
 };
 static const struct inode_ops fixed_dir_ops = { .lookup = tmpfs_lookup };
-static const struct inode_ops tmpfs_file_iops = { XATTR_OPS };
+static const struct inode_ops tmpfs_file_iops = { XATTR_OPS, FLAG_OPS };
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .seek = tmpfs_dir_seek };
 
 /* --- data --- */
@@ -546,7 +572,9 @@ static void tmpfs_page_freed(struct address_space *as, struct page *page)
 	atomic_sub(&as->host->blocks, PAGE_SIZE / 512);
 }
 
-static const struct address_space_ops tmpfs_aops = { .page_added = tmpfs_page_added, .page_freed = tmpfs_page_freed };
+static const struct address_space_ops tmpfs_aops = {
+	.page_added = tmpfs_page_added, .page_freed = tmpfs_page_freed, .may_swap = true,
+};
 
 static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
@@ -586,6 +614,24 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	return err;
 }
 
+/* tree_lock held: the same as below, where some pages are in a swap area. */
+static u64 next_with_swapped(struct address_space *as, u64 index, u64 size, bool data)
+{
+	void *page;
+	u64 at = ~0ul;
+
+	if (data) {
+		if (!radix_tree_gang_lookup(&as->tree, index, &page, &at, 1))
+			at = ~0ul;
+		at = min(at, shmem_next_swapped(as, index));
+		return at == ~0ul ? size : at << PAGE_SHIFT;
+	}
+	for (; index << PAGE_SHIFT < size; index++)
+		if (!radix_tree_lookup(&as->tree, index) && shmem_next_swapped(as, index) != index)
+			break;
+	return index << PAGE_SHIFT;
+}
+
 /* Where data or a hole begins at or after off: pages that are there are data. */
 static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 {
@@ -599,7 +645,9 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 		return -ENXIO;
 	index = (u64)off >> PAGE_SHIFT;
 	spin_lock_irq(&as->tree_lock);
-	if (whence == SEEK_DATA)
+	if (unlikely(as->swapped)) {
+		found = next_with_swapped(as, index, size, whence == SEEK_DATA);
+	} else if (whence == SEEK_DATA)
 		found = radix_tree_gang_lookup(&as->tree, index, &page, &index, 1) ? index << PAGE_SHIFT : size;
 	else
 		for (found = index << PAGE_SHIFT; found < size && radix_tree_lookup(&as->tree, found >> PAGE_SHIFT); found += PAGE_SIZE)
