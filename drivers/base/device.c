@@ -16,6 +16,9 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
+#include <mm/slab.h>
+
+#define PATH_LONGEST	1024
 
 static LIST_HEAD(devices);		/* [t] by rising id */
 
@@ -175,6 +178,24 @@ void device_del(struct device *d)
 	kobject_tree_unlock_write();
 	device_event(d, DEVICE_REMOVE, NULL);
 	kobject_del(&d->kobj);
+}
+
+int device_rename(struct device *d, const char *name)
+{
+	struct seq old = { NULL, 0, 0, false };
+	char *path = kmalloc(PATH_LONGEST, GFP_KERNEL);
+	int err = path ? kobject_path(&d->kobj, path, PATH_LONGEST) : -ENOMEM;
+
+	if (err >= 0) {
+		seq_printf(&old, "DEVPATH_OLD=%s\n", path);
+		seq_putc(&old, 0);
+		err = old.overflow ? -ENOMEM : kobject_rename(&d->kobj, name);
+	}
+	if (!err)
+		device_event(d, DEVICE_MOVE, old.buf);
+	kvfree(old.buf);
+	kfree(path);
+	return err;
 }
 
 /* --- finding */

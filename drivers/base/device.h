@@ -97,6 +97,8 @@ void device_init(struct device *d);
 void device_set_name(struct device *d, const char *fmt, ...) __printf(2, 3);
 int __must_check device_add(struct device *d);
 void device_del(struct device *d);
+/* device_rename - 0, kobject_rename's errors, -ENOMEM; programs are told (move).  Of a device without a node in /dev. */
+int __must_check device_rename(struct device *d, const char *name);
 static inline const char *device_name(const struct device *d) { return d->kobj.name; }
 static inline struct device *device_get(struct device *d) { kobject_get(&d->kobj); return d; }
 static inline void device_put(struct device *d) { kobject_put(&d->kobj); }

@@ -210,16 +210,21 @@ int kobject_add_within(struct kobject *k, struct kobject *parent, const char *pa
 
 int kobject_add(struct kobject *k, struct kobject *parent) { return kobject_add_within(k, parent, NULL); }
 
-/* Nobody enters k any more; wait for those who are inside. */
-static void retire(struct kobject *k)
+static void clear_views_locked(struct kobject *k)
 {
-	spin_lock(&view_lock);
 	while (!list_empty(&k->views)) {
 		struct kobject_view *v = list_first_entry(&k->views, struct kobject_view, link);
 
 		list_del_init(&v->link);
 		WRITE_ONCE(v->kobj, NULL);
 	}
+}
+
+/* Nobody enters k any more; wait for those who are inside. */
+static void retire(struct kobject *k)
+{
+	spin_lock(&view_lock);
+	clear_views_locked(k);
 	atomic_add(&k->active, KOBJECT_DEAD);
 	spin_unlock(&view_lock);
 	wait_event(&left_wq, atomic_load_acquire(&k->active) == KOBJECT_DEAD);
@@ -248,6 +253,26 @@ void kobject_del(struct kobject *k)
 		kobject_put(passing);
 		kobject_put(parent);
 	}
+}
+
+/* Names that programs know lose sight of it, as if it had gone; those inside an attribute stay there. */
+int kobject_rename(struct kobject *k, const char *name)
+{
+	int err = 0;
+
+	kobject_tree_lock_write();
+	if (kobject_dead(k))
+		err = -ENOENT;
+	else if (kobject_child(k->parent, name, (u32)strlen(name)))
+		err = -EEXIST;
+	if (!err) {
+		spin_lock(&view_lock);
+		clear_views_locked(k);
+		spin_unlock(&view_lock);
+		kobject_set_name(k, "%s", name);
+	}
+	kobject_tree_unlock_write();
+	return err;
 }
 
 int kobject_dir_create(const char *name, struct kobject *parent, struct kobject **out)

@@ -72,6 +72,8 @@ void kobject_set_name(struct kobject *k, const char *fmt, ...) __printf(2, 3);
  * k has no children left.  Nothing if it was not in the tree.  Context: thread, may sleep; not from within an attribute of k. */
 int __must_check kobject_add(struct kobject *k, struct kobject *parent);
 void kobject_del(struct kobject *k);
+/* kobject_rename - 0, -EEXIST, -ENOENT (not in the tree).  Files of it that are open read -ENODEV from then on.  Context: thread, may sleep. */
+int __must_check kobject_rename(struct kobject *k, const char *name);
 void kobject_get(struct kobject *k);
 void kobject_put(struct kobject *k);
 bool kobject_dead(const struct kobject *k);

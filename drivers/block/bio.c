@@ -190,6 +190,8 @@ int block_flush(struct block_device *bdev)
 	return bdev->disk->limits.write_cache ? submit_empty(bdev, BIO_FLUSH, 0, 0) : 0;
 }
 
+bool block_can_discard(const struct block_device *bdev) { return bdev->disk->limits.max_discard_sectors; }
+
 int block_discard(struct block_device *bdev, u64 first, u64 nr)
 {
 	return bdev->disk->limits.max_discard_sectors ? submit_empty(bdev, BIO_DISCARD, first, nr) : -EOPNOTSUPP;

@@ -81,6 +81,7 @@ struct block_device {
 	struct list_head link;		/* [disk->mutex] of disk->parts */
 	struct block_stats *stats;	/* [I] one for each CPU: drivers/block/stats.h */
 	u64 busy_stamp_ms, busy_ms;	/* [a] when something was last seen in flight, and for how long in all */
+	u32 write_failed;		/* [a] a write of its cache failed since buffers_sync last saw to it */
 	struct device *device;		/* [disk->scan_mutex] its directory in /sys, or NULL */
 };
 
@@ -91,8 +92,15 @@ struct block_device {
 int __must_check block_open(dev_t_k dev, bool write, const void *holder, struct block_device **out);
 int __must_check block_open_path(const char *path, bool write, const void *holder, struct block_device **out);
 void block_close(struct block_device *bdev, const void *holder);
+/* BLOCK_MAJOR(ident, number, "name") - a driver's line in /proc/devices.  block_majors_show - all of them. */
+struct block_major { u32 number; const char *name; };
+#define BLOCK_MAJOR(ident, ...) static const struct block_major __block_major_##ident __used __aligned(8) __section(".block_majors") = { __VA_ARGS__ }
+extern const struct block_major __block_majors_start[], __block_majors_end[];
+struct seq;
+void block_majors_show(struct seq *s);
 /* block_flush - all that ended before is durable when it returns 0.  block_discard, block_zero - nr sectors from first; -EOPNOTSUPP. */
 int block_flush(struct block_device *bdev);
+bool block_can_discard(const struct block_device *bdev);
 int block_discard(struct block_device *bdev, u64 first, u64 nr);
 int block_zero(struct block_device *bdev, u64 first, u64 nr);	/* by write-zeroes, or by writing zeroes */
 u32 block_logical_size(const struct block_device *bdev);	/* bytes: 512 to 4096 */

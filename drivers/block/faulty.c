@@ -8,14 +8,15 @@
  * Power cut: from the n-th write on the disk below is left as it is.  Writes are still acknowledged, as by a volatile cache; flushes fail, so
  * nobody is told that anything is safe.  Then the disk below holds what a machine would find that lost power there.
  *
- * By hand: echo "DEVICE seed=N fail=N tear=N delay=N delay_ms=N reorder=N drop=N cut=N" > /proc/driver/faulty makes /dev/faulty0 on DEVICE, or
- * gives it another plan; "off" takes it away.  Reading shows what happened. */
+ * By hand: echo "DEVICE seed=N fail=N read=N write=N flush=N bad=N tear=N delay=N delay_ms=N reorder=N drop=N cut=N" > /proc/driver/faulty
+ * makes /dev/faulty0 on DEVICE, or gives it another plan; "off" takes it away.  Reading shows what happened. */
 #include <drivers/block/faulty.h>
 #include <drivers/block/request.h>
 #include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
+#include <kernel/lib/hash.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
@@ -48,6 +49,19 @@ static u64 draw(struct faulty *d)	/* splitmix64 */
 	return z ^ z >> 31;
 }
 
+/* Does rq touch a place that is bad for good?  Which ones are is in the seed alone. */
+static bool in_bad_place(const struct fault_plan *p, const struct request *rq)
+{
+	u64 last = rq->sector + ((max(rq->len, 1ull) - 1) >> SECTOR_SHIFT);
+
+	if (!p->bad || rq->op == BIO_FLUSH)
+		return false;
+	for (u64 place = rq->sector / 8; place <= last / 8; place++)
+		if (hash_64(place * 0x9e3779b97f4a7c15ull ^ p->seed, 32) % CHANCES < p->bad)
+			return true;
+	return false;
+}
+
 /* What the plan has in store for a request. */
 struct fate { bool fail, tear, delay, reorder, drop, lost; u32 delay_ms; };
 
@@ -60,7 +74,8 @@ static struct fate fate_of(struct faulty *d, const struct request *rq)
 
 	spin_lock_irq(&hw->lock);
 	f.delay_ms = p->delay_ms;
-	f.fail = draw(d) % CHANCES < p->fail;
+	f.fail = draw(d) % CHANCES < p->fail + (rq->op == BIO_READ ? p->read : rq->op == BIO_FLUSH ? p->flush : p->write);
+	f.fail |= in_bad_place(p, rq);
 	f.tear = draw(d) % CHANCES < p->tear && rq->op == BIO_WRITE;
 	f.delay = draw(d) % CHANCES < p->delay;
 	f.reorder = draw(d) % CHANCES < p->reorder;
@@ -330,7 +345,7 @@ static bool plan_word(struct fault_plan *p, const char *name, u64 v)
 {
 	const struct { const char *name; u32 *where; } words[] = {
 		{ "fail", &p->fail }, { "tear", &p->tear }, { "delay", &p->delay }, { "delay_ms", &p->delay_ms }, { "reorder", &p->reorder },
-		{ "drop", &p->drop },
+		{ "drop", &p->drop }, { "read", &p->read }, { "write", &p->write }, { "flush", &p->flush }, { "bad", &p->bad },
 	};
 
 	if (!strcmp(name, "seed") || !strcmp(name, "cut")) {

@@ -6,6 +6,8 @@
 struct fault_plan {
 	u64 seed;
 	u32 fail;			/* -EIO, nothing is done */
+	u32 read, write, flush;		/* the same, for requests of that kind alone */
+	u32 bad;			/* chance of each 4 KiB of the disk to be bad for good: -EIO whenever they are touched */
 	u32 tear;			/* writes: the first half reaches the disk below, then -EIO */
 	u32 delay, delay_ms;		/* done, but told so later */
 	u32 reorder;			/* carried out after the next one */

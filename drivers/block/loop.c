@@ -28,6 +28,7 @@
 #include <mm/slab.h>
 
 #define LOOP_MAX	256u
+BLOCK_MAJOR(loop, LOOP_MAJOR, "loop");
 
 static DEFINE_MUTEX(loops_mutex, LC_LOOPS);
 static struct loop *loops[LOOP_MAX];		/* [loops_mutex] */
@@ -64,7 +65,7 @@ static int do_rw(struct loop *l, struct request *rq, u64 pos)
 
 	for (request_segments(rq, &it); !err && request_segment(&it, &addr, &len); pos += len)
 		err = copy_segment(l, rq->op == BIO_WRITE, pos, phys_to_virt(addr), len);
-	return err;
+	return err ? -EIO : 0;		/* a device has no other error to tell */
 }
 
 static int do_request(struct loop *l, struct request *rq)

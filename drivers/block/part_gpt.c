@@ -6,7 +6,8 @@
  *	last blocks	the same again: table, then header
  *
  * A header is believed when its signature, its CRC, its place and the CRC of its table are right.  If the first is not, the one in the last
- * block is asked, with a warning.  Without a protective table there is no GPT: somebody has made a table of the old kind since. */
+ * block is asked, with a warning; if it is, the other is looked at all the same, and what is wrong with it is said.  Without a protective
+ * table there is no GPT: somebody has made a table of the old kind since. */
 #include <drivers/block/part.h>
 #include <kernel/errno.h>
 #include <kernel/lib/crc32.h>
@@ -184,6 +185,24 @@ static int report(struct gpt *g)
 	return err;
 }
 
+/* The first is good.  Who relies on the second some day should hear now if it is not. */
+static void judge_backup(struct gpt *g, u64 last)
+{
+	struct gpt_header first = g->h;
+	const char *fault;
+
+	if (first.alternate_lba != last) {
+		part_warn(g->s, "GPT: the back-up is in block %lu, not in the last, %lu", first.alternate_lba, last);
+		return;
+	}
+	fault = part_block(g->s, last, g->block) ? "cannot be read" : header_fault(g, last);
+	if (!fault && g->h.entries_crc != first.entries_crc)
+		fault = "is of another table";
+	if (fault)
+		part_warn(g->s, "GPT: the back-up in block %lu %s", last, fault);
+	g->h = first;
+}
+
 static int gpt_read(struct gpt *g)
 {
 	u64 last = part_nr_blocks(g->s) - 1;
@@ -198,8 +217,8 @@ static int gpt_read(struct gpt *g)
 		part_warn(g->s, "GPT: the header in block 1 %s; the back-up in block %lu %s", fault, last, second ? second : "is used");
 		if (second)
 			return 1;	/* there is one, but nothing can be said of it */
-	} else if (g->h.alternate_lba != last) {
-		part_warn(g->s, "GPT: the back-up is in block %lu, not in the last, %lu", g->h.alternate_lba, last);
+	} else {
+		judge_backup(g, last);
 	}
 	err = report(g);
 	return err ? err : 1;

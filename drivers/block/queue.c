@@ -22,10 +22,12 @@
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/bitmap.h>
+#include <kernel/printk.h>
 #include <kernel/sched/sched.h>
 #include <mm/slab.h>
 
 #define PLUG_MAX	32u
+#define PLUG_LARGE	(128u << 10)	/* bytes of a request that is worth starting when another one follows it */
 
 /* --- tags --- */
 
@@ -95,8 +97,8 @@ static struct request *request_get(struct block_queue *q)
 
 /* --- starting and ending --- */
 
-/* hw->lock held: give the driver what is pending, as much as it takes; what fails goes to `failed`. */
-static bool run_locked(struct hw_queue *hw, struct list_head *failed)
+/* hw->lock held: give the driver what is pending, as much as it takes; what fails goes to `failed`.  now: the time, or 0 if nobody has asked. */
+static bool run_locked(struct hw_queue *hw, struct list_head *failed, u64 now)
 {
 	struct block_queue *q = hw->queue;
 	bool any = false;
@@ -105,9 +107,9 @@ static bool run_locked(struct hw_queue *hw, struct list_head *failed)
 		list_splice_init(&hw->pending, failed);
 	while (!hw->stopped && !list_empty(&hw->pending)) {
 		struct request *rq = list_first_entry(&hw->pending, struct request, link);
-		u64 now = clock_mono_ns();
 		int err;
 
+		now = now ? now : clock_mono_ns();	/* once for all: under an emulator it is dear */
 		list_del(&rq->link);
 		WRITE_ONCE(rq->started_ns, now);
 		atomic_store_release(&rq->state, REQUEST_STARTED);
@@ -154,7 +156,7 @@ static void fail_all(struct list_head *failed, int status)
 }
 
 /* Give the driver the requests of list, behind those that wait already. */
-static void hw_issue(struct hw_queue *hw, struct list_head *list)
+static void hw_issue(struct hw_queue *hw, struct list_head *list, u64 now)
 {
 	struct list_head failed;
 	irqflags_t flags;
@@ -165,7 +167,7 @@ static void hw_issue(struct hw_queue *hw, struct list_head *list)
 	if (list)
 		while (!list_empty(list))
 			list_move_tail(list->next, &hw->pending);
-	kick = run_locked(hw, &failed);
+	kick = run_locked(hw, &failed, now);
 	spin_unlock_irqrestore(&hw->lock, flags);
 	if (kick)
 		hw->queue->ops->kick(hw);
@@ -173,29 +175,43 @@ static void hw_issue(struct hw_queue *hw, struct list_head *list)
 		fail_all(&failed, atomic_load(&hw->queue->dead) ? -ENODEV : -EIO);
 }
 
-void hw_queue_run(struct hw_queue *hw) { hw_issue(hw, NULL); }
+void hw_queue_run(struct hw_queue *hw) { hw_issue(hw, NULL, 0); }
 
-void queue_start_request(struct request *rq)
+static void issue_one(struct request *rq, u64 now)
 {
 	struct list_head one;
 
 	list_init(&one);
 	list_add(&rq->link, &one);
-	hw_issue(rq->hw, &one);
+	hw_issue(rq->hw, &one, now);
 }
+
+void queue_start_request(struct request *rq) { issue_one(rq, 0); }
 
 void queue_start_flush(struct block_queue *q)
 {
 	struct request *rq = q->hw[0].requests[q->depth];
 
 	rq->op = BIO_FLUSH;
+	rq->retries = rq->extensions = 0;
 	rq->begun_ns = clock_mono_ns();
 	queue_start_request(rq);
 }
 
+static void log_error(const struct request *rq, int status)
+{
+	static const char *const ops[] = { "read", "write", "flush", "discard", "zeroing" };
+
+	if (status != -EOPNOTSUPP)
+		printk_ratelimited(LOG_ERR "block: %s: I/O error %d: %s of %lu sectors at %lu\n", rq->hw->queue->disk->name, status,
+				   rq->op < ARRAY_SIZE(ops) ? ops[rq->op] : "?", rq->len >> SECTOR_SHIFT, rq->sector);
+}
+
 void queue_end_request(struct request *rq, int status)
 {
-	stats_end(rq, clock_mono_ns());
+	stats_end(rq, rq->ended_ns && rq->stage == STAGE_DATA ? rq->ended_ns : clock_mono_ns());
+	if (unlikely(status))
+		log_error(rq, status);
 	request_finish(rq, status);
 	tag_put(rq);
 }
@@ -228,7 +244,7 @@ static void plug_flush(struct task_plug *task)
 			if (container_of(pos, struct request, link)->hw == hw)
 				list_move_tail(pos, &same);
 		}
-		hw_issue(hw, &same);
+		hw_issue(hw, &same, 0);
 	}
 	plug->nr = 0;
 }
@@ -302,9 +318,11 @@ static void request_start(struct request *rq, u8 flush)
 	if (unlikely(flush) && flush_begin(rq->hw->queue, rq, flush))
 		return;
 	if (!plug || rq->stage != STAGE_DATA) {
-		queue_start_request(rq);
+		issue_one(rq, rq->begun_ns);
 		return;
 	}
+	if (!list_empty(&plug->requests) && list_last_entry(&plug->requests, struct request, link)->len >= PLUG_LARGE)
+		plug_flush(&plug->task);
 	list_add_tail(&rq->link, &plug->requests);
 	if (++plug->nr >= PLUG_MAX)
 		plug_flush(&plug->task);
@@ -333,7 +351,8 @@ void queue_submit(struct disk *disk, struct bio *bio)
 			break;
 		}
 		rq->stage = STAGE_DATA;
-		rq->flags = rq->retries = 0;
+		rq->ended_ns = 0;
+		rq->flags = rq->retries = rq->extensions = 0;
 		n = request_begin(rq, bio, off, &disk->limits);
 		if (n || empty)
 			request_start(rq, flush);

@@ -13,6 +13,7 @@
 #include <mm/slab.h>
 
 #define RAM_MAJOR	1u
+BLOCK_MAJOR(ramdisk, RAM_MAJOR, "ramdisk");
 #define RAM_MINORS	1u
 #define RAM_MAX		16u
 #define PAGE_SECTORS	((u32)PAGE_SIZE / SECTOR_SIZE)

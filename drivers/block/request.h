@@ -29,9 +29,11 @@ struct request {
 	u8 op, flags;			/* enum bio_op, bio_flags that matter to the driver: BIO_FUA */
 	u8 stage, stage_after;		/* enum request_stage; what follows STAGE_PREFLUSH */
 	u8 retries;			/* how often it was given to the device again after a reset */
+	u8 extensions;			/* the driver's: how often it was late and got its time again */
 	bool cut;			/* the last bio goes on elsewhere: nothing can be appended */
 	u32 state;			/* [a] enum request_state */
 	u64 begun_ns, started_ns;	/* made; given to the driver */
+	u64 ended_ns;			/* answered, if the driver says so before request_done; else 0 */
 	u64 driver[];			/* queue->driver_bytes for the driver */
 };
 
@@ -78,7 +80,7 @@ struct block_queue {
 	bool dead;			/* [a] */
 	u64 timeout_ns;			/* [a] */
 	struct flush_queue flush;
-	struct work timeout_work;
+	struct list_head late;		/* [timeout.c's lock] of the queues to be looked through, or empty */
 	struct hw_queue hw[];
 };
 

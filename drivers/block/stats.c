@@ -177,6 +177,16 @@ static int partitions_disk(struct disk *d, void *s)
 	return 0;
 }
 
+BLOCK_MAJOR(parts, 259, "blkext");		/* parts beyond a disk's own numbers */
+
+void block_majors_show(struct seq *s)
+{
+	for (u32 n = 0; n < 512; n++)
+		for (const struct block_major *m = __block_majors_start; m < __block_majors_end; m++)
+			if (m->number == n)
+				seq_printf(s, "%3u %s\n", n, m->name);
+}
+
 static int partitions_show(struct seq *s, void *arg)
 {
 	(void)arg;

@@ -4,11 +4,14 @@
  * looks through the queue's requests and is armed for the earliest deadline left, or not at all when nothing is in flight.  So a busy
  * queue pays for it once in a deadline, not with each request, and an idle one has none after the last deadline has passed.
  *
- * What is late is dealt with by a thread, as the driver may have to reset its device. */
+ * What is late is dealt with by a thread, as the driver may have to reset its device: one of its own for all disks, made with the first that
+ * wants it, for the worker of the kernel may itself be waiting for a disk. */
 #include <drivers/block/request.h>
+#include <kernel/errno.h>
 #include <kernel/initcall.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
+#include <kernel/sched/sched.h>
 
 static u64 default_timeout_ns = 30 * NSEC_PER_SEC;
 
@@ -22,6 +25,12 @@ static void param_timeout(const char *v)
 		default_timeout_ns = s * NSEC_PER_SEC;
 }
 BOOT_PARAM("block.timeout", param_timeout);
+
+static DEFINE_SPINLOCK(late_lock, LC_BLOCK_LATE);
+static LIST_HEAD(late_queues);			/* [late_lock] block_queue.late */
+static struct block_queue *handled;		/* [late_lock] the thread is about it */
+static DEFINE_WAIT_QUEUE(late_wake);		/* the thread */
+static DEFINE_WAIT_QUEUE(handled_wake);		/* who waits for it to be done with a queue */
 
 static u32 hw_requests(const struct hw_queue *hw) { return hw->queue->depth + (hw->index == 0); }
 
@@ -57,8 +66,13 @@ static void timer_fired(struct timer *t)
 	if (hw->timer_on)
 		timer_arm(&hw->timer, next);
 	spin_unlock(&hw->lock);
-	if (late)
-		work_queue(&q->timeout_work);
+	if (!late)
+		return;
+	spin_lock(&late_lock);
+	if (list_empty(&q->late))
+		list_add_tail(&q->late, &late_queues);
+	spin_unlock(&late_lock);
+	wake_up(&late_wake);
 }
 
 void timeout_watch(struct hw_queue *hw, u64 now)
@@ -87,10 +101,8 @@ void queue_set_timeout(struct block_queue *q, u64 timeout_ns)
 	}
 }
 
-static void handle_late(struct work *w)
+static void handle_late(struct block_queue *q)
 {
-	struct block_queue *q = container_of(w, struct block_queue, timeout_work);
-
 	for (u32 i = 0; i < q->nr_hw; i++) {
 		struct hw_queue *hw = &q->hw[i];
 
@@ -107,10 +119,67 @@ static void handle_late(struct work *w)
 	}
 }
 
+static struct block_queue *next_late(void)
+{
+	struct block_queue *q = NULL;
+
+	spin_lock_irq(&late_lock);
+	if (!list_empty(&late_queues)) {
+		q = list_first_entry(&late_queues, struct block_queue, late);
+		list_del_init(&q->late);
+	}
+	handled = q;
+	spin_unlock_irq(&late_lock);
+	return q;
+}
+
+static void late_thread(void *arg)
+{
+	struct block_queue *q;
+
+	(void)arg;
+	current->pflags |= PF_MEMALLOC;
+	for (;;) {
+		wait_event_interruptible(&late_wake, !list_empty(&late_queues));
+		while ((q = next_late())) {
+			handle_late(q);
+			spin_lock_irq(&late_lock);
+			handled = NULL;
+			spin_unlock_irq(&late_lock);
+			wake_up_all(&handled_wake);
+		}
+	}
+}
+
+static void thread_ready(void)
+{
+	static u32 there;
+
+	if (atomic_xchg(&there, 1u))
+		return;
+	if (!kthread_create(late_thread, NULL, "blocklate")) {
+		pr_warn("block: no memory for the thread that deals with time-outs\n");
+		atomic_store(&there, 0u);
+	}
+}
+
+static bool is_handled(struct block_queue *q)
+{
+	bool is;
+
+	spin_lock_irq(&late_lock);
+	list_del_init(&q->late);
+	is = handled == q;
+	spin_unlock_irq(&late_lock);
+	return is;
+}
+
 void timeout_init(struct block_queue *q)
 {
 	q->timeout_ns = q->ops->timeout ? default_timeout_ns : 0;
-	work_init(&q->timeout_work, handle_late);
+	list_init(&q->late);
+	if (q->ops->timeout)
+		thread_ready();
 	for (u32 i = 0; i < q->nr_hw; i++)
 		timer_init(&q->hw[i].timer, timer_fired);
 }
@@ -119,5 +188,5 @@ void timeout_fini(struct block_queue *q)
 {
 	for (u32 i = 0; i < q->nr_hw; i++)
 		timer_cancel_sync(&q->hw[i].timer);
-	work_flush();
+	wait_event(&handled_wake, !is_handled(q));
 }

@@ -6,8 +6,10 @@
  * Doorbells and interrupts.  A batch of requests (a plug's) rings once, and only if the device asked for it; while the handler takes
  * answers it wants no interrupts.
  *
- * A request that is not answered in time means that the device is broken: it is reset, all ends with -EIO and the disk is dead.
- * The answer to one that the reset took back is never looked at, since the reset forgets the rings.
+ * A request that is not answered in time.  As long as the device answers others it is slow, not stuck, and the request gets its time again,
+ * EXTENSIONS times.  Else the device is reset and started again, and what it had is given to it once more; a request that two resets took
+ * back ends with -ETIMEDOUT.  A device that was reset RESETS times and answered nothing in between is given up: it is broken, all ends with -EIO and
+ * the disk is dead.  The answer to what a reset took back is never looked at, since the reset forgets the rings.
  *
  * Identity (the serial) is asked for when somebody wants to read it. */
 #include <arch/cpu.h>
@@ -28,19 +30,25 @@
 
 #define VBLK_MAJOR	254u
 #define VBLK_MINORS	16u
+BLOCK_MAJOR(virtblk, VBLK_MAJOR, "virtblk");
 #define VBLK_MAX	1024u
 #define DEPTH_MAX	128u
 #define SEGMENTS_MAX	254u
+#define EXTENSIONS	8u
+#define RESETS		5u
 
 struct vblk_queue {
 	struct virtqueue *vq;		/* [I] */
+	u64 answered_ns;		/* [hw->lock, read racily] when it last answered */
 	struct virtio_buf bufs[];	/* [hw->lock] */
 };
 
 struct vblk {
-	struct virtio_device *dev;	/* NULL: removed */
+	struct virtio_device *dev;	/* [I] there until the queue is destroyed, though it may be gone */
 	struct disk *disk;
 	u32 index;
+	u32 resets;			/* [blocklate's] since it last answered */
+	u64 reset_ns;			/* [blocklate's] the last one */
 	struct { struct virtio_blk_outhdr head; char id[VIRTIO_BLK_ID_BYTES]; u8 answer; struct completion done; bool busy; } ident;
 	struct mutex ident_lock;	/* LC_DISK_IDENT */
 };
@@ -137,6 +145,7 @@ static void vblk_done(struct virtqueue *vq)
 	struct list_head done;
 	irqflags_t flags;
 	void *token;
+	u64 now = 0;
 	u32 len;
 
 	list_init(&done);
@@ -154,19 +163,79 @@ static void vblk_done(struct virtqueue *vq)
 			list_add_tail(&rq->link, &done);
 		}
 	} while (!virtqueue_enable_cb(vq));
+	if (!list_empty(&done)) {
+		now = clock_mono_ns();
+		WRITE_ONCE(((struct vblk_queue *)hw->driver)->answered_ns, now);
+	}
 	spin_unlock_irqrestore(&hw->lock, flags);
 	while (!list_empty(&done)) {
 		struct request *rq = list_first_entry(&done, struct request, link);
 		struct vblk_request *r = request_driver(rq);
 
 		list_del(&rq->link);
+		rq->ended_ns = now;
 		request_done(rq, answer_status(READ_ONCE(r->answer)));
 	}
 }
 
+/* When it last answered anything. */
+static u64 last_answer(const struct block_queue *q)
+{
+	u64 last = 0;
+
+	for (u32 i = 0; i < q->nr_hw; i++)
+		last = max(last, READ_ONCE(((const struct vblk_queue *)q->hw[i].driver)->answered_ns));
+	return last;
+}
+
+/* The device was asked for its identity, and has been reset. */
+static void ident_forgotten(struct vblk *b)
+{
+	b->ident.answer = VIRTIO_BLK_S_IOERR;
+	b->ident.busy = false;
+	complete(&b->ident.done);
+}
+
+/* Reset the device and give it again what it had. */
+static void start_again(struct vblk *b)
+{
+	struct block_queue *q = b->disk->queue;
+	bool asked = b->ident.busy;
+
+	int err;
+
+	queue_stop(q);
+	err = virtio_restart(b->dev);
+	if (err == -EIO)
+		queue_kill(q);		/* not only in vblk_failed, which waits until a probe has ended that waits for us */
+	else if (!err)
+		queue_restart(q, true);
+	if (!err && asked && b->ident.busy)
+		ident_forgotten(b);
+}
+
+static void give_up(struct vblk *b)
+{
+	queue_stop(b->disk->queue);
+	virtio_break(b->dev, "it was reset, again and again, and never answered");	/* vblk_failed follows */
+	virtio_reset(b->dev);
+	queue_kill(b->disk->queue);
+}
+
 static void vblk_timeout(struct request *rq)
 {
-	virtio_break(vblk_of(rq->hw->queue)->dev, "a request was not answered in time");	/* vblk_failed follows */
+	struct block_queue *q = rq->hw->queue;
+	struct vblk *b = vblk_of(q);
+	u64 answered = last_answer(q), now = clock_mono_ns(), limit = atomic_load(&q->timeout_ns);
+
+	if (now - answered < limit && rq->extensions++ < EXTENSIONS)
+		return;
+	b->resets = answered > b->reset_ns ? 0 : b->resets + 1;
+	b->reset_ns = now;
+	if (b->resets >= RESETS)
+		give_up(b);
+	else
+		start_again(b);
 }
 
 static const struct queue_ops vblk_queue_ops = {
@@ -185,6 +254,10 @@ int vblk_serial(struct disk *disk, char serial[VBLK_SERIAL_SIZE])
 	bool kick = false;
 
 	mutex_lock(&b->ident_lock);
+	if (b->ident.busy) {		/* it never answered, and may yet */
+		mutex_unlock(&b->ident_lock);
+		return -EIO;
+	}
 	memset(b->ident.id, 0, sizeof(b->ident.id));
 	b->ident.head = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_GET_ID };
 	completion_init(&b->ident.done);
@@ -202,8 +275,13 @@ int vblk_serial(struct disk *disk, char serial[VBLK_SERIAL_SIZE])
 	if (kick)
 		virtqueue_notify(vbq->vq);
 	if (!err) {
-		wait_for_completion(&b->ident.done);
-		err = b->ident.busy ? -EIO : answer_status(b->ident.answer);
+		u64 limit = atomic_load(&disk->queue->timeout_ns), until = limit ? clock_mono_ns() + limit : TIME_NEVER;
+
+		err = wait_event_timeout(&b->ident.done.wq, atomic_load(&b->ident.done.done), until);
+		if (!err) {
+			wait_for_completion(&b->ident.done);
+			err = answer_status(b->ident.answer);
+		}
 	}
 	if (!err) {
 		memcpy(serial, b->ident.id, VIRTIO_BLK_ID_BYTES);
@@ -277,6 +355,7 @@ static void vblk_free(struct disk *disk)
 		queue_destroy(disk->queue);
 	}
 	index_put(b->index);
+	device_put(&b->dev->device);
 	kfree(b);
 }
 
@@ -382,6 +461,7 @@ static int vblk_probe(struct virtio_device *dev)
 		kfree(b);
 		return -ENOMEM;
 	}
+	device_get(&dev->device);
 	err = make_queues(dev, &nr);
 	if (!err)
 		err = read_limits(dev, dev->queues[0]->size, &b->disk->limits);
@@ -427,7 +507,7 @@ static void vblk_failed(struct virtio_device *dev)
 	}
 	queue_kill(q);
 	if (b->ident.busy)
-		complete(&b->ident.done);
+		ident_forgotten(b);
 }
 
 static void vblk_remove(struct virtio_device *dev)
@@ -438,7 +518,6 @@ static void vblk_remove(struct virtio_device *dev)
 	queue_stop(b->disk->queue);
 	virtio_reset(dev);
 	vblk_failed(dev);
-	b->dev = NULL;
 	disk_put(b->disk);
 }
 

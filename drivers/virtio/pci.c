@@ -103,7 +103,7 @@ static void queue_message(u32 irq, void *arg)
 	struct virtqueue *vq = arg;
 
 	(void)irq;
-	vq->done(vq);
+	virtio_vq_irq(vq);
 }
 
 static void line_interrupt(u32 irq, void *arg)
@@ -127,7 +127,7 @@ static u16 vector_of(struct pci_virtio *v, u32 queue)
 	if (!v->pci->nr_vectors || !v->dev.queues[queue]->done)
 		return VIRTIO_MSI_NO_VECTOR;
 	for (u32 i = 0; i < queue && !v->shared; i++)
-		vector = (u16)(vector + (v->dev.queues[i]->done != NULL));
+		vector = (u16)(vector + (v->dev.queues[i] && v->dev.queues[i]->done));
 	return vector;
 }
 
@@ -146,6 +146,8 @@ static int request_vectors(struct pci_virtio *v, u32 nr)
 	for (u32 i = 0; i < nr && !err; i++) {
 		struct virtqueue *vq = dev->queues[i];
 
+		if (!vq)
+			continue;
 		if (nr == 1)
 			scnprintf(name, sizeof(name), "%s-%s", dev->name, vq->name);
 		else

@@ -43,6 +43,23 @@ static u32 choose_size(const struct virtqueue_spec *spec, u32 max_size, bool pac
 	return size;
 }
 
+/* All entries are free, and the memory that the device sees is zero. */
+static void begin(struct virtio_ring *r)
+{
+	r->vq.nr_free = r->vq.size;
+	r->free_head = 0;
+	r->cb_off = false;
+	for (u32 i = 0; i < r->vq.size; i++)
+		r->slots[i].next = (u16)(i + 1);
+	if (r->packed)
+		memset(&r->p, 0, sizeof(r->p));
+	else
+		memset(&r->s, 0, sizeof(r->s));
+	(r->packed ? packed_init : split_init)(r, page_address(r->mem), (u32)(r->driver_pa - r->desc_pa), (u32)(r->device_pa - r->desc_pa));
+	if (!r->vq.done)
+		virtqueue_disable_cb(&r->vq);
+}
+
 int ring_create(struct virtio_device *dev, u32 index, const struct virtqueue_spec *spec, u32 max_size, struct virtio_ring **out)
 {
 	bool packed = virtio_has(dev, VIRTIO_F_RING_PACKED);
@@ -71,13 +88,17 @@ int ring_create(struct virtio_device *dev, u32 index, const struct virtqueue_spe
 	r->desc_pa = page_to_phys(r->mem);
 	r->driver_pa = r->desc_pa + driver_off;
 	r->device_pa = r->desc_pa + device_off;
-	for (u32 i = 0; i < size; i++)
-		r->slots[i].next = (u16)(i + 1);
-	(packed ? packed_init : split_init)(r, page_address(r->mem), driver_off, device_off);
-	if (!spec->done)
-		virtqueue_disable_cb(&r->vq);
+	begin(r);
 	*out = r;
 	return 0;
+}
+
+void ring_restart(struct virtio_ring *r)
+{
+	while (virtqueue_detach(&r->vq))
+		;
+	memset(page_address(r->mem), 0, PAGE_SIZE << r->order);
+	begin(r);
 }
 
 void ring_destroy(struct virtio_ring *r)

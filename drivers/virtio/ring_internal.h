@@ -52,9 +52,11 @@ struct virtio_ring {
 static inline struct virtio_ring *to_ring(struct virtqueue *vq) { return container_of(vq, struct virtio_ring, vq); }
 
 /* ring_create - a ring for queue index of dev, by spec, of at most max_size entries, in the form that dev->features say.  0, -ENOMEM,
- * -ENOENT (max_size is 0).  ring_destroy - the device does not use it any more; what it held is forgotten.  Context: thread. */
+ * -ENOENT (max_size is 0).  ring_destroy - the device does not use it any more; what it held is forgotten.  ring_restart - the same, and it is
+ * as new, for a device that was reset.  Context: thread. */
 int ring_create(struct virtio_device *dev, u32 index, const struct virtqueue_spec *spec, u32 max_size, struct virtio_ring **out);
 void ring_destroy(struct virtio_ring *r);
+void ring_restart(struct virtio_ring *r);
 
 /* The two forms, each behind one of the virtqueue calls of the same name; table: room for nr indirect descriptors, or NULL. */
 u32 split_size(u32 size, u32 *driver_off, u32 *device_off);	/* bytes of a ring, and where its parts stand in it */

@@ -7,7 +7,9 @@
  *
  * What an interrupt learns and a thread must act on, that the configuration changed or that the device is broken, is a bit in dev->news
  * and a work item.  A broken device is reset before its driver hears of it, so that it touches no memory that the driver then frees; its
- * requests come back by virtqueue_detach.  Nothing revives it but taking it away and back.
+ * requests come back by virtqueue_detach.  Nothing revives it but taking it away and back.  One that merely does not answer, its driver may
+ * reset and start again (virtio_restart); reset_mutex keeps that apart from the other resets, so that it needs no device mutex, which probe
+ * holds while it waits for the first answers.
  *
  * Order at the start of a device (VIRTIO 1.2, 3.1.1): reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (not for legacy ones), queues,
  * DRIVER_OK.  At the end: the driver stops, reset, interrupts freed, queues freed. */
@@ -108,6 +110,8 @@ int virtio_queues(struct virtio_device *dev, u32 nr, const struct virtqueue_spec
 	for (u32 i = 0; i < nr; i++) {
 		struct virtio_ring *r;
 
+		if (!specs[i].name)
+			continue;
 		err = ring_create(dev, i, &specs[i], t->queue_max(dev, i), &r);
 		if (err)
 			return err;
@@ -115,7 +119,8 @@ int virtio_queues(struct virtio_device *dev, u32 nr, const struct virtqueue_spec
 	}
 	err = t->irqs_request(dev, nr, specs);
 	for (u32 i = 0; i < nr && !err; i++)
-		err = t->queue_enable(dev, to_ring(dev->queues[i]));
+		if (dev->queues[i])
+			err = t->queue_enable(dev, to_ring(dev->queues[i]));
 	return err;		/* the probe fails, and what is there goes with it */
 }
 
@@ -123,17 +128,87 @@ void virtqueue_notify(struct virtqueue *vq) { vq->dev->transport->notify(to_ring
 
 void virtio_ready(struct virtio_device *dev)
 {
+	mutex_lock(&dev->reset_mutex);
+	atomic_store_release(&dev->live, true);	/* with all that the callbacks want to find */
 	if (!dev->ready)
 		add_status(dev, VIRTIO_CONFIG_S_DRIVER_OK);
 	dev->ready = true;
+	mutex_unlock(&dev->reset_mutex);
+}
+
+/* reset_mutex held. */
+static void reset(struct virtio_device *dev)
+{
+	dev->ready = false;
+	atomic_store(&dev->live, false);
+	if (dev->transport->reset(dev))
+		pr_err("%s: it does not reset\n", dev->name);
+	dev->transport->irqs_free(dev);
 }
 
 void virtio_reset(struct virtio_device *dev)
 {
-	dev->ready = false;
-	if (dev->transport->reset(dev))
-		pr_err("%s: it does not reset\n", dev->name);
-	dev->transport->irqs_free(dev);
+	mutex_lock(&dev->reset_mutex);
+	reset(dev);
+	mutex_unlock(&dev->reset_mutex);
+}
+
+static int agree(struct virtio_device *dev, u64 features);
+
+/* After a reset: everything as it was. */
+static int start_again(struct virtio_device *dev)
+{
+	const struct virtio_transport *t = dev->transport;
+	struct virtqueue_spec *specs = kcalloc(dev->nr_queues, sizeof(*specs), GFP_NOIO);
+	int err = specs ? 0 : -ENOMEM;
+
+	add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	add_status(dev, VIRTIO_CONFIG_S_DRIVER);
+	if (!err && (t->features(dev) & dev->features) != dev->features)
+		err = -ENODEV;
+	if (!err)
+		err = agree(dev, dev->features);
+	for (u32 i = 0; i < dev->nr_queues && !err; i++) {
+		struct virtqueue *vq = dev->queues[i];
+
+		if (!vq)
+			continue;
+		ring_restart(to_ring(vq));
+		specs[i] = (struct virtqueue_spec){ .name = vq->name, .done = vq->done, .cpu = vq->cpu };
+		if (t->queue_max(dev, i) < vq->size)
+			err = -ENODEV;
+	}
+	if (!err)
+		err = t->irqs_request(dev, dev->nr_queues, specs);
+	for (u32 i = 0; i < dev->nr_queues && !err; i++)
+		if (dev->queues[i])
+			err = t->queue_enable(dev, to_ring(dev->queues[i]));
+	if (!err) {
+		atomic_store_release(&dev->live, true);
+		add_status(dev, VIRTIO_CONFIG_S_DRIVER_OK);
+	}
+	kfree(specs);
+	return err;
+}
+
+int virtio_restart(struct virtio_device *dev)
+{
+	int err;
+
+	mutex_lock(&dev->reset_mutex);
+	if (!dev->ready || atomic_load(&dev->broken)) {
+		mutex_unlock(&dev->reset_mutex);
+		return -ENODEV;
+	}
+	reset(dev);
+	err = start_again(dev);
+	dev->ready = !err;
+	mutex_unlock(&dev->reset_mutex);
+	if (!err)
+		return 0;
+	pr_err("%s: it cannot be started again, error %d\n", dev->name, err);
+	virtio_break(dev, "it was reset, and does not come back");
+	return -EIO;
 }
 
 /* --- news from interrupts */
@@ -154,11 +229,18 @@ void virtio_break(struct virtio_device *dev, const char *why)
 
 void virtio_config_irq(struct virtio_device *dev) { tell(dev, NEWS_CONFIG); }
 
+/* A line or a message may still hold an interrupt of the device that had it before: none counts until the driver is ready for them. */
+void virtio_vq_irq(struct virtqueue *vq)
+{
+	if (likely(atomic_load_acquire(&vq->dev->live)))
+		vq->done(vq);
+}
+
 void virtio_queue_irq(struct virtio_device *dev)
 {
 	for (u32 i = 0; i < dev->nr_queues; i++)
-		if (dev->queues[i]->done)
-			dev->queues[i]->done(dev->queues[i]);
+		if (dev->queues[i] && dev->queues[i]->done)
+			virtio_vq_irq(dev->queues[i]);
 }
 
 static void news_work(struct work *w)
@@ -182,23 +264,29 @@ static void news_work(struct work *w)
 
 /* --- coming and going */
 
-/* negotiate - agree on what device and driver both know. */
-static int negotiate(struct virtio_device *dev, const struct virtio_driver *driver)
+static int agree(struct virtio_device *dev, u64 features)
 {
 	const struct virtio_transport *t = dev->transport;
-	u64 offered = t->features(dev);
-	bool modern = offered >> VIRTIO_F_VERSION_1 & 1;
 
-	dev->features = offered & (driver->features | (modern ? CORE_MODERN : CORE_LEGACY)) & (modern ? ~0ul : 0xfffffffful);
-	t->set_features(dev, dev->features);
-	if (!modern)
+	t->set_features(dev, features);
+	if (!(features >> VIRTIO_F_VERSION_1 & 1))
 		return 0;
 	add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
 	if (!(t->status(dev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
-		pr_err("%s: it refuses the features %lx of %lx\n", dev->name, dev->features, offered);
+		pr_err("%s: it refuses the features %lx of %lx\n", dev->name, features, t->features(dev));
 		return -ENODEV;
 	}
 	return 0;
+}
+
+/* negotiate - agree on what device and driver both know. */
+static int negotiate(struct virtio_device *dev, const struct virtio_driver *driver)
+{
+	u64 offered = dev->transport->features(dev);
+	bool modern = offered >> VIRTIO_F_VERSION_1 & 1;
+
+	dev->features = offered & (driver->features | (modern ? CORE_MODERN : CORE_LEGACY)) & (modern ? ~0ul : 0xfffffffful);
+	return agree(dev, dev->features);
 }
 
 static int probe(struct virtio_device *dev, const struct virtio_driver *driver)
@@ -302,6 +390,7 @@ int virtio_register(struct virtio_device *dev, struct device *parent, void (*rel
 
 	scnprintf(dev->name, sizeof(dev->name), "virtio%u", atomic_add_return(&nr_devices, 1u) - 1);
 	work_init(&dev->work, news_work);
+	mutex_init(&dev->reset_mutex, LC_VIRTIO);
 	device_init(&dev->device);
 	device_set_name(&dev->device, "%s", dev->name);
 	dev->device.bus = &virtio_bus;

@@ -12,6 +12,7 @@
 #include <arch/mmu.h>
 #include <drivers/base/device.h>
 #include <kernel/irq/irq.h>
+#include <kernel/sync/mutex.h>
 #include <kernel/lib/types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -54,7 +55,9 @@ struct virtio_device {
 	u32 nr_queues;			/* [I] from virtio_queues() to removal */
 	struct virtqueue **queues;
 	const struct virtio_driver *driver;	/* [device.mutex] NULL: nobody's */
-	bool ready;			/* [device.mutex] DRIVER_OK is set */
+	struct mutex reset_mutex;	/* LC_VIRTIO: one reset of it at a time */
+	bool ready;			/* [reset_mutex] DRIVER_OK is set */
+	bool live;			/* [a] from DRIVER_OK to reset: what it interrupts for means something */
 	bool broken;			/* [a] it answered nonsense, or is gone */
 	u32 news;			/* [a] what the work has to tell the driver */
 	struct work work;
@@ -84,6 +87,11 @@ void virtio_ready(struct virtio_device *dev);
 /* virtio_reset - the device forgets its queues and touches no memory any more; when it returns no callback runs, and none will.
  * Context: thread, may sleep. */
 void virtio_reset(struct virtio_device *dev);
+/* virtio_restart - the device does not do what it should: reset it, agree on the same features again, and give it the same queues, empty.
+ * Before, the driver sees to it that nothing is added to them; afterwards what it had given to the device is its own again, and nothing will ever be
+ * said of it.  0; -ENODEV: it is being removed, or broken; -EIO: it does not come back: it is reset, and broken now.  Context: thread, may sleep;
+ * from probe's virtio_ready on, also while probe runs. */
+int virtio_restart(struct virtio_device *dev);
 /* virtio_break - mark the device broken and say why; once.  failed() follows in a thread.  Context: any. */
 void virtio_break(struct virtio_device *dev, const char *why);
 
@@ -93,7 +101,7 @@ void virtio_break(struct virtio_device *dev, const char *why);
  * interrupts off, as the callback comes in an interrupt.  Different queues need nothing of each other.  virtqueue_notify needs no lock. */
 
 struct virtqueue_spec {
-	const char *name;		/* "requests" */
+	const char *name;		/* "requests"; NULL: the queue is not wanted, and dev->queues[i] stays NULL */
 	/* done - the device gave something back.  NULL: the driver polls, and no interrupt is asked for.  Context: irq; no locks held.
 	 * It may come without cause, and on any CPU. */
 	void (*done)(struct virtqueue *vq);

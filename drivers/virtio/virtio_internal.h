@@ -31,9 +31,10 @@ int virtio_register(struct virtio_device *dev, struct device *parent, void (*rel
 void virtio_unregister(struct virtio_device *dev, bool gone);
 static inline struct virtio_device *to_virtio(struct device *d) { return container_of(d, struct virtio_device, device); }
 
-/* What an interrupt says.  virtio_queue_irq - of queue index, or of any: the queues' callbacks.  Context: irq. */
+/* What an interrupt says.  virtio_vq_irq - of that queue: its callback.  virtio_queue_irq - of any queue.  Context: irq. */
 void virtio_config_irq(struct virtio_device *dev);
 void virtio_queue_irq(struct virtio_device *dev);
+void virtio_vq_irq(struct virtqueue *vq);
 
 /* config_copy_in, config_copy_out - configuration in memory at base + off: fields by their own width (VIRTIO 1.2, 4.1.3.1, 4.2.2.2), what is
  * no single field by bytes. */
