@@ -1,0 +1,292 @@
+/* The protocol engine: lwIP as a library.
+ *
+ * Theory.  lwIP has no threads here.  Whoever has something for it (a system call, a device's receive thread with a batch of packets, a
+ * timer) takes the core lock, calls it, and gives the lock back; that is all there is to its "main loop".  Under the lock belong: lwIP's own
+ * data (pcbs, segments, interfaces, caches), the tables of ports, TIME_WAIT records, addresses and routes (which change under net_config_lock
+ * as well), and in each socket what is marked [C].
+ *
+ * What does not need it: reading what has arrived, and polling.  A socket has a queue of pbufs with a spin lock of its own; callbacks
+ * of lwIP, with the core locked, put pbufs there and wake; readers take them from there, and only now and then tell lwIP that the window
+ * has grown.  So a pbuf is either the core's or one queue's, its count is touched by its one owner, and SYS_LIGHTWEIGHT_PROT is not needed.
+ * Bytes that several hold at once are counted by what they lie in: received ones by their struct packet, sent ones by their chunk
+ * (chunk.h): both counts are atomic.
+ *
+ * Loopback.  A packet for ourselves is put on a list, and comes in before the one who sent it gives up the lock: no thread, no switch.  What
+ * it causes (acknowledgements, more data) goes the same way until nothing is left; after LOOP_BATCH packets the lock is given up for a moment, so
+ * that one stream does not keep all others out.  After LOOP_MAX a thread goes on: packets that answer each other for ever keep no call.
+ *
+ * Lifetimes.  A TCP connection is two objects: lwIP's pcb, and our socket (tcp.c).  The pcb holds a reference on the socket, given back by
+ * the destructor that lwIP calls for its extension argument (tcp_free), wherever that happens; the socket's pointer to the pcb is [C] and
+ * cleared by the same.  So either may go first: a closed file leaves the socket with a pcb that still sends; a reset leaves a file
+ * with a socket that has none.  Callbacks run with the core locked; they take at most the socket's queue lock and wake.
+ *
+ * Timers.  lwIP's periodic functions run from a work item that a timer queues, each only while it has something to count: connections, groups,
+ * fragments, addresses in use.  With none the timer is not armed, and the machine sleeps.
+ *
+ * Memory.  Everything comes from kmalloc, without sleeping; inet_mem_bytes counts, and beyond a quarter of all memory there is no more: lwIP
+ * drops packets then, as it would on a full pool.
+ *
+ * Rejected: tcpip_thread and its mailboxes (two switches a call); a lock for each connection (lwIP's input path has static state). */
+#include <lwip/etharp.h>
+#include <lwip/igmp.h>
+#include <lwip/init.h>
+#include <lwip/ip4_frag.h>
+#include <lwip/ip6_frag.h>
+#include <lwip/mld6.h>
+#include <lwip/nd6.h>
+#include <lwip/netif.h>
+#include <lwip/priv/nd6_priv.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/sys.h>
+#include <lwip/timeouts.h>
+#include <kernel/initcall.h>
+#include <kernel/irq/irq.h>
+#include <kernel/lib/string.h>
+#include <kernel/sync/mutex.h>
+#include <kernel/sync/pi.h>
+#include <kernel/time/time.h>
+#include <mm/slab.h>
+#include <net/inet/buffer.h>
+#include <net/inet/dgram.h>
+#include <net/inet/engine.h>
+#include <net/inet/interface.h>
+#include <net/inet/interface_internal.h>
+#include <net/inet/tcp.h>
+#include <net/netdev.h>
+#include <net/packet.h>
+
+#define LOOP_BATCH	64
+#define LOOP_MAX	4096		/* packets that one call takes on; a thread takes what is left */
+#define LINGER_MS	30000u		/* how long tables are counted down after they were last used */
+
+static DEFINE_MUTEX(net_core, LC_NET_CORE);
+static struct pi_lock net_core_pi;		/* [PI] who waits for it, lends */
+static LIST_HEAD(loop_packets);			/* [C] */
+static u64 fragments_until, links_until;	/* [C] ns */
+s64 inet_mem_bytes;
+
+u32_t sys_now(void)
+{
+	return (u32_t)(clock_mono_ns() / NSEC_PER_MSEC);
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------------------------- */
+
+void *inet_mem_alloc(size_t size)
+{
+	void *p;
+
+	if (unlikely(atomic_load(&inet_mem_bytes) > (s64)(page_nr_total() << PAGE_SHIFT) / 4))
+		return NULL;
+	p = kmalloc(size, GFP_ATOMIC);
+	if (likely(p))
+		__atomic_fetch_add(&inet_mem_bytes, (s64)ksize(p), __ATOMIC_RELAXED);
+	return p;
+}
+
+void *inet_mem_calloc(size_t n, size_t size)
+{
+	void *p = inet_mem_alloc(n * size);
+
+	if (p)
+		memset(p, 0, n * size);
+	return p;
+}
+
+void inet_mem_free(void *p)
+{
+	__atomic_fetch_sub(&inet_mem_bytes, (s64)ksize(p), __ATOMIC_RELAXED);
+	kfree(p);
+}
+
+/* --- timers ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool fragments_needed(void) { return clock_mono_ns() < fragments_until; }
+static bool arp_needed(void) { return clock_mono_ns() < links_until; }
+
+static bool groups_needed(void)
+{
+	struct netif *n;
+
+	NETIF_FOREACH(n) {
+		struct igmp_group *g;
+		struct mld_group *m;
+
+		for (g = netif_igmp_data(n); g; g = g->next)
+			if (g->timer)
+				return true;
+		for (m = netif_mld6_data(n); m; m = m->next)
+			if (m->timer)
+				return true;
+	}
+	return false;
+}
+
+static void groups_tmr(void)
+{
+	igmp_tmr();
+	mld6_tmr();
+}
+
+static bool nd6_needed(void)
+{
+	struct netif *n;
+
+	if (clock_mono_ns() < links_until)
+		return true;
+	NETIF_FOREACH(n) {
+		if (!netif_is_up(n))
+			continue;
+		if (n->rs_count > 0 && n->ip6_autoconfig_enabled)
+			return true;
+		for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+			if (ip6_addr_istentative(netif_ip6_addr_state(n, i)) ||
+			    (ip6_addr_isvalid(netif_ip6_addr_state(n, i)) && !netif_ip6_addr_isstatic(n, i)))
+				return true;
+	}
+	return false;
+}
+
+static void fragments_tmr(void)
+{
+	ip_reass_tmr();
+	ip6_reass_tmr();
+}
+
+static struct periodic {
+	void (*run)(void);
+	bool (*needed)(void);
+	u32 ms;
+	u64 due;			/* ns; 0: it does not run */
+} periodics[] = {			/* [C] */
+	{ tcp_timer_run, tcp_timer_needed_now, TCP_TMR_INTERVAL, 0 },
+	{ tcp_limits_tick, tcp_limits_needed, 100, 0 },
+	{ tcp_time_wait_tick, tcp_time_wait_needed, 1000, 0 },
+	{ etharp_tmr, arp_needed, ARP_TMR_INTERVAL, 0 },
+	{ groups_tmr, groups_needed, IGMP_TMR_INTERVAL, 0 },
+	{ nd6_tmr, nd6_needed, ND6_TMR_INTERVAL, 0 },
+	{ fragments_tmr, fragments_needed, IP_TMR_INTERVAL, 0 },
+};
+
+static struct timer core_timer;
+static struct work core_work;
+static u64 core_armed;			/* [C] for when, 0: not */
+
+void sys_timeouts_init(void) { }
+
+static void core_fired(struct timer *t)
+{
+	(void)t;
+	work_queue(&core_work);
+}
+
+static void arm_timers(void)
+{
+	u64 now = 0, first = tcp_probe_first();
+
+	for (u32 i = 0; i < ARRAY_SIZE(periodics); i++) {
+		struct periodic *p = &periodics[i];
+
+		if (!p->due && p->needed()) {
+			now = now ? now : clock_mono_ns();
+			p->due = now + p->ms * NSEC_PER_MSEC;
+		}
+		if (p->due && p->due < first)
+			first = p->due;
+	}
+	if (first != TIME_NEVER && (!core_armed || first < core_armed)) {
+		core_armed = first;
+		timer_arm(&core_timer, first);
+	}
+}
+
+static void run_timers(struct work *w)
+{
+	u64 now;
+
+	(void)w;
+	net_core_lock();
+	core_armed = 0;
+	now = clock_mono_ns();
+	tcp_probe_run(now);
+	for (u32 i = 0; i < ARRAY_SIZE(periodics); i++) {
+		struct periodic *p = &periodics[i];
+
+		if (!p->due || p->due > now)
+			continue;
+		p->run();
+		p->due = !p->needed() ? 0 : max(p->due + p->ms * NSEC_PER_MSEC, now + p->ms * NSEC_PER_MSEC / 2);
+	}
+	net_core_unlock();
+}
+
+void net_fragment_seen(void)
+{
+	fragments_until = clock_mono_ns() + (LWIP_MAX(IP_REASS_MAXAGE, IPV6_REASS_MAXAGE) + 2) * NSEC_PER_SEC;
+}
+
+void net_link_used(void)
+{
+	links_until = clock_mono_ns() + LINGER_MS * NSEC_PER_MSEC;
+}
+
+/* --- the lock -------------------------------------------------------------------------------------------------------------------- */
+
+void net_core_lock(void)
+{
+	mutex_lock_pi(&net_core, &net_core_pi);
+}
+
+bool net_core_held(void)
+{
+	return mutex_held(&net_core);
+}
+
+void net_loop(struct packet *p)
+{
+	list_add_tail(&p->link, &loop_packets);
+}
+
+static void loop_on(struct work *w)
+{
+	(void)w;
+	net_core_lock();
+	net_core_unlock();
+}
+static struct work loop_work = { .link = LIST_HEAD_INIT(loop_work.link), .fn = loop_on };
+
+void net_core_unlock(void)
+{
+	for (u32 n = 0; !list_empty(&loop_packets); ) {
+		struct packet *p = list_first_entry(&loop_packets, struct packet, link);
+
+		list_del(&p->link);
+		interface_loop_input(p);
+		if (++n == LOOP_MAX) {
+			work_queue(&loop_work);
+			break;
+		}
+		if (n % LOOP_BATCH == 0) {
+			mutex_unlock_pi(&net_core, &net_core_pi);
+			mutex_lock_pi(&net_core, &net_core_pi);
+		}
+	}
+	tcp_time_wait_collect();
+	interface_flush();
+	arm_timers();
+	mutex_unlock_pi(&net_core, &net_core_pi);
+	loopback_run();		/* what packet sockets wanted to see went through the device */
+}
+
+static int engine_init(void)
+{
+	timer_init(&core_timer, core_fired);
+	work_init(&core_work, run_timers);
+	net_core_lock();
+	buffer_init();
+	lwip_init();
+	dgram_init();
+	net_core_unlock();
+	return 0;
+}
+BOOT_INIT(core, engine_init);

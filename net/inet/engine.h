@@ -1,0 +1,20 @@
+/* The core lock of the protocol engine, and what happens around it.  Theory in engine.c. */
+#pragma once
+#include <kernel/lib/list.h>
+#include <kernel/lib/types.h>
+
+struct packet;
+
+/* net_core_lock - nobody else is inside lwIP.  Context: thread, may sleep; no spin lock.
+ * net_core_unlock - packets that were looped back meanwhile have come in, and timers are armed, when it returns. */
+void net_core_lock(void);
+void net_core_unlock(void);
+bool net_core_held(void);
+/* net_loop - p, which begins with its IP header, comes in at the unlock.  Consumes a reference.  Context: core locked. */
+void net_loop(struct packet *p);
+/* net_fragment_seen - a piece of a datagram came: it must go when the others do not follow.  Context: core locked. */
+void net_fragment_seen(void);
+/* net_link_used - a link layer was spoken to: addresses asked for there grow old.  Context: core locked. */
+void net_link_used(void);
+
+extern s64 inet_mem_bytes;		/* [a] what lwIP has from us */

@@ -1,0 +1,23 @@
+/* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection.  Context: core locked. */
+#pragma once
+#include <lwip/ip_addr.h>
+#include <lwip/tcp.h>
+
+struct netif;
+struct pbuf;
+struct tcp_hdr;
+
+struct netif *route_hook4(const ip4_addr_t *src, const ip4_addr_t *dest);
+const ip4_addr_t *route_hook_gateway4(struct netif *n, const ip4_addr_t *dest);
+struct netif *route_hook6(const ip6_addr_t *src, const ip6_addr_t *dest);
+const ip6_addr_t *route_hook_gateway6(struct netif *n, const ip6_addr_t *dest);
+u32_t tcp_hook_isn(const ip_addr_t *local, u16_t lport, const ip_addr_t *remote, u16_t rport);
+struct tcp_pcb *tcp_hook_find(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);
+struct tcp_pcb_listen *tcp_hook_find_listener(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);
+void tcp_hook_registered(struct tcp_pcb *pcb);
+void tcp_hook_removed(struct tcp_pcb *pcb);
+/* A segment's options as lwIP found them: len bytes in all, the first len1 behind the header, the rest at more. */
+struct tcp_options_in { u16_t len, len1; u8_t *more; };
+/* tcp_option - the value of size bytes of that option; false: there is none, or of another size. */
+bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size);
+err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p);

@@ -1,0 +1,318 @@
+/* RTM_*ROUTE and RTM_*NEIGH: routes and neighbours by netlink (`ip route`, `ip neigh`). */
+#include <lwip/etharp.h>
+#include <lwip/priv/nd6_priv.h>
+#include <kernel/errno.h>
+#include <kernel/lib/string.h>
+#include <linux/neighbour.h>
+#include <net/inet/address.h>
+#include <net/inet/engine.h>
+#include <net/inet/interface.h>
+#include <net/inet/neighbour.h>
+#include <net/inet/notify.h>
+#include <net/inet/route.h>
+#include <net/netlink.h>
+#include <net/socket.h>
+
+static u32 address_len(u8 family) { return family == AF_INET ? 4 : 16; }
+
+/* --- telling of routes */
+
+static int put_route(struct netlink_reply *r, const struct route *o, u16 type, u16 flags)
+{
+	struct rtmsg *h = nlmsg_new(r, type, flags, sizeof(*h));
+	u32 len = address_len(o->family);
+	int err = 0;
+
+	if (!h)
+		return -EMSGSIZE;
+	*h = (struct rtmsg){ .rtm_family = o->family, .rtm_dst_len = o->prefix, .rtm_tos = o->tos, .rtm_protocol = o->protocol, .rtm_scope = o->scope,
+			     .rtm_table = (u8)(o->table < 256 ? o->table : RT_TABLE_COMPAT), .rtm_type = o->type };
+	err = nla_put_u32(r, RTA_TABLE, o->table);
+	if (!err && o->prefix)
+		err = nla_put(r, RTA_DST, o->dest, len);
+	if (!err && o->metric)
+		err = nla_put_u32(r, RTA_PRIORITY, o->metric);
+	if (!err && o->has_source)
+		err = nla_put(r, RTA_PREFSRC, o->source, len);
+	if (!err && o->has_gateway)
+		err = nla_put(r, RTA_GATEWAY, o->gateway, len);
+	if (!err && o->dev)
+		err = nla_put_u32(r, RTA_OIF, o->dev->index);
+	if (err)
+		nlmsg_cancel(r);
+	else
+		nlmsg_end(r);
+	return err;
+}
+
+static int dump_routes(const struct netlink_request *rq, struct netlink_reply *r, u64 state[4])
+{
+	const struct rtmsg *h = rq->payload;
+	static const u8 families[] = { AF_INET, AF_INET6 };
+	u64 at = 0;
+
+	for (u32 f = 0; f < ARRAY_SIZE(families); f++) {
+		const struct route *o;
+
+		if (h->rtm_family && h->rtm_family != families[f])
+			continue;
+		list_for_each_entry_reverse(o, routes_of(families[f]), link) {	/* the widest first, as Linux */
+			if (at++ < state[0])
+				continue;
+			if ((!rq->strict || !h->rtm_table || h->rtm_table == o->table) && put_route(r, o, RTM_NEWROUTE, NLM_F_MULTI))
+				return -EMSGSIZE;
+			state[0]++;
+		}
+	}
+	return 0;
+}
+
+static void address_of(ip_addr_t *a, u8 family, const void *bytes)
+{
+	memset(a, 0, sizeof(*a));
+	IP_SET_TYPE_VAL(*a, family == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
+	memcpy(family == AF_INET ? (void *)ip_2_ip4(a) : (void *)ip_2_ip6(a)->addr, bytes, address_len(family));
+}
+
+static const void *bytes_of(const ip_addr_t *a)
+{
+	return IP_IS_V6(a) ? (const void *)ip_2_ip6(a)->addr : (const void *)ip_2_ip4(a);
+}
+
+/* ip route get: what a packet there would do. */
+static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
+{
+	const struct rtmsg *asked = rq->payload;
+	const struct nlattr *t[RTA_MAX + 1];
+	struct route_answer a;
+	struct rtmsg *h;
+	ip_addr_t to, from;
+	u32 len = address_len(asked->rtm_family), ifindex;
+	bool direct, local;
+	int err = netlink_parse(rq, sizeof(*asked), t, RTA_MAX);
+
+	if (err)
+		return err;
+	if (!t[RTA_DST] || nla_len_of(t[RTA_DST]) < len)
+		return -EINVAL;
+	address_of(&to, asked->rtm_family, nla_data_of(t[RTA_DST]));
+	if (t[RTA_SRC] && nla_len_of(t[RTA_SRC]) >= len)
+		address_of(&from, asked->rtm_family, nla_data_of(t[RTA_SRC]));
+	net_core_lock();
+	err = route_lookup(&to, t[RTA_SRC] ? &from : NULL, netlink_u32(t[RTA_OIF], 0), &a);
+	ifindex = err ? 0 : a.i->dev->index;
+	local = !err && !a.route && interface_is_loopback(a.i);
+	direct = err || !a.route || !a.route->has_gateway;
+	net_core_unlock();
+	if (err)
+		return err;
+	h = nlmsg_new(r, RTM_NEWROUTE, 0, sizeof(*h));
+	if (!h)
+		return -EMSGSIZE;
+	*h = (struct rtmsg){ .rtm_family = asked->rtm_family, .rtm_dst_len = (u8)(len * 8), .rtm_table = local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
+			     .rtm_type = local ? RTN_LOCAL : RTN_UNICAST, .rtm_flags = RTM_F_CLONED };
+	err = nla_put_u32(r, RTA_TABLE, h->rtm_table) ?: nla_put(r, RTA_DST, nla_data_of(t[RTA_DST]), len) ?: nla_put_u32(r, RTA_OIF, ifindex);
+	err = err ?: nla_put(r, RTA_PREFSRC, bytes_of(&a.source), len);
+	if (!err && !direct)
+		err = nla_put(r, RTA_GATEWAY, bytes_of(&a.gateway), len);
+	nlmsg_end(r);
+	return err;
+}
+
+/* --- changing routes */
+
+/* Where the gateway is, if no device was said. */
+static struct netdev *device_towards(const struct route *r)
+{
+	struct route_answer a;
+	struct netdev *dev = NULL;
+	ip_addr_t to;
+
+	address_of(&to, r->family, r->gateway);
+	net_core_lock();
+	if (!route_lookup(&to, NULL, 0, &a) && (!a.route || !a.route->has_gateway) && !interface_is_loopback(a.i)) {
+		dev = a.i->dev;
+		netdev_get(dev);
+	}
+	net_core_unlock();
+	return dev;
+}
+
+static bool take(const struct nlattr *a, u32 *to, u32 len)
+{
+	if (!a || nla_len_of(a) < len)
+		return false;
+	memcpy(to, nla_data_of(a), len);
+	return true;
+}
+
+static int read_route(const struct netlink_request *rq, struct route *r)
+{
+	const struct rtmsg *h = rq->payload;
+	const struct nlattr *t[RTA_MAX + 1];
+	u32 len = address_len(h->rtm_family), ifindex;
+	bool new = rq->nlh->nlmsg_type == RTM_NEWROUTE;
+	int err = netlink_parse(rq, sizeof(*h), t, RTA_MAX);
+
+	if (err)
+		return err;
+	if (h->rtm_family != AF_INET && h->rtm_family != AF_INET6)
+		return -EOPNOTSUPP;
+	if (h->rtm_dst_len > len * 8 || h->rtm_src_len || t[RTA_MULTIPATH])
+		return -EINVAL;
+	*r = (struct route){ .family = h->rtm_family, .prefix = h->rtm_dst_len, .protocol = h->rtm_protocol, .scope = h->rtm_scope, .type = h->rtm_type,
+			     .tos = h->rtm_tos };
+	if (h->rtm_dst_len && !take(t[RTA_DST], r->dest, len))
+		return -EINVAL;
+	r->has_gateway = take(t[RTA_GATEWAY], r->gateway, len) && (r->gateway[0] | r->gateway[1] | r->gateway[2] | r->gateway[3]);
+	r->has_source = take(t[RTA_PREFSRC], r->source, len);
+	r->metric = netlink_u32(t[RTA_PRIORITY], new && h->rtm_family == AF_INET6 ? 1024 : 0);
+	r->table = netlink_u32(t[RTA_TABLE], h->rtm_table ? h->rtm_table : new ? RT_TABLE_MAIN : 0);
+	for (u32 k = 0; k < len / 4; k++) {
+		u32 bits = min(max((s32)r->prefix - (s32)k * 32, 0), 32);
+
+		if (r->dest[k] & ~lwip_htonl(prefix_mask4(bits)))
+			return -EINVAL;
+	}
+	ifindex = netlink_u32(t[RTA_OIF], 0);
+	if (ifindex) {
+		r->dev = netdev_by_index(ifindex);
+		return r->dev ? 0 : -ENODEV;
+	}
+	if (new && r->has_gateway) {
+		r->dev = device_towards(r);
+		return r->dev ? 0 : -ENETUNREACH;
+	}
+	return 0;
+}
+
+static int change_route(const struct netlink_request *rq)
+{
+	u16 flags = rq->nlh->nlmsg_flags;
+	struct route r = { 0 };
+	int err = read_route(rq, &r);
+
+	if (!err && rq->nlh->nlmsg_type == RTM_DELROUTE) {
+		err = route_del(&r);
+	} else if (!err) {
+		if (r.type == RTN_UNICAST && !r.dev)
+			err = -ENODEV;
+		else if (r.dev && !(r.dev->flags & IFF_UP))
+			err = -ENETDOWN;
+		else
+			err = route_add(&r, (flags & NLM_F_EXCL) && !(flags & NLM_F_REPLACE), flags & NLM_F_REPLACE, flags & NLM_F_APPEND);
+	}
+	if (r.dev)
+		netdev_put(r.dev);
+	return err;
+}
+
+NETLINK_HANDLER(getroute, .type = RTM_GETROUTE, .header = sizeof(struct rtmsg), .dump = dump_routes, .get = get_route);
+NETLINK_HANDLER(newroute, .type = RTM_NEWROUTE, .header = sizeof(struct rtmsg), .change = change_route);
+NETLINK_HANDLER(delroute, .type = RTM_DELROUTE, .header = sizeof(struct rtmsg), .change = change_route);
+
+struct route_notice { const struct route *r; u16 type; };
+
+static int fill_route(struct netlink_reply *r, void *arg)
+{
+	const struct route_notice *n = arg;
+
+	return put_route(r, n->r, n->type, 0);
+}
+
+void notify_route(const struct route *r, bool added)
+{
+	struct route_notice n = { r, added ? RTM_NEWROUTE : RTM_DELROUTE };
+
+	netlink_notify(r->family == AF_INET ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE, fill_route, &n);
+}
+
+/* --- neighbours */
+
+struct neighbour { u8 family, state; u32 ifindex; u32 address[4]; u8 mac[6]; };
+
+static bool nth_neighbour(u32 n, struct neighbour *b)
+{
+	static const u8 states[] = { [ND6_NO_ENTRY] = NUD_NONE, [ND6_INCOMPLETE] = NUD_INCOMPLETE, [ND6_REACHABLE] = NUD_REACHABLE, [ND6_STALE] = NUD_STALE,
+				     [ND6_DELAY] = NUD_DELAY, [ND6_PROBE] = NUD_PROBE };
+	struct eth_addr *mac;
+	struct netif *at;
+	ip4_addr_t *ip;
+	bool there = false;
+
+	memset(b, 0, sizeof(*b));
+	net_core_lock();
+	if (n < ARP_TABLE_SIZE) {
+		there = etharp_get_entry(n, &ip, &at, &mac);
+		if (there) {
+			*b = (struct neighbour){ .family = AF_INET, .state = NUD_REACHABLE, .ifindex = interface_of(at)->dev->index, .address = { ip->addr } };
+			memcpy(b->mac, mac, 6);
+		}
+	} else if (n - ARP_TABLE_SIZE < LWIP_ND6_NUM_NEIGHBORS && neighbor_cache[n - ARP_TABLE_SIZE].state != ND6_NO_ENTRY) {
+		const struct nd6_neighbor_cache_entry *e = &neighbor_cache[n - ARP_TABLE_SIZE];
+
+		there = e->netif;
+		if (there) {
+			*b = (struct neighbour){ .family = AF_INET6, .state = states[e->state], .ifindex = interface_of(e->netif)->dev->index };
+			memcpy(b->address, e->next_hop_address.addr, 16);
+			memcpy(b->mac, e->lladdr, 6);
+		}
+	}
+	net_core_unlock();
+	return there;
+}
+
+static int dump_neighbours(const struct netlink_request *rq, struct netlink_reply *r, u64 state[4])
+{
+	const struct ndmsg *asked = rq->payload;
+
+	for (; state[0] < ARP_TABLE_SIZE + LWIP_ND6_NUM_NEIGHBORS; state[0]++) {
+		struct neighbour b;
+		struct ndmsg *h;
+
+		if (!nth_neighbour((u32)state[0], &b) || (asked->ndm_family && asked->ndm_family != b.family))
+			continue;
+		h = nlmsg_new(r, RTM_NEWNEIGH, NLM_F_MULTI, sizeof(*h));
+		if (!h)
+			return -EMSGSIZE;
+		*h = (struct ndmsg){ .ndm_family = b.family, .ndm_ifindex = (s32)b.ifindex, .ndm_state = b.state, .ndm_type = RTN_UNICAST };
+		if (nla_put(r, NDA_DST, b.address, address_len(b.family)) || nla_put(r, NDA_LLADDR, b.mac, sizeof(b.mac))) {
+			nlmsg_cancel(r);
+			return -EMSGSIZE;
+		}
+		nlmsg_end(r);
+	}
+	return 0;
+}
+
+static int change_neighbour(const struct netlink_request *rq)
+{
+	const struct ndmsg *h = rq->payload;
+	const struct nlattr *t[NDA_MAX + 1];
+	struct eth_addr mac = { { 0 } };
+	struct netdev *dev;
+	ip4_addr_t ip;
+	int err = netlink_parse(rq, sizeof(*h), t, NDA_MAX);
+
+	if (err)
+		return err;
+	if (h->ndm_family != AF_INET)
+		return -EOPNOTSUPP;
+	if (!t[NDA_DST] || nla_len_of(t[NDA_DST]) < 4)
+		return -EINVAL;
+	dev = netdev_by_index((u32)h->ndm_ifindex);
+	if (!dev)
+		return -ENODEV;
+	ip.addr = netlink_u32(t[NDA_DST], 0);
+	if (t[NDA_LLADDR] && nla_len_of(t[NDA_LLADDR]) >= 6)
+		memcpy(mac.addr, nla_data_of(t[NDA_LLADDR]), 6);
+	net_core_lock();
+	err = rq->nlh->nlmsg_type == RTM_NEWNEIGH ? neighbour_set4(dev, ip, &mac) : neighbour_del4(dev, ip);
+	net_core_unlock();
+	netdev_put(dev);
+	return err == -ENXIO ? -ENOENT : err;
+}
+
+NETLINK_HANDLER(getneigh, .type = RTM_GETNEIGH, .header = sizeof(struct ndmsg), .dump = dump_neighbours);
+NETLINK_HANDLER(newneigh, .type = RTM_NEWNEIGH, .header = sizeof(struct ndmsg), .change = change_neighbour);
+NETLINK_HANDLER(delneigh, .type = RTM_DELNEIGH, .header = sizeof(struct ndmsg), .change = change_neighbour);

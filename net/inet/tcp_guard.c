@@ -1,0 +1,79 @@
+/* Segments that lwIP would misunderstand, kept from it or made harmless.
+ *
+ * Numbers.  lwIP compares them by the sign of their difference; one that is half the circle away is before and behind all others at once, and its
+ * data would be taken for what comes next.
+ *
+ * The largest segment.  lwIP takes the option from any segment, and would go on with another size in mid-stream: with less than a segment
+ * already made has, or with more than the wire takes.  It counts once, where a connection begins. */
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+#include <net/inet/hooks.h>
+#include <net/inet/tcp.h>
+
+#define NUMBERS_FAR	(1u << 30)	/* no window is as wide */
+
+static u8 *option_at(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u32 i)
+{
+	return i < o->len1 ? (u8 *)(hdr + 1) + i : o->more + (i - o->len1);
+}
+
+bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size)
+{
+	for (u32 i = 0, len; i < o->len; i += len) {
+		u8 kind = *option_at(hdr, o, i);
+
+		if (kind == LWIP_TCP_OPT_EOL)
+			break;
+		len = 1;
+		if (kind == LWIP_TCP_OPT_NOP)
+			continue;
+		len = i + 1 < o->len ? *option_at(hdr, o, i + 1) : 0;
+		if (len < 2 || i + len > o->len)
+			break;
+		if (kind != wanted || len != size + 2)
+			continue;
+		for (u32 k = 0; k < size; k++)
+			value[k] = *option_at(hdr, o, i + 2 + k);
+		return true;
+	}
+	return false;
+}
+
+static void strip_mss(const struct tcp_hdr *hdr, const struct tcp_options_in *o)
+{
+	for (u32 i = 0, len; i < o->len; i += len) {
+		u8 kind = *option_at(hdr, o, i);
+
+		if (kind == LWIP_TCP_OPT_EOL)
+			break;
+		len = 1;
+		if (kind == LWIP_TCP_OPT_NOP)
+			continue;
+		len = i + 1 < o->len ? *option_at(hdr, o, i + 1) : 0;
+		if (len < 2)
+			break;
+		for (u32 k = i; kind == LWIP_TCP_OPT_MSS && k < min(i + len, (u32)o->len); k++)
+			*option_at(hdr, o, k) = LWIP_TCP_OPT_NOP;
+	}
+}
+
+bool tcp_guard(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_options_in *options)
+{
+	u8 flags = TCPH_FLAGS(hdr);
+
+	if (pcb->state < SYN_RCVD || pcb->state == TIME_WAIT)
+		return true;
+	if (options->len)
+		strip_mss(hdr, options);
+	if (hdr->seqno - pcb->rcv_nxt + NUMBERS_FAR < 2 * NUMBERS_FAR)
+		return true;
+	if (pcb->state == SYN_RCVD)
+		return false;
+	if (flags & TCP_SYN)		/* lwIP tells it the number that is expected, wherever it is */
+		return true;
+	if (!(flags & TCP_RST)) {
+		tcp_ack_now(pcb);
+		(void)tcp_output(pcb);
+	}
+	return false;
+}

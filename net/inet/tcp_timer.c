@@ -1,0 +1,194 @@
+/* TCP's timers: who costs time, and who does not.
+ *
+ * lwIP counts for all that stand on tcp_active_pcbs, every 40 ms (acknowledgements put off) and every 80 ms (all else).  Here only those connections stand
+ * there that may have something to count: one comes onto the list when a segment arrives for it or a program does something with it (tcp_wake), and the
+ * timer, after it has run, takes off those that are idle: they are parked.  With nobody on the list the timer stops; lwIP's clock (tcp_ticks) then stands
+ * still, and is set forward when the first comes back.  So ten thousand idle connections cost nothing, and busy ones a look each 40 ms.
+ *
+ * A parked connection with SO_KEEPALIVE hangs in a tree by the moment when it has to be probed next, and is woken then; the tree's first is one of
+ * the engine's timers.  In the tree are parked ones alone, so a busy connection does not move about in it for each segment.
+ *
+ * The rule that holds it together: whoever gives a pcb anything to count (bytes, an end, an acknowledgement to be put off, a state) has woken it under the
+ * same hold of the core lock.  Debug builds look at all of them now and then. */
+#include <lwip/priv/tcp_priv.h>
+#include <kernel/debug.h>
+#include <kernel/time/time.h>
+#include <net/inet/engine.h>
+#include <net/inet/hooks.h>
+#include <net/inet/tcp.h>
+
+#define TICK_NS		(TCP_SLOW_INTERVAL * NSEC_PER_MSEC)
+#define RTO_MAX_TICKS	(120000u / TCP_SLOW_INTERVAL)
+#define MORE_TRIES	4u
+#define CHECK_EVERY	32u		/* runs, in debug builds */
+
+static struct rb_root to_probe = RB_ROOT;	/* [C] parked connections, by keep_due */
+
+static u32 ticks_now(void)
+{
+	return (u32)(clock_mono_ns() / TICK_NS);
+}
+
+static bool keeps_alive(const struct tcp_pcb *p)
+{
+	return ip_get_option(p, SOF_KEEPALIVE) && (p->state == ESTABLISHED || p->state == CLOSE_WAIT);
+}
+
+/* One that was shut down half, and whose end was acknowledged, may wait for the other side's for ever. */
+static bool waits_in_peace(const struct tcp_pcb *p)
+{
+	return p->state == ESTABLISHED || p->state == CLOSE_WAIT || (p->state == FIN_WAIT_2 && !(p->flags & TF_RXCLOSED));
+}
+
+static bool busy(const struct tcp_pcb *p)
+{
+	return p->unacked || p->unsent || p->refused_data || p->ooseq || (p->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) || !waits_in_peace(p);
+}
+
+void tcp_wake(struct tcp_pcb *pcb)
+{
+	struct tcpsock *t;
+
+	if (pcb->pprev || !pcb->hash_pprev)
+		return;
+	if (!tcp_active_pcbs)
+		tcp_ticks = ticks_now();
+	pcb->next = tcp_active_pcbs;
+	if (pcb->next)
+		pcb->next->pprev = &pcb->next;
+	pcb->pprev = &tcp_active_pcbs;
+	tcp_active_pcbs = pcb;
+	t = tcp_ext_arg_get(pcb, 0);
+	if (t->keep_due) {
+		rb_erase(&t->keep_link, &to_probe);
+		t->keep_due = 0;
+	}
+}
+
+/* When lwIP's condition for the next probe, or for giving up, comes true. */
+static u64 probe_due(const struct tcp_pcb *p)
+{
+	u32 idle = tcp_ticks - p->tmr, until = (p->keep_idle + p->keep_cnt_sent * p->keep_intvl) / TCP_SLOW_INTERVAL + 1;
+
+	return clock_mono_ns() + (until > idle ? until - idle : 0) * TICK_NS;
+}
+
+static void hang(struct tcpsock *t)
+{
+	struct rb_node **link = &to_probe.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = t->keep_due < rb_entry(parent, struct tcpsock, keep_link)->keep_due ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&t->keep_link, parent, link);
+	rb_insert_color(&t->keep_link, &to_probe);
+}
+
+static void park(struct tcp_pcb *p)
+{
+	*p->pprev = p->next;
+	if (p->next)
+		p->next->pprev = p->pprev;
+	p->next = NULL;
+	p->pprev = NULL;
+	if (keeps_alive(p)) {
+		struct tcpsock *t = tcp_ext_arg_get(p, 0);
+
+		t->keep_due = probe_due(p);
+		hang(t);
+	}
+}
+
+void tcp_timer_begins(struct tcp_pcb *pcb)
+{
+	if (!tcp_active_pcbs)
+		tcp_ticks = ticks_now();
+	pcb->tmr = tcp_ticks;		/* it was made by a clock that stood still */
+}
+
+void tcp_timer_ends(struct tcp_pcb *pcb)
+{
+	struct tcpsock *t = tcp_ext_arg_get(pcb, 0);
+
+	if (t && t->keep_due) {
+		rb_erase(&t->keep_link, &to_probe);
+		t->keep_due = 0;
+	}
+}
+
+#ifdef CONFIG_DEBUG
+static void check_one(const struct tcp_pcb *p, void *arg)
+{
+	(void)arg;
+	ASSERT(p->pprev || !busy(p));
+}
+#endif
+
+bool tcp_timer_needed_now(void)
+{
+	return tcp_active_pcbs;
+}
+
+/* lwIP stops doubling after the seventh time, waits any length, and gives up after twelve times, which it takes for the most there can be; Linux doubles
+ * on, up to two minutes, and gives up after about a quarter of an hour (tcp_retries2).  So the count is held for a while.
+ * Only one whose timer has run out waits longer than was measured.  */
+static void back_off(struct tcp_pcb *p)
+{
+	struct tcpsock *t = tcp_ext_arg_get(p, 0);
+	u32 measured = (u32)((p->sa >> 3) + p->sv);
+
+	if (!p->nrtx) {
+		if (t)
+			t->nrtx_held = 0;
+		return;
+	}
+	if (p->state == SYN_SENT || (u32)p->rto <= measured)
+		return;
+	p->rto = (s16_t)min(measured << min(p->nrtx, 12u), RTO_MAX_TICKS);
+	if (t && p->nrtx == TCP_MAXRTX - 1 && t->nrtx_held < MORE_TRIES) {
+		t->nrtx_held++;
+		p->nrtx--;
+	}
+}
+
+void tcp_timer_run(void)
+{
+	u32 now = ticks_now();
+
+	if ((s32)(now - tcp_ticks) > 1)
+		tcp_ticks = now - 1;
+	tcp_tmr();
+	for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
+		next = p->next;
+		back_off(p);
+		if (!busy(p))
+			park(p);
+	}
+#ifdef CONFIG_DEBUG
+	static u32 runs;
+
+	if (++runs % CHECK_EVERY == 0)
+		tcp_for_each(check_one, NULL);
+#endif
+}
+
+u64 tcp_probe_first(void)
+{
+	const struct rb_node *first = rb_first(&to_probe);
+
+	return first ? rb_entry(first, struct tcpsock, keep_link)->keep_due : TIME_NEVER;
+}
+
+static void tcp_probe(struct tcpsock *t)
+{
+	if (t->user_timeout && !t->pcb->keep_cnt_sent)
+		tcpsock_watch(t);	/* which counts from the first probe */
+	tcp_wake(t->pcb);
+}
+
+void tcp_probe_run(u64 now)
+{
+	while (tcp_probe_first() <= now)
+		tcp_probe(rb_entry(rb_first(&to_probe), struct tcpsock, keep_link));
+}
