@@ -3,6 +3,7 @@
  * Counts how often each translated block runs between the two marks that bench.h puts around what it times (hints that do nothing
  * on a processor), and writes "address instructions times" for each block when QEMU ends.  A block is counted whole; one that a
  * fault leaves early counts too much, which for the kernel's own code happens only at user accesses.
+ * With `out=FILE,rounds=on` it writes instead, for each stretch between two marks, how many instructions ran.
  * The plugin interface (version 1, QEMU 6 to 8) is declared here, since Debian packages no header for it. */
 #include <stdint.h>
 #include <stdio.h>
@@ -33,17 +34,25 @@ struct block { uint64_t address, insns, times; struct block *next; };
 static struct block *blocks;
 static int counting;
 static char *out_path;
+static FILE *rounds;
+static uint64_t total;
 
 static void on_mark(unsigned cpu, void *begin)
 {
 	(void)cpu;
 	counting = begin != NULL;
+	if (!begin && rounds)
+		fprintf(rounds, "%lu\n", (unsigned long)total);
+	total = 0;
 }
 
 static void on_block(unsigned cpu, void *arg)
 {
 	(void)cpu;
-	((struct block *)arg)->times += (uint64_t)counting;
+	if (!counting)
+		return;
+	((struct block *)arg)->times++;
+	total += ((struct block *)arg)->insns;
 }
 
 static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
@@ -67,10 +76,15 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 
 static void on_end(plugin_id id, void *arg)
 {
-	FILE *f = fopen(out_path, "w");
+	FILE *f;
 
 	(void)id;
 	(void)arg;
+	if (rounds) {
+		fclose(rounds);
+		return;
+	}
+	f = fopen(out_path, "w");
 	for (struct block *b = blocks; f && b; b = b->next)
 		if (b->times)
 			fprintf(f, "%lx %lu %lu\n", (unsigned long)b->address, (unsigned long)b->insns, (unsigned long)b->times);
@@ -84,6 +98,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 	if (argc < 1 || strncmp(argv[0], "out=", 4))
 		return -1;
 	out_path = strdup(argv[0] + 4);
+	if (argc > 1 && !strcmp(argv[1], "rounds=on") && !(rounds = fopen(out_path, "w")))
+		return -1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
 	qemu_plugin_register_atexit_cb(id, on_end, NULL);
 	return 0;

@@ -1,13 +1,15 @@
 /* The load under which a machine is switched off: WORKERS= processes make, fill, rename, link, cut and remove files; whenever a file and
  * its directory were fsynced it is told over the console, and from then on left alone until its end is announced:
  *
- *   ## kept NAME SIZE TAG		it must be there, with SIZE bytes of pattern(TAG), whatever happens
- *   ## going NAME			from now on it may be gone
+ *   ## kept NAME SIZE TAG.	it must be there, with SIZE bytes of pattern(TAG), whatever happens
+ *   ## going NAME 0 0.		from now on it may be gone
  *
- * The line comes after the call has returned, in one write.  scripts/crash kills the machine and looks. */
+ * The line comes after the call has returned, and is out of the machine before the next call; without its full stop it was cut by the
+ * machine's end.  scripts/crash kills the machine and looks. */
 #include "disk.h"
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #define KEPT	24
 #define LENGTH	(96 * 1024)
@@ -21,21 +23,50 @@ static void tell(const char *fmt, const char *name, long size, unsigned long lon
 	char line[256];
 	int n = snprintf(line, sizeof(line), fmt, name, size, tag), lock = open("/tmp/lock", O_RDWR | O_CREAT, 0600);
 	flock(lock, LOCK_EX);		/* lines of others must not come between */
-	if (write(1, line, (size_t)n) != n)
+	if (write(1, line, (size_t)n) != n || tcdrain(1) < 0)
 		_exit(1);
 	close(lock);
 }
 
-static void sync_dir(const char *path)
+/* A call failed: by our fault, or may the disk not be as it should? */
+#define OR_TROUBLE(what, path) do { if (!trouble(errno)) FATAL("%s %s", what, path); failures++; read_only |= errno == EROFS; } while (0)
+static long failures;
+static bool read_only;
+
+static bool sync_dir(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0 || fsync(fd) < 0)
-		FATAL("fsync of %s", path);
-	close(fd);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	if (!ok)
+		OR_TROUBLE("fsync of", path);
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
-/* A file that will be promised: written by pieces, some through a mapping, some after a hole. */
-static void make_kept(long n, unsigned long long tag)
+static bool fill(int fd, long size)
+{
+	long half = (long)below(&chance, (uint64_t)size + 1);
+	return pwrite(fd, buffer + half, (size_t)(size - half), half) == size - half && pwrite(fd, buffer, (size_t)half, 0) == half;
+}
+
+static bool fill_mapped(int fd, long size)
+{
+	unsigned char *m;
+
+	if (ftruncate(fd, size) < 0)
+		return false;
+	m = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (m == MAP_FAILED)
+		return false;
+	memcpy(m, buffer, (size_t)size);
+	munmap(m, (size_t)size);
+	return true;
+}
+
+/* A file that will be promised: written by pieces, some through a mapping (not where that may be a SIGBUS), some after a hole.  false: the
+ * disk did not let us. */
+static bool make_kept(long n, unsigned long long tag)
 {
 	char name[128], dir[64], temporary[160];
 	long size = 1 + (long)below(&chance, below(&chance, 4) ? 9000 : LENGTH);
@@ -46,29 +77,25 @@ static void make_kept(long n, unsigned long long tag)
 	snprintf(name, sizeof(name), "%s/k%ld", dir, n);
 	snprintf(temporary, sizeof(temporary), "%s/new", dir);
 	fd = open(renamed ? temporary : name, O_RDWR | O_CREAT | O_TRUNC, 0644);
-	if (fd < 0)
-		FATAL("open %s", name);
-	pattern(buffer, (size_t)size, tag);
-	if (below(&chance, 4) == 0) {
-		if (ftruncate(fd, size) < 0)
-			FATAL("truncate");
-		unsigned char *m = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (m == MAP_FAILED)
-			FATAL("mmap");
-		memcpy(m, buffer, (size_t)size);
-		munmap(m, (size_t)size);
-	} else {
-		long half = (long)below(&chance, (uint64_t)size + 1);
-		if (pwrite(fd, buffer + half, (size_t)(size - half), half) != size - half || pwrite(fd, buffer, (size_t)half, 0) != half)
-			FATAL("pwrite %s", name);
+	if (fd < 0) {
+		OR_TROUBLE("open", name);
+		return false;
 	}
-	if (fsync(fd) < 0)
-		FATAL("fsync %s", name);
+	pattern(buffer, (size_t)size, tag);
+	if (!(below(&chance, 4) == 0 && !faults() ? fill_mapped(fd, size) : fill(fd, size)) || fsync(fd) < 0) {
+		OR_TROUBLE("writing", name);
+		close(fd);
+		return false;
+	}
 	close(fd);
-	if (renamed && rename(temporary, name) < 0)
-		FATAL("rename %s", name);
-	sync_dir(dir);
-	tell("## kept %s %ld %llu\n", name + strlen(DISK), size, tag);
+	if (renamed && rename(temporary, name) < 0) {
+		OR_TROUBLE("rename to", name);
+		return false;
+	}
+	if (!sync_dir(dir))
+		return false;
+	tell("## kept %s %ld %llu.\n", name + strlen(DISK), size, tag);
+	return true;
 }
 
 /* Commotion beside them: nothing of this is promised. */
@@ -91,7 +118,7 @@ static void disturb(void)
 		if (fd < 0)
 			return;
 		pattern(buffer, LENGTH, below(&chance, 1000));
-		if (pwrite(fd, buffer, 1 + below(&chance, LENGTH), (off_t)below(&chance, 500000)) < 0 && errno != ENOSPC && errno != EFBIG)
+		if (pwrite(fd, buffer, 1 + below(&chance, LENGTH), (off_t)below(&chance, 500000)) < 0 && errno != ENOSPC && errno != EFBIG && !trouble(errno))
 			FATAL("pwrite %s", a);
 		if (below(&chance, 16) == 0)
 			fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)below(&chance, 300000), 100000);
@@ -99,29 +126,54 @@ static void disturb(void)
 	}
 	if (below(&chance, 200) == 0)
 		sync();
+	if (faults() && below(&chance, 40) == 0)
+		write_text("/proc/sys/vm/drop_caches", "3\n");
 }
 
 static void work(uint64_t seed)
 {
 	char name[128];
-	long next = 0;
+	long next = 0, rounds = parameter("ROUNDS", 0);
 
 	seed_chance(&chance, seed * 64 + (uint64_t)me);
 	snprintf(name, sizeof(name), DISK "/w%d", me);
 	if (mkdir(name, 0755) < 0)
 		FATAL("mkdir %s", name);
 	sync_dir(DISK);
-	for (;; next++) {
+	if (faults() && me == 0)
+		faults_on();
+	for (; (!rounds || next < rounds) && !read_only; next++) {
 		make_kept(next, draw(&chance) >> 1);
 		for (long n = (long)below(&chance, 30); n; n--)
 			disturb();
 		if (next >= KEPT) {		/* the oldest goes */
 			snprintf(name, sizeof(name), DISK "/w%d/k%ld", me, next - KEPT);
-			tell("## going %s %ld %llu\n", name + strlen(DISK), 0, 0);
-			if (unlink(name) < 0)
-				FATAL("unlink %s", name);
+			tell("## going %s %ld %llu.\n", name + strlen(DISK), 0, 0);
+			if (unlink(name) < 0 && errno != ENOENT)
+				OR_TROUBLE("unlink", name);
 		}
 	}
+	if (failures)
+		say("# worker %d: %ld failures%s\n", me, failures, read_only ? ", then read-only" : "");
+	exit(0);
+}
+
+/* ROUNDS= came to their end: the faults are over, or (STAY=1) last until the disk is let go. */
+static int finish(int workers)
+{
+	int status, bad = 0;
+
+	while (workers--)
+		if (wait(&status) < 0 || status)
+			bad = 1;
+	faults_tell();
+	if (parameter("STAY", 0) == 0) {
+		faults_off();
+		sync();
+	}
+	if (umount(DISK) < 0)
+		FATAL("umount");
+	return bad;
 }
 
 int main(void)
@@ -135,6 +187,8 @@ int main(void)
 		if (fork() == 0)
 			work((uint64_t)parameter("SEED", 1));
 	say("## load\n");
+	if (parameter("ROUNDS", 0))
+		return finish(workers);
 	wait(NULL);
 	say("## fatal a worker ended\n");
 	return 1;

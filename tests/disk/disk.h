@@ -1,7 +1,10 @@
 /* disk.h - what the programs about disks share: chance, patterns, hashes, parameters.
  *
  * They run under tests/disk/init.c, one in a guest; the kernel's command line brings their parameters as environment (PROG=exercise SEED=7
- * OPS=10000).  What they print in lines that begin with "## " is read by scripts/exercise, scripts/fsx and scripts/crash. */
+ * OPS=10000).  What they print in lines that begin with "## " is read by scripts/exercise, scripts/fsx and scripts/crash.
+ *
+ * FAULTS=PLAN (drivers/block/faulty.c, words with commas between): the disk is the one that misbehaves, on top of the real one, and calls may fail
+ * with what a broken disk causes (trouble()).  Faults are on between faults_on() and faults_off(). */
 #pragma once
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,7 +23,7 @@
 #include <unistd.h>
 
 #define DISK "/disk"
-#define DEVICE "/dev/vda"
+#define DEVICE disk_device()
 
 static inline long parameter(const char *name, long otherwise)
 {
@@ -89,6 +92,62 @@ static inline void say(const char *fmt, ...)
 	fflush(stdout);
 }
 #define FATAL(...) do { say("## fatal %s:%d errno %d: ", __FILE__, __LINE__, errno); say(__VA_ARGS__); say("\n"); exit(1); } while (0)
+
+/* --- a disk that misbehaves --- */
+
+static inline const char *faults(void) { const char *f = getenv("FAULTS"); return f && *f ? f : NULL; }
+
+static inline void faults_set(const char *plan)
+{
+	char line[200];
+	int fd = open("/proc/driver/faulty", O_WRONLY | O_CLOEXEC), n = snprintf(line, sizeof(line), "vda %s\n", plan);
+
+	for (char *c = line; *c; c++)
+		if (*c == ',')
+			*c = ' ';
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		FATAL("the plan %s", plan);
+	close(fd);
+}
+static inline void faults_on(void) { if (faults()) faults_set(faults()); }
+static inline void faults_off(void) { if (faults()) faults_set(""); }
+static inline void faults_tell(void)
+{
+	char text[256];
+	int fd = open("/proc/driver/faulty", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (n > 0)
+		say("# %.*s", (int)n, text);
+	close(fd);
+}
+
+static inline const char *disk_device(void)
+{
+	static bool made;
+
+	if (faults() && !made) {
+		faults_off();
+		made = true;
+	}
+	return faults() ? "/dev/faulty0" : "/dev/vda";
+}
+
+/* Is that errno one that the disk, and not we, have to answer for?  EROFS: after errors=remount-ro. */
+static inline bool trouble(int e) { return faults() && (e == EIO || e == EROFS || e == ETIMEDOUT); }
+
+/* Touching memory behind which a disk stands: false, and errno EIO, where that was a SIGBUS. */
+#include <setjmp.h>
+#include <signal.h>
+static sigjmp_buf sigbus_back;
+static inline void sigbus_caught(int sig) { (void)sig; siglongjmp(sigbus_back, 1); }
+#define TOUCH(code) ({ volatile bool ok__ = true; \
+	if (!faults()) { code; } \
+	else { \
+		signal(SIGBUS, sigbus_caught); \
+		if (sigsetjmp(sigbus_back, 1)) { ok__ = false; errno = EIO; } else { code; } \
+		signal(SIGBUS, SIG_DFL); \
+	} ok__; })
 
 static inline void write_text(const char *path, const char *text)
 {

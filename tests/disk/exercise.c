@@ -27,11 +27,28 @@ static const char *fs_options;
 /* Eight directories, some inside others; they may or may not be there. */
 static const char *const dirs[DIRS] = { ".", "a", "b", "a/c", "a/c/d", "b/e", "b/e/f", "g" };
 
+/* On a disk that misbehaves: its trouble is an answer, and so is what is wrong with the call; nothing else. */
+static long troubles;
+static void judge(const char *what, const char *path, int e)
+{
+	static const int proper[] = { ENOENT, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, EINVAL, EBADF, ELOOP, EMLINK, ENOSPC, EFBIG, ENODATA, EBUSY, EPERM,
+				      EOPNOTSUPP, ENAMETOOLONG, EACCES };
+
+	troubles += trouble(e);
+	for (size_t i = 0; i < sizeof(proper) / sizeof(proper[0]); i++)
+		if (e == proper[i])
+			return;
+	if (!trouble(e))
+		FATAL("operation %ld: %s %s answers errno %d", op, what, path ? path : "-", e);
+}
+
 static void note(const char *what, const char *path, long x, long y, long answer)
 {
 	int e = answer < 0 ? errno : 0;
 
 	answers = mix(mix(answers, (uint64_t)answer), (uint64_t)e);
+	if (faults() && e)
+		judge(what, path, e);
 	if (op >= from && op < to)
 		say("op %ld %s %s %ld %ld = %ld errno %d\n", op, what, path ? path : "-", x, y, answer, e);
 }
@@ -145,11 +162,12 @@ static void op_mapped(void)
 	if (m == MAP_FAILED)
 		return;
 	if (writes) {
-		pattern(m + skip, (size_t)len, (uint64_t)op);
+		if (!TOUCH(pattern(m + skip, (size_t)len, (uint64_t)op)))
+			note("store", NULL, at, len, -1);
 		if (below(&chance, 4) == 0)
 			note("msync", NULL, at, len, msync(m, (size_t)span, MS_SYNC));
-	} else {
-		answers = mix_bytes(answers, m + skip, (size_t)len);
+	} else if (!TOUCH(answers = mix_bytes(answers, m + skip, (size_t)len))) {
+		note("load", NULL, at, len, -1);
 	}
 	munmap(m, (size_t)span);
 }
@@ -315,8 +333,17 @@ static void close_all(void)
 
 static void mount_it(unsigned long flags)
 {
-	if (mount(DEVICE, DISK, "ext2", flags, fs_options) < 0)
-		FATAL("mount %s", DEVICE);
+	if (mount(DEVICE, DISK, "ext2", flags, fs_options) < 0) {
+		bool again;
+
+		if (!trouble(errno) && !(faults() && errno == EINVAL))
+			FATAL("mount %s", DEVICE);
+		faults_off();
+		again = mount(DEVICE, DISK, "ext2", flags, fs_options) == 0;
+		if (!again)
+			FATAL("mount %s, which is well", DEVICE);
+		faults_on();
+	}
 	if (chdir(DISK) < 0)
 		FATAL("chdir");
 }
@@ -349,6 +376,8 @@ static void op_rarely(void)
 		note("mkdir on it", NULL, 0, 0, mkdir("ro", 0700));
 		fd = open(any_name(path), O_RDWR | O_CREAT, 0600);
 		note("open on it", path, 0, 0, fd);
+		if (fd >= 0)		/* it did not become read-only: trouble */
+			close(fd);
 		note("writable", NULL, 0, 0, mount(NULL, DISK, NULL, MS_REMOUNT, fs_options));
 		break;
 	case 8:
@@ -488,13 +517,19 @@ int main(void)
 	mount_it(0);
 	for (int i = 1; i < DIRS; i++)
 		mkdir(dirs[i], 0755);
+	faults_on();
 	for (op = 0; op < ops; op++) {
 		if (op && op % every == 0)
 			check_point();
 		one();
 	}
 	close_all();
+	faults_tell();
+	if (parameter("STAY", 0) == 0)
+		faults_off();
 	check_point();
 	unmount_it();
+	if (faults())
+		say("# %ld calls met trouble\n", troubles);
 	return 0;
 }

@@ -4,7 +4,11 @@
  * mapping leaves behind the file's end must be zeroes when the file grows (POSIX on mmap; TAIL=0 does not ask for it, since Linux 6.1
  * shows such bytes when the file grows before they were written back).  SEED= OPS= chance and number; SIZE= the file's greatest length;
  * FILE=/dev/vda1 or so instead of a file on the ext2 (no truncation, no mapping beyond).  On a difference: the operation, the place, and
- * the last operations that touched it. */
+ * the last operations that touched it.
+ *
+ * FAULTS=: on a disk that misbehaves.  A byte then is sure (an fsync that went well came after it was written); or pending; or lost: an error was
+ * told after it was written, which is told once, so it stays lost until it is written again.  Only the sure ones are compared, and they must be
+ * right whatever failed meanwhile. */
 #include "disk.h"
 #include <sys/uio.h>
 
@@ -18,6 +22,9 @@ static long size, size_max, op;
 static int fd = -1, fd_direct = -1, fd_append = -1;
 static const char *path = DISK "/fsx";
 static bool verbose, device;
+enum { SURE, PENDING, LOST };
+static unsigned char *unsure;		/* FAULTS=: of each byte of the file */
+static long troubles;
 
 static void did(const char *what, long at, long len)
 {
@@ -26,11 +33,43 @@ static void did(const char *what, long at, long len)
 		say("op %ld %s %ld %ld (size %ld)\n", op, what, at, len, size);
 }
 
+/* A call failed.  For a reason that a disk may have: go on; its bytes may be anything. */
+static void failed(const char *what, long at, long len)
+{
+	if (!trouble(errno))
+		FATAL("operation %ld: %s at %ld, %ld bytes", op, what, at, len);
+	troubles++;
+	for (long i = 0; i < size_max; i++)
+		if (unsure[i])
+			unsure[i] = LOST;
+}
+
+/* The rest of its blocks, too: one that was a hole and cannot be written holds, after an error that is told, what was there before. */
+static void written(long at, long len)
+{
+	long first = at & -4096l, end = (at + len + 4095) & -4096l;
+
+	for (long i = first; i < end && faults(); i++)
+		if (unsure[i] == SURE || (i >= at && i < at + len))
+			unsure[i] = PENDING;
+}
+
+/* The same, where it counts. */
+static bool same(const unsigned char *got, long at, long len)
+{
+	if (!faults())
+		return !memcmp(got, model + at, (size_t)len);
+	for (long i = 0; i < len; i++)
+		if (got[i] != model[at + i] && !unsure[at + i])
+			return false;
+	return true;
+}
+
 static void differ(long at, const unsigned char *got, long len, const char *what)
 {
 	long i = 0;
 
-	while (got[i] == model[at + i])
+	while (got[i] == model[at + i] || (faults() && unsure[at + i]))
 		i++;
 	say("## fatal operation %ld, %s of %ld bytes at %ld: byte %ld (0x%lx) is %02x, not %02x; file of %ld\n", op, what, len, at, at + i, at + i,
 	    got[i], model[at + i], size);
@@ -64,9 +103,11 @@ static void read_at(int from, long at, long len, const char *what)
 	long n = pread(from, buffer, (size_t)len, at), want = at >= size ? 0 : len < size - at ? len : size - at;
 
 	did(what, at, len);
-	if (n != want)
+	if (n < 0)
+		failed(what, at, len);
+	if (n != want && !(faults() && n < want))
 		FATAL("operation %ld: %s at %ld gives %ld of %ld bytes, file of %ld", op, what, at, n, want, size);
-	if (n && memcmp(buffer, model + at, (size_t)n))
+	if (n > 0 && !same(buffer, at, n))
 		differ(at, buffer, n, what);
 }
 
@@ -74,6 +115,37 @@ static void grow(long to)
 {
 	if (to > size)
 		size = to;		/* beyond the end the model is zero */
+}
+
+/* After trouble: the file is as long as it says. */
+static void new_size(void)
+{
+	struct stat st;
+
+	if (device || fstat(fd, &st) < 0)
+		return;
+	if (st.st_size < size) {
+		memset(model + st.st_size, 0, (size_t)(size - st.st_size));
+		memset(unsure + st.st_size, LOST, (size_t)(size - st.st_size));
+	}
+	size = st.st_size;
+}
+
+/* n bytes of len were written, or trouble was met. */
+static void result(const char *what, long at, long len, long n)
+{
+	written(at, len);
+	if (n == len) {
+		grow(at + len);
+		return;
+	}
+	if (n >= 0 && !faults())
+		FATAL("operation %ld: %s at %ld gives %ld of %ld", op, what, at, n, len);
+	if (n < 0)
+		failed(what, at, len);
+	new_size();
+	if (size < at + len)		/* what lies beyond is zero again */
+		memset(model + (size > at ? size : at), 0, (size_t)(at + len - (size > at ? size : at)));
 }
 
 static void write_at(int to, long at, long len, const char *what)
@@ -84,9 +156,7 @@ static void write_at(int to, long at, long len, const char *what)
 	pattern(model + at, (size_t)len, (uint64_t)op);
 	memcpy(buffer, model + at, (size_t)len);
 	n = pwrite(to, buffer, (size_t)len, at);
-	if (n != len)
-		FATAL("operation %ld: %s at %ld gives %ld of %ld", op, what, at, n, len);
-	grow(at + len);
+	result(what, at, len, n);
 }
 
 static void append(long len)
@@ -96,9 +166,7 @@ static void append(long len)
 	did("append", size, len);
 	pattern(model + size, (size_t)len, (uint64_t)op);
 	memcpy(buffer, model + size, (size_t)len);
-	if (write(fd_append, buffer, (size_t)len) != len)
-		FATAL("operation %ld: append of %ld", op, len);
-	grow(size + len);
+	result("append", size, len, write(fd_append, buffer, (size_t)len));
 }
 
 /* A mapping of the pages around [at, at + len), which end with the file's last page. */
@@ -118,13 +186,19 @@ static void mapped(long at, long len, bool writes)
 		FATAL("operation %ld: mmap at %ld", op, page);
 	if (writes) {
 		pattern(model + at, (size_t)len, (uint64_t)op);
-		memcpy(m + (at - page), model + at, (size_t)len);
-		if (page + span > size && below(&chance, 2) && parameter("TAIL", 1))
+		written(at, len);
+		if (!TOUCH(memcpy(m + (at - page), model + at, (size_t)len)))
+			failed("mapped write", at, len);
+		else if (page + span > size && below(&chance, 2) && parameter("TAIL", 1))
 			m[span - 1] = 0xee;		/* beyond the end: nobody may ever see it in the file */
 		if (below(&chance, 10) == 0 && msync(m, (size_t)span, below(&chance, 2) ? MS_SYNC : MS_ASYNC) < 0)
-			FATAL("operation %ld: msync", op);
-	} else if (memcmp(m + (at - page), model + at, (size_t)len)) {
-		differ(at, m + (at - page), len, "mapped read");
+			failed("msync", at, len);
+	} else {
+		bool right = true;
+		if (!TOUCH(right = same(m + (at - page), at, len)))
+			failed("mapped read", at, len);
+		if (!right)
+			differ(at, m + (at - page), len, "mapped read");
 	}
 	munmap(m, (size_t)span);
 }
@@ -132,10 +206,17 @@ static void mapped(long at, long len, bool writes)
 static void set_size(long to)
 {
 	did("truncate", to < size ? to : size, to < size ? size - to : to - size);
-	if (ftruncate(fd, to) < 0)
-		FATAL("operation %ld: truncate to %ld", op, to);
-	if (to < size)
+	if (to < size) {
 		memset(model + to, 0, (size_t)(size - to));
+		written(to, size - to);
+	} else {
+		written(size, to - size);
+	}
+	if (ftruncate(fd, to) < 0) {
+		failed("truncate", to, 0);
+		new_size();
+		return;
+	}
 	size = to;
 }
 
@@ -144,8 +225,10 @@ static void punch(long at, long len)
 	long end = at + len < size ? at + len : size;
 
 	did("punch", at, len);
+	if (at < end)
+		written(at, end - at);
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len) < 0)
-		FATAL("operation %ld: punch", op);
+		failed("punch", at, len);
 	if (at < end)
 		memset(model + at, 0, (size_t)(end - at));
 }
@@ -161,9 +244,7 @@ static void vectors(long at, long len)
 	pattern(model + at, (size_t)len, (uint64_t)op);
 	memcpy(buffer, model + at, (size_t)len);
 	n = pwritev(fd, v, 5, at);
-	if (n != len)
-		FATAL("operation %ld: pwritev at %ld gives %ld of %ld", op, at, n, len);
-	grow(at + len);
+	result("vector write", at, len, n);
 }
 
 static void whole(void)
@@ -179,14 +260,30 @@ static void mount_it(void)
 		FATAL("mount");
 }
 
+/* What was promised is sure. */
+static void synced(int answer)
+{
+	if (answer < 0)
+		failed("fsync", 0, 0);
+	for (long i = 0; i < size_max && !answer && faults(); i++)
+		if (unsure[i] == PENDING)
+			unsure[i] = SURE;
+}
+
+static void open_again(void)
+{
+	close_it();
+	open_it();
+}
+
 static void rarely(void)
 {
 	switch (below(&chance, 8)) {
-	case 0: did("fsync", 0, 0); if (fsync(fd) < 0) FATAL("fsync"); break;
-	case 1: did("fdatasync", 0, 0); if (fdatasync(fd) < 0) FATAL("fdatasync"); break;
+	case 0: did("fsync", 0, 0); synced(fsync(fd)); break;
+	case 1: did("fdatasync", 0, 0); synced(fdatasync(fd)); break;
 	case 2: did("dontneed", 0, 0); posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); break;
-	case 3: did("reopen", 0, 0); close_it(); open_it(); break;
-	case 4: did("sync_file_range", 0, 0); if (sync_file_range(fd, 0, 0, 7) < 0) FATAL("sync_file_range"); break;
+	case 3: did("reopen", 0, 0); open_again(); break;
+	case 4: did("sync_file_range", 0, 0); if (sync_file_range(fd, 0, 0, 7) < 0) failed("sync_file_range", 0, 0); break;
 	case 5: check_size(); break;
 	default:
 		if (below(&chance, 20))
@@ -194,7 +291,7 @@ static void rarely(void)
 		if (below(&chance, 2)) {
 			did("drop caches", 0, 0);
 			drop_caches();
-		} else {
+		} else if (!faults()) {
 			did("remount", 0, 0);
 			close_it();
 			if (!device && umount(DISK) < 0)
@@ -248,6 +345,7 @@ int main(void)
 		device = true;
 	}
 	model = mmap(NULL, (size_t)size_max + 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsure = mmap(NULL, (size_t)size_max + 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	buffer = mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mkdir(DISK, 0755);
 	mount_it();
@@ -257,15 +355,22 @@ int main(void)
 		if (pwrite(fd, model, (size_t)size, 0) != size)
 			FATAL("clearing %s", path);
 	}
+	faults_on();
 	for (op = 0; op < ops; op++) {
 		one();
 		if (op % 10000 == 0)
 			say("## at %ld\n", op);
 	}
+	faults_tell();
+	faults_off();
+	if (faults())			/* from the disk */
+		drop_caches();
 	whole();
 	close_it();
 	if (!device && umount(DISK) < 0)
 		FATAL("umount");
+	if (faults())
+		say("# %ld calls met trouble\n", troubles);
 	say("## done %ld\n", op);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * /disk-tests/$PROG with the environment that the command line gave, says how it ended, and powers off. */
 #include "disk.h"
 #include <dirent.h>
+#include <sys/klog.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,17 @@ static void load_modules(void)
 			say("# %s: errno %d\n", path, errno);
 		close(fd);
 	}
+}
+
+/* What a quiet console kept to itself. */
+static void tell_warnings(void)
+{
+	static char log[1 << 18];
+	int n = klogctl(3, log, sizeof(log) - 1);
+
+	for (char *line = strtok(n > 0 ? log : NULL, "\n"); line; line = strtok(NULL, "\n"))
+		if (strstr(line, "WARN:"))
+			say("%s\n", line);
 }
 
 int main(void)
@@ -49,6 +61,7 @@ int main(void)
 	}
 	while (waitpid(-1, &status, 0) != pid)
 		;
+	tell_warnings();
 	say("## end %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status));
 	umount(DISK);
 	sync();

@@ -5,7 +5,8 @@
  * round has made its calls.  A timer of 20 ms gets it out of calls that sleep.  A round that does not end in 3 s is killed; one whose
  * processes outlive SIGKILL by 10 s hangs in the kernel: FUZZ STUCK, with what /proc says of each.  Every round prints its seed with
  * fuzzverbose=1, every twentieth without; `fuzzseed=N fuzzrounds=1` repeats round N.  The kernel passes when FUZZ DONE is reached.
- * Environment: fuzzseed, fuzzrounds, fuzzseconds, fuzzas (user, root; both if absent), fuzzverbose.  */
+ * One call in five is one of sockets.h, on sockets that each child opens; with fuzzsockets=1 seven of eight.
+ * Environment: fuzzseed, fuzzrounds, fuzzseconds, fuzzas (user, root; both if absent), fuzzsockets, fuzzverbose.  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -120,6 +121,8 @@ static uint64_t likely_value(int nr, int k, uint64_t v)
 	return v;
 }
 
+#include "sockets.h"
+
 static int forbidden(int nr)
 {
 	/* They end the child, or tell nothing about the kernel and stop the rest. */
@@ -166,7 +169,7 @@ static void keep_ticking(void)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
-static void child(int user)
+static void child(int user, int sockets)
 {
 	struct rlimit as = { 256 << 20, 256 << 20 }, np = { 60, 60 }, fs = { 1 << 20, 1 << 20 }, cpu = { 3, 4 };
 	int p[2];
@@ -176,6 +179,7 @@ static void child(int user)
 	pipe(p);
 	open("/dev/ptmx", O_RDWR | O_NOCTTY);
 	open("/tmp/a", O_RDWR | O_CREAT, 0666);
+	open_sockets();
 	dup2(null, 0); dup2(null, 1); dup2(null, 2);
 	if (user) {
 		syscall(SYS_setresgid, 1000, 1000, 1000);
@@ -186,6 +190,7 @@ static void child(int user)
 		const struct call *c = &calls[below(NR_CALLS)];
 		uint64_t a[6];
 		if (!(i & 15)) { fill(); keep_ticking(); }
+		if ((below(sockets ? 8 : 5) == 0) != sockets) { socket_call(); continue; }
 		for (int k = 0; k < 6; k++)
 			a[k] = k < c->n ? likely_value(c->nr, k, argument(c->kind[k])) : number();
 		if (!below(40)) a[below(6)] = wild();
@@ -214,6 +219,7 @@ static void prepare(void)
 	mkdir("/dev/pts", 0755);
 	if (access("/dev/pts/ptmx", F_OK) < 0) mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
 	if (access("/proc/self/stat", F_OK) < 0) mount("proc", "/proc", "proc", 0, "");
+	lo_up();
 }
 
 static void dump(const char *what, int pid)
@@ -234,8 +240,11 @@ static int reap_all(void)
 	alarm(10);
 	while (waitpid(-1, NULL, 0) > 0 || errno != ECHILD)
 		if (late) {
+			int keys = open("/proc/sysrq-trigger", O_WRONLY);
+			write(keys, "w", 1);		/* where the blocked ones are, onto the console */
+			write(keys, "t", 1);
 			for (int pid = 2; pid < 40000; pid++)
-				if (kill(pid, 0) == 0) { dump("stat", pid); dump("status", pid); }
+				if (kill(pid, 0) == 0) { dump("stat", pid); dump("status", pid); dump("wchan", pid); dump("stack", pid); dump("syscall", pid); }
 			return 0;
 		}
 	alarm(0);
@@ -243,7 +252,7 @@ static int reap_all(void)
 }
 
 /* One seed.  0: processes hang in the kernel. */
-static int round_of(long seed, int user)
+static int round_of(long seed, int user, int sockets)
 {
 	int gen;
 	*made = 0;
@@ -251,7 +260,7 @@ static int round_of(long seed, int user)
 	for (gen = 0; gen < GENERATIONS && *made < CALLS_A_ROUND; gen++) {
 		pid_t pid = fork();
 		int st;
-		if (pid == 0) { signal(SIGALRM, SIG_DFL); child(user); }
+		if (pid == 0) { signal(SIGALRM, SIG_DFL); child(user, sockets); }
 		if (pid < 0) { printf("FUZZ fork: errno %d\n", errno); return 0; }
 		state += gen + 1;
 		late = 0;
@@ -273,7 +282,7 @@ int main(void)
 	const char *as = getenv("fuzzas");
 	long seed = setting("fuzzseed", 1), rounds = setting("fuzzrounds", 1 << 30), seconds = setting("fuzzseconds", 60);
 	long verbose = setting("fuzzverbose", 0), r, total = 0;
-	int good_end = 1;
+	int good_end = 1, sockets = setting("fuzzsockets", 0) != 0;
 	prepare();
 	int fd = open("/dev/console", O_RDWR);
 	if (fd >= 0) { dup2(fd, 0); dup2(fd, 1); dup2(fd, 2); if (fd > 2) close(fd); }
@@ -290,7 +299,7 @@ int main(void)
 		int user = as ? as[0] == 'u' : (seed + r) & 1;
 		prepare();
 		if (verbose || r % 20 == 0) printf("FUZZ round %ld, %ld calls made\n", seed + r, total);
-		good_end = round_of(seed + r, user);
+		good_end = round_of(seed + r, user, sockets);
 		total += *made;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec - begin.tv_sec >= seconds) { r++; break; }

@@ -17,21 +17,6 @@
 #define BASE	0x40000000ul
 #define AT(page) ((void __user *)(BASE + (page) * PAGE_SIZE))
 
-static void borrow(struct mm *mm)	/* NULL: give back */
-{
-	irqflags_t flags;
-	struct mm *old;
-
-	preempt_disable();
-	flags = arch_irq_save();
-	old = current->mm;
-	current->mm = mm;
-	if (old != mm)
-		mm_switch(mm);
-	arch_irq_restore(flags);
-	preempt_enable();
-}
-
 /* An address space with pages 0 and 1 writable, 2 read-only, 3 without access, 4 empty; current's. */
 static struct mm *mm_for_test(void)
 {
@@ -49,13 +34,13 @@ static struct mm *mm_for_test(void)
 		mm_put(mm);
 		return NULL;
 	}
-	borrow(mm);
+	borrow_mm(mm);
 	return mm;
 }
 
 static void mm_done(struct mm *mm)
 {
-	borrow(NULL);
+	borrow_mm(NULL);
 	mm_put(mm);
 }
 
@@ -220,7 +205,7 @@ static bool pt_setup(struct pt_test *t)
 		return false;
 	*(u64 *)page_address(t->a) = 0xaaaa;
 	*(u64 *)page_address(t->b) = 0xbbbb;
-	borrow(t->mm);
+	borrow_mm(t->mm);
 	gone_pages = gone_calls = dup_pages = 0;
 	return true;
 }
@@ -278,7 +263,7 @@ static bool map_steps(struct pt_test *t)
 		return false;
 	if (pt_replace(t->mm, BASE, b, a, RW) != -EAGAIN)	/* writable: what was copied of it is old */
 		return false;
-	if (pt_unmap_one(t->mm, BASE, a, &info) || !pt_unmap_one(t->mm, BASE, b, &info) || info.pfn != b || !info.dirty)
+	if (pt_unmap_one(t->mm, BASE, a, &info) || !pt_unmap_one(t->mm, BASE, b, &info) || info.pfn != b || !info.writable)
 		return false;
 	return reads(0) == -EFAULT && !pt_unmap_one(t->mm, BASE, b, &info);
 }
@@ -348,11 +333,11 @@ KTEST(pagetable, copy_write_protects_both)
 	pt_flush_mm(t.mm);
 	ok = ok && dup_pages == 2 && !writes(0) && reads(0) == 0xaaaa;
 	ok = ok && pt_lookup(t.mm, BASE, &mine) && pt_lookup(child, BASE, &theirs) && mine.pfn == theirs.pfn && !mine.writable && !theirs.writable;
-	borrow(child);
+	borrow_mm(child);
 	ok = ok && reads(0) == 0xaaaa && reads(1) == 0xbbbb && reads(2) == -EFAULT && !writes(0);
 	pt_unmap_range(child, BASE, BASE + 8 * PAGE_SIZE, count_gone, NULL);
 	ok = ok && reads(0) == -EFAULT;
-	borrow(t.mm);
+	borrow_mm(t.mm);
 	ok = ok && reads(0) == 0xaaaa;
 	mm_put(child);
 	pt_done(&t);
@@ -412,13 +397,13 @@ KTEST(pagetable, asids_roll_over)
 		ok = mm != NULL;
 		if (!ok)
 			break;
-		borrow(mm);
+		borrow_mm(mm);
 		wrong += reads(0) != -EFAULT;
-		borrow(old[i % OLD_ONES]);
+		borrow_mm(old[i % OLD_ONES]);
 		wrong += reads(0) != 1000 + i % OLD_ONES;
 		mm_put(mm);
 	}
-	borrow(NULL);
+	borrow_mm(NULL);
 	tlb_limit_numbers(numbers);
 	for (u32 i = 0; i < OLD_ONES; i++) {
 		if (old[i]) {
@@ -451,7 +436,7 @@ static void look_at_common(u64 i, bool change)
 	u64 before = atomic_load_acquire(&common.announced);
 	s64 seen;
 
-	borrow(common.mm);
+	borrow_mm(common.mm);
 	seen = reads(0);
 	if (seen != -EFAULT && seen < (s64)before)	/* -EFAULT: break before make */
 		atomic_inc(&common.wrong);
@@ -474,7 +459,7 @@ static void wander(void *arg)
 	*(u64 *)page_address(p[0]) = me << 32;
 	for (u64 i = 0; i < WANDERINGS; i++) {
 		sched_set_affinity(current, BIT((i * 5 + me) % nr_cpus));
-		borrow(mm);
+		borrow_mm(mm);
 		if (reads(0) != (s64)(me << 32 | i))
 			atomic_inc(&common.wrong);
 		exchange(mm, p[i & 1], p[~i & 1], me << 32 | (i + 1));
@@ -483,7 +468,7 @@ static void wander(void *arg)
 		look_at_common(i, me == 0);
 		sched_yield_current();		/* one CPU alone needs many address spaces in turns to run out of numbers */
 	}
-	borrow(NULL);
+	borrow_mm(NULL);
 	pt_unmap_range(mm, BASE, BASE + PAGE_SIZE, count_gone, NULL);
 	mm_put(mm);
 	page_free(p[0], 0);

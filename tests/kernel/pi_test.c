@@ -3,6 +3,7 @@
 #include <kernel/errno.h>
 #include <kernel/ktest.h>
 #include <kernel/sched/sched_internal.h>
+#include <kernel/sync/mutex.h>
 #include <kernel/sync/pi.h>
 #include <mm/slab.h>
 #include <tests/kernel/runner.h>
@@ -148,4 +149,51 @@ KTEST(pi, hand_over)
 	given = given && sched_prio(r[2].task) == 0;
 	end();
 	EXPECT(ok && taken && given);
+}
+
+/* --- a mutex that lends ------------------------------------------------------------------------------------------------------------ */
+
+static DEFINE_MUTEX(lending, LC_NET_CORE);
+static struct pi_lock lending_pi;
+static struct completion let_go;
+static u32 taken, place[3];
+
+static void hold(void *arg)
+{
+	(void)arg;
+	mutex_lock_pi(&lending, &lending_pi);
+	wait_for_completion(&let_go);
+	mutex_unlock_pi(&lending, &lending_pi);
+}
+
+static void take(void *arg)
+{
+	mutex_lock_pi(&lending, &lending_pi);
+	place[(u64)arg] = ++taken;
+	mutex_unlock_pi(&lending, &lending_pi);
+}
+
+/* Three wait for the owner, who runs at the highest priority of theirs; the last to come is the first to get it. */
+KTEST(pi, mutex)
+{
+	static const u32 prios[] = { 0, 7, 50 };
+	bool ok, lent = true, back;
+
+	completion_init(&let_go);
+	taken = 0;
+	ok = runner_start(&r[0], hold, NULL) && runner_sleeps(&r[0]);
+	for (u32 i = 0; i < 3; i++) {
+		ok = runner_create(&r[i + 1], take, (void *)(u64)i) && runner_sleeps(&r[i + 1]) && ok;
+		set_prio(i + 1, prios[i]);
+		runner_go(&r[i + 1]);
+		ok = runner_sleeps(&r[i + 1]) && ok;
+		lent = lent && sched_prio(r[0].task) == prios[i];
+	}
+	complete(&let_go);
+	for (u32 i = 1; i < 4; i++)
+		runner_join(&r[i]);
+	back = !lending_pi.owner && !pi_top(&lending_pi) && !lending.owner;
+	runner_join(&r[0]);
+	EXPECT(ok && lent && back);
+	EXPECT(place[2] == 1 && place[1] == 2 && place[0] == 3);
 }

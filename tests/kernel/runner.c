@@ -1,6 +1,9 @@
 #include <linux/sched.h>
+#include <arch/irqflags.h>
 #include <kernel/sched/sched.h>
+#include <kernel/task.h>
 #include <kernel/time/time.h>
+#include <mm/vma.h>
 #include <tests/kernel/runner.h>
 
 static void runner_main(void *arg)
@@ -69,4 +72,19 @@ void self_fair(void)
 {
 	sched_set_policy(current, SCHED_NORMAL, 0, 0);
 	sched_set_affinity(current, ~0ull);
+}
+
+void borrow_mm(struct mm *mm)
+{
+	irqflags_t flags;
+	struct mm *old;
+
+	preempt_disable();
+	flags = arch_irq_save();
+	old = current->mm;
+	current->mm = mm;
+	if (old != mm)
+		mm_switch(mm);
+	arch_irq_restore(flags);
+	preempt_enable();
 }

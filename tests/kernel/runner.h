@@ -20,3 +20,6 @@ bool runner_sleeps(struct runner *r);
 /* self_fifo - current becomes FIFO of that priority, on CPU 0; self_fair - and back */
 void self_fifo(u32 priority);
 void self_fair(void);
+/* borrow_mm - current has that address space, without a reference; NULL: give it back */
+struct mm;
+void borrow_mm(struct mm *mm);

@@ -3,11 +3,12 @@
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
 #include <arch/context.h>
+#include <kernel/sched/deferred.h>
 #include <kernel/sched/sched_internal.h>
 #include <kernel/time/time.h>
 #include <tests/kernel/runner.h>
 
-static u32 order[64], nr_order;
+static u32 order[64], nr_order, spins_end;
 
 static void note(void *arg)
 {
@@ -122,6 +123,80 @@ KTEST(sched, fifo_preempts_fair)
 	self_fair();
 	EXPECT(ok);
 	EXPECT_EQ(seen, 1);
+}
+
+/* A thread of deferred work goes before every real-time task of a program, as soon as it is woken. */
+static struct completion work_came;
+static void deferred_worker(void *arg)
+{
+	struct deferred d;
+
+	deferred_init(&d, 10);
+	deferred_rest(&d);
+	wait_for_completion(&work_came);
+	note(arg);
+	deferred_spend(&d, 9);
+	note(arg);
+	wait_for_completion(&work_came);
+	deferred_spend(&d, 1);		/* from here on it is a fair task: FIFO goes first */
+	note(arg);
+}
+
+KTEST(sched, deferred_work_goes_first_within_its_budget)
+{
+	struct runner r;
+	u32 seen[2];
+	bool ok;
+
+	nr_order = 0;
+	completion_init(&work_came);
+	EXPECT(runner_create(&r, deferred_worker, (void *)1));
+	runner_go(&r);
+	ok = runner_sleeps(&r);
+	self_fifo(99);
+	complete(&work_came);
+	seen[0] = nr_order;
+	complete(&work_came);
+	seen[1] = nr_order;
+	self_fair();
+	runner_join(&r);
+	EXPECT(ok);
+	EXPECT_EQ(seen[0], 2);
+	EXPECT_EQ(seen[1], 2);
+	EXPECT_EQ(nr_order, 3);
+}
+
+/* One whose work never ends leaves the CPU to fair tasks in between, and is above them again after a rest. */
+static void endless_worker(void *arg)
+{
+	struct deferred d;
+	u64 start = current->se.sum_exec;
+
+	(void)arg;
+	deferred_init(&d, 10);
+	complete(&work_came);
+	while (!atomic_load(&spins_end) && current->se.sum_exec - start < 3 * NSEC_PER_SEC)
+		deferred_spend(&d, 1);
+	note((void *)(u64)atomic_load(&spins_end));
+	deferred_rest(&d);
+	note((void *)(u64)sched_prio(current));
+}
+
+KTEST(sched, deferred_work_without_end_leaves_others_alive)
+{
+	struct runner r;
+
+	nr_order = spins_end = 0;
+	completion_init(&work_came);
+	sched_set_affinity(current, 1);
+	EXPECT(runner_start(&r, endless_worker, NULL));
+	wait_for_completion(&work_came);
+	atomic_store(&spins_end, 1u);		/* so we run */
+	runner_join(&r);
+	self_fair();
+	EXPECT_EQ(nr_order, 2);
+	EXPECT_EQ(order[0], 1);
+	EXPECT_EQ(order[1], RT_KERNEL_PRIO);
 }
 
 /* Two that never sleep nor yield: with RR each sees the other make progress. */

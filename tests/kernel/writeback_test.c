@@ -129,7 +129,7 @@ static void open_file(struct file *f, struct inode *i)
 	f->mapping = i->mapping;
 	f->ops = &test_fops;
 	f->mode = FMODE_READ | FMODE_WRITE;
-	f->wb_err = mapping_error_sample(f->mapping);
+	f->wb_err = error_sample(&f->mapping->wb_err);
 	spin_lock_init(&f->lock, LC_FILE_SPIN);
 }
 

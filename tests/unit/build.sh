@@ -13,7 +13,7 @@ case $cc in
 *clang*) globals="-mllvm -asan-globals=0 -Wno-unknown-attributes -Wno-gnu-variable-sized-type-not-at-end";;
 *) globals="--param asan-globals=0";;
 esac
-inc="-nostdinc -isystem $($cc -print-file-name=include) -Itests/unit/stub -I. -Iarch/arm64/include -Ibuild/gen -Ibuild/uapi"
+inc="-nostdinc -isystem $($cc -print-file-name=include) -Itests/unit/stub -I. -Iarch/arm64/include -Ibuild/gen -Ibuild/uapi -Ikernel/abi/shim"
 # char is unsigned, as on arm64
 kflags="-std=gnu11 -ffreestanding -fno-builtin -fno-strict-aliasing -fwrapv -funsigned-char -fno-common -ffunction-sections -fdata-sections -Wall
 	-Wno-unused-function -Wno-format-security -DCONFIG_UNIT=1"

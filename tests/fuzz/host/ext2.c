@@ -22,17 +22,19 @@ static u32 steps;
 
 #define MUST(c) do { if (!(c)) host_die(#c, __FILE__, __LINE__); } while (0)
 
-static u8 *copy_of(const void *block)
+static u8 *copy_bytes(const void *from, u32 len)
 {
 	static u8 *memory;
 	u8 *copy;
 
 	if (!memory)
 		memory = host_guarded(EXT2_MAX_BLOCK);
-	copy = memory + EXT2_MAX_BLOCK - geo.block_size;
-	memcpy(copy, block, geo.block_size);
+	copy = memory + EXT2_MAX_BLOCK - len;
+	memcpy(copy, from, len);
 	return copy;
 }
+
+static u8 *copy_of(const void *block) { return copy_bytes(block, geo.block_size); }
 
 static void *block_at(u32 n)
 {
@@ -61,10 +63,11 @@ static bool block_ok(u32 first, u32 nr)
 static void change_dirblock(const void *block, const char *name, u32 len)
 {
 	u8 *copy = copy_of(block);
-	u32 off;
+	u32 off = 0;
 
 	if (ext2_dirblock_room(copy, geo.block_size, geo.inodes_count, len, &off) > 0) {
-		ext2_dirblock_insert(copy, off, name, len, geo.inodes_count, EXT2_FT_REG);
+		off = ext2_dirblock_insert(copy, off, name, len, geo.inodes_count, EXT2_FT_REG);
+		MUST(ext2_dirblock_is(copy, geo.block_size, geo.inodes_count, name, len, off) == 1);
 		MUST(ext2_dirblock_find(copy, geo.block_size, geo.inodes_count, name, len, &off) == 1);
 		ext2_dirblock_remove(copy, geo.block_size, off);
 	}
@@ -87,29 +90,50 @@ static void walk_dirblock(const void *block)
 	MUST(off == geo.block_size);
 }
 
-static void walk_xattrs(u32 n)
+static void change_xattrs(struct ext2_xattrs *x)
 {
 	static const u8 value[300];
+
+	for (u32 round = 0; round < 3; round++) {
+		struct ext2_xattr_entry *e = ext2_xattr_first(x);
+		int err = ext2_xattr_set(x, EXT2_XATTR_USER, "fuzz", 4, round == 1 ? value : (const u8 *)"v", round == 1 ? 300 : 1);
+
+		MUST(err || ext2_xattr_find(x, EXT2_XATTR_USER, "fuzz", 4));
+		if (!ext2_xattr_last(e))
+			ext2_xattr_set(x, e->name_index, (char[256]){ 0 }, e->name_len, NULL, 0);
+		e = ext2_xattr_first(x);
+		if (!ext2_xattr_last(e)) {
+			char name[256];
+			u32 index = e->name_index, len = e->name_len;
+
+			memcpy(name, e->name, len);
+			MUST(!ext2_xattr_set(x, index, name, len, NULL, 0));
+		}
+	}
+}
+
+static void walk_xattrs(u32 n)
+{
 	u8 *copy = copy_of(block_at(n));
 
 	if (!ext2_xattr_wrong(copy, geo.block_size)) {
-		for (u32 round = 0; round < 3; round++) {
-			struct ext2_xattr_entry *e = ext2_xattr_first(copy);
-			int err = ext2_xattr_set(copy, geo.block_size, EXT2_XATTR_USER, "fuzz", 4, round == 1 ? value : (const u8 *)"v", round == 1 ? 300 : 1);
+		struct ext2_xattrs x = ext2_xattrs_block(copy, geo.block_size);
 
-			MUST(err || ext2_xattr_find(copy, EXT2_XATTR_USER, "fuzz", 4));
-			if (!ext2_xattr_last(e))
-				ext2_xattr_set(copy, geo.block_size, e->name_index, (char[256]){ 0 }, e->name_len, NULL, 0);
-			e = ext2_xattr_first(copy);
-			if (!ext2_xattr_last(e)) {
-				char name[256];
-				u32 index = e->name_index, len = e->name_len;
-
-				memcpy(name, e->name, len);
-				MUST(!ext2_xattr_set(copy, geo.block_size, index, name, len, NULL, 0));
-			}
-		}
+		change_xattrs(&x);
 	}
+}
+
+/* What an inode has behind its numbers, copied to end where unreadable memory begins. */
+static void walk_body(const struct ext2_disk_inode *i)
+{
+	u32 extra = geo.inode_size > 160 ? *(const u16 *)(i + 1) : ~0u, at = 132 + extra;
+	struct ext2_xattrs x;
+
+	if (extra > geo.inode_size - 128 || extra % 4 || at + 20 > geo.inode_size)
+		return;
+	x = (struct ext2_xattrs){ copy_bytes((const u8 *)i + at, geo.inode_size - at), 0, geo.inode_size - at };
+	if (!ext2_xattrs_wrong(&x))
+		change_xattrs(&x);
 }
 
 static u32 map_block(const struct ext2_disk_inode *i, u64 n)
@@ -144,6 +168,7 @@ static void walk_inode(u32 ino)
 
 	if (i->file_acl && block_ok(i->file_acl, 1))
 		walk_xattrs(i->file_acl);
+	walk_body(i);
 	for (u64 n = 0; n <= blocks && steps < MAX_STEPS; n = n < 40 ? n + 1 : n * 2) {
 		u32 block = map_block(i, n);
 

@@ -288,9 +288,15 @@ TEST(gpt_damaged)
 		EXPECT(!strcmp(format, "gpt"));
 	}
 	gpt();
-	fail_from = 3999;			/* the back-up cannot be read: it is not needed */
+	fail_from = 3999;			/* the back-up cannot be read: it is not needed, but one wants to know */
 	EXPECT_EQ(parse(), 1);
 	EXPECT_EQ(nr_got, 2);
+	EXPECT(nr_warnings == 1 && strstr(last_warning, "the back-up in block 3999 cannot be read"));
+	gpt();
+	block(3999)[20] ^= 1;
+	EXPECT_EQ(parse(), 1);
+	EXPECT_EQ(nr_got, 2);
+	EXPECT(nr_warnings == 1 && strstr(last_warning, "the back-up in block 3999 has a wrong checksum"));
 }
 
 TEST(gpt_without_protection)
@@ -363,7 +369,7 @@ TEST(gpt_entries)
 	EXPECT_EQ(nr_got, 4);
 	EXPECT(is(1, 3, 3990, 10) && is(3, 128, 10, 3990));
 	EXPECT(!strcmp(got[3].label, "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd" "b!!"));
-	EXPECT_EQ(nr_warnings, 4);
+	EXPECT_EQ(nr_warnings, 5);		/* one about the back-up, which is of another table */
 	for (u32 i = 0; i < 36; i++)		/* the longest text there can be */
 		e[56 + 2 * i] = e[57 + 2 * i] = 0xff;
 	gpt_seal(1);

@@ -2,6 +2,8 @@
 #include <fs/ext2/bits.h>
 #include <fs/ext2/check.h>
 #include <fs/ext2/dirblock.h>
+#include <fs/ext2/names.h>
+#include <fs/ext2/times.h>
 #include <fs/ext2/xattr_block.h>
 #include <kernel/errno.h>
 #include <kernel/lib/bitmap.h>
@@ -56,8 +58,10 @@ TEST(directory_block_against_a_set)
 				EXPECT_EQ(ext2_dirent_at(b, off)->inode, n + 1);
 				ext2_dirblock_remove(b, size, off);
 				in[n] = false;
-			} else if (ext2_dirblock_room(b, size, INODES, len, &off)) {
-				ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
+			} else if (off = 0, ext2_dirblock_room(b, size, INODES, len, &off)) {
+				off = ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
+				EXPECT_EQ(ext2_dirblock_is(b, size, INODES, name, len, off), 1);
+				EXPECT_EQ(ext2_dirblock_is(b, size, INODES, "another", 7, off), 0);
 				in[n] = true;
 			}
 			EXPECT(whole(b, size));
@@ -83,7 +87,7 @@ TEST(directory_block_torn)
 			EXPECT_EQ(ext2_dirblock_find(b, size, INODES, name, len, &off), 1);
 			ext2_dirblock_remove(b, size, off);
 			in[n] = stayed[n] = false;
-		} else if (ext2_dirblock_room(b, size, INODES, len, &off)) {
+		} else if (off = 0, ext2_dirblock_room(b, size, INODES, len, &off)) {
 			ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
 			in[n] = true;
 		}
@@ -116,13 +120,17 @@ TEST(directory_block_damaged)
 			char name[128] = { 0 };
 			u32 len = name_of(n, name);
 
+			off = 0;
 			if (ext2_dirblock_room(b, 1024, INODES, len, &off) > 0)
 				ext2_dirblock_insert(b, off, name, len, n + 1, EXT2_FT_REG);
 		}
 		for (u32 k = 0; k < 3; k++)
 			b[unit_below(1024)] = (u8)unit_random();
 		(void)ext2_dirblock_find(b, 1024, INODES, "not there", 9, &off);
+		for (off = 0; off < 1024; off += 4)
+			(void)ext2_dirblock_is(b, 1024, INODES, "not there", 9, off);
 		(void)ext2_dirblock_empty(b, 1024, INODES, &off);
+		off = 0;
 		if (ext2_dirblock_room(b, 1024, INODES, 30, &off) > 0)
 			ext2_dirblock_insert(b, off, "thirty bytes thirty bytes thir", 30, 7, 0);
 	}
@@ -132,15 +140,75 @@ TEST(directory_block_damaged)
 TEST(directory_block_empty)
 {
 	u8 *b = guarded(1024);
-	u32 off;
+	u32 off = 0;
 
 	ext2_dirblock_init(b, 1024);
 	ext2_dirblock_insert(b, 0, ".", 1, 2, EXT2_FT_DIR);
 	ext2_dirblock_insert(b, 0, "..", 2, 2, EXT2_FT_DIR);
 	EXPECT_EQ(ext2_dirblock_empty(b, 1024, INODES, &off), 1);
+	off = 0;
 	EXPECT(ext2_dirblock_room(b, 1024, INODES, 3, &off) > 0);
 	ext2_dirblock_insert(b, off, "...", 3, 9, EXT2_FT_REG);
 	EXPECT_EQ(ext2_dirblock_empty(b, 1024, INODES, &off), 0);
+}
+
+/* --- names by hash --- */
+
+static struct ext2_names *names_new(u32 nr)
+{
+	struct ext2_names *n = host_alloc(names_bytes(nr));
+
+	memset(n, 0, names_bytes(nr));
+	names_init(n, nr);
+	return n;
+}
+
+static bool names_has(const struct ext2_names *n, u32 hash, u64 want)
+{
+	u32 at = names_first(n, hash), steps = 0;
+	u64 off;
+
+	while (names_next(n, hash, &at, &off)) {
+		if (off == want)
+			return true;
+		EXPECT(++steps <= n->used);
+	}
+	return false;
+}
+
+/* Few different hashes, so that runs are long and go round the end. */
+TEST(names_against_a_set)
+{
+	for (u32 kinds = 1; kinds <= 1000; kinds *= 10) {
+		struct ext2_names *n = names_new(16), *larger;
+		bool in[300] = { false };
+		u32 nr = 0;
+
+		for (u32 turn = 0; turn < 20000; turn++) {
+			u32 k = (u32)unit_below(300), hash = (k % kinds) * 0x9e3779b1u;
+			u64 off = (u64)k * 12;
+
+			EXPECT_EQ(names_has(n, hash, off), in[k]);
+			if (in[k]) {
+				names_remove(n, hash, off);
+				nr--;
+			} else {
+				if (names_full(n)) {
+					larger = names_new(2 * (n->mask + 1));
+					names_copy(larger, n);
+					host_free(n);
+					n = larger;
+				}
+				names_add(n, hash, off);
+				nr++;
+			}
+			in[k] = !in[k];
+			EXPECT_EQ(n->used, nr);
+		}
+		for (u32 k = 0; k < 300; k++)
+			EXPECT_EQ(names_has(n, (k % kinds) * 0x9e3779b1u, (u64)k * 12), in[k]);
+		host_free(n);
+	}
 }
 
 /* --- bitmaps and paths --- */
@@ -194,13 +262,12 @@ TEST(paths)
 
 /* --- attributes --- */
 
-TEST(attributes_against_an_array)
+static void against_an_array(struct ext2_xattrs *x)
 {
-	u8 *b = guarded(1024), value[300];
+	u8 value[300];
 	u32 len[30];
 
 	memset(len, 0xff, sizeof(len));
-	ext2_xattr_init(b, 1024);
 	for (u32 turn = 0; turn < 20000; turn++) {
 		u32 n = (u32)unit_below(30), size = (u32)unit_below(100);
 		struct ext2_xattr_entry *e;
@@ -209,20 +276,65 @@ TEST(attributes_against_an_array)
 		bool remove = unit_below(3) == 0;
 
 		memset(value, (int)n, sizeof(value));
-		if (!ext2_xattr_set(b, 1024, n % 2 ? EXT2_XATTR_USER : EXT2_XATTR_TRUSTED, name, nlen, remove ? NULL : value, size))
+		if (!ext2_xattr_set(x, n % 2 ? EXT2_XATTR_USER : EXT2_XATTR_TRUSTED, name, nlen, remove ? NULL : value, size))
 			len[n] = remove ? ~0u : size;
-		EXPECT(!ext2_xattr_wrong(b, 1024));
+		EXPECT(!ext2_xattrs_wrong(x));
 		for (u32 k = 0; k < 30; k++) {
 			nlen = (u32)scnprintf(name, sizeof(name), "name-%u", k);
-			e = ext2_xattr_find(b, k % 2 ? EXT2_XATTR_USER : EXT2_XATTR_TRUSTED, name, nlen);
+			e = ext2_xattr_find(x, k % 2 ? EXT2_XATTR_USER : EXT2_XATTR_TRUSTED, name, nlen);
 			EXPECT_EQ(!e, len[k] == ~0u);
 			if (e) {
 				EXPECT_EQ(e->value_size, len[k]);
 				memset(value, (int)k, sizeof(value));
-				EXPECT(!memcmp(b + e->value_offs, value, e->value_size));
+				EXPECT(!memcmp((u8 *)x->base + e->value_offs, value, e->value_size));
 			}
 		}
 	}
+}
+
+TEST(attributes_against_an_array)
+{
+	u8 *b = guarded(1024);
+	struct ext2_xattrs x = ext2_xattrs_block(b, 1024);
+
+	ext2_xattr_init(b, 1024);
+	against_an_array(&x);
+	EXPECT(!ext2_xattr_wrong(b, 1024));
+	x = (struct ext2_xattrs){ memset(guarded(92), 0, 92), 0, 92 };		/* what an inode of 256 bytes has left */
+	against_an_array(&x);
+}
+
+/* --- times --- */
+
+TEST(times)
+{
+	static const s64 edges[] = { -0x80000000ll, -1, 0, 1, 0x7fffffff, 0x80000000ll, 0xffffffffll, 0x100000000ll, 0x17fffffffll, 0x180000000ll,
+				     0x27fffffffll, 0x280000000ll, 0x37fffffffll };
+	u32 low, extra, nsec;
+	s64 sec;
+
+	for (u32 n = 0; n < sizeof(edges) / sizeof(edges[0]); n++) {
+		ext2_time_encode(edges[n], 999999999, &low, &extra);
+		ext2_time_decode(low, extra, &sec, &nsec);
+		EXPECT_EQ(sec, edges[n]);
+		EXPECT_EQ(nsec, 999999999);
+	}
+	for (u32 turn = 0; turn < 20000; turn++) {
+		s64 t = (s64)(unit_below(0x400000000ull)) - 0x80000000ll;
+		u32 ns = (u32)unit_below(1000000000);
+
+		ext2_time_encode(t, ns, &low, &extra);
+		ext2_time_decode(low, extra, &sec, &nsec);
+		EXPECT(sec == t && nsec == ns);
+		ext2_time_encode(t, ns, &low, NULL);
+		ext2_time_decode(low, 0, &sec, &nsec);
+		EXPECT(nsec == 0 && sec == (t > 0x7fffffff ? 0x7fffffff : t));
+	}
+	ext2_time_encode(1ll << 40, 0, &low, &extra);
+	ext2_time_decode(low, extra, &sec, &nsec);
+	EXPECT_EQ(sec, 0x37fffffffll);
+	ext2_time_decode(0, ~0u, &sec, &nsec);
+	EXPECT_EQ(nsec, 0);
 }
 
 /* --- the superblock --- */

@@ -188,3 +188,155 @@ TEST(exit_in_flight)
 		CHECK(waitpid(q, &st, 0) == q && st == 0);
 	}
 }
+
+#ifndef IOCB_CMD_POLL
+#define IOCB_CMD_POLL 5
+#endif
+static struct iocb poll_of(int fd, unsigned events) { return (struct iocb){ .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = fd, .aio_buf = events, .aio_data = 77 }; }
+static long none(aio_context_t c)
+{
+	struct timespec now = { 0, 0 };
+	struct io_event e;
+	return io_getevents(c, 0l, 1l, &e, &now);
+}
+static long next(aio_context_t c, struct io_event *e) { return io_getevents(c, 1l, 1l, e, NULL); }
+
+TEST(poll_at_once_and_later)
+{
+	aio_context_t c = 0;
+	int p[2], ev = eventfd(1, 0);
+	struct io_event e;
+	CHECK(!io_setup(8, &c) && !pipe(p));
+	struct iocb a = poll_of(ev, POLLIN), b = poll_of(p[0], POLLIN), *l[] = { &a, &b };
+	CHECK_EQ(io_submit(c, 2l, l), 2);
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.obj == (uintptr_t)&a && e.data == 77 && e.res & POLLIN && !(e.res & POLLOUT));
+	CHECK_EQ(none(c), 0);
+	CHECK(write(p[1], "x", 1) == 1);
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.obj == (uintptr_t)&b && e.res & POLLIN);
+	CHECK_EQ(none(c), 0);			/* once only */
+	CHECK(write(p[1], "x", 1) == 1);
+	CHECK_EQ(none(c), 0);
+	struct iocb out = poll_of(p[1], POLLOUT), *o[] = { &out };
+	CHECK_EQ(io_submit(c, 1l, o), 1);
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.res & POLLOUT);
+	char drain[8];
+	CHECK(read(p[0], drain, 8) == 2);
+	CHECK_EQ(io_submit(c, 1l, l + 1), 1);
+	CHECK_EQ(none(c), 0);
+	CHECK(!close(p[1]));			/* asked for or not */
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.res & POLLHUP);
+	CHECK(!io_destroy(c));
+}
+
+TEST(poll_errors)
+{
+	aio_context_t c = 0;
+	int p[2];
+	CHECK(!io_setup(8, &c) && !pipe(p));
+	struct iocb a = poll_of(p[0], POLLIN), *l[] = { &a };
+	a.aio_buf = 0x10000;
+	CHECK_ERR(io_submit(c, 1l, l), EINVAL);
+	a.aio_buf = POLLIN; a.aio_offset = 1;
+	CHECK_ERR(io_submit(c, 1l, l), EINVAL);
+	a.aio_offset = 0; a.aio_nbytes = 1;
+	CHECK_ERR(io_submit(c, 1l, l), EINVAL);
+	a.aio_nbytes = 0; a.aio_rw_flags = 1;
+	CHECK_ERR(io_submit(c, 1l, l), EINVAL);
+	a.aio_rw_flags = 0; a.aio_fildes = 1000;
+	CHECK_ERR(io_submit(c, 1l, l), EBADF);
+	int fd = open("/tmp/aio-poll", O_RDWR | O_CREAT, 0600);	/* always ready */
+	a = poll_of(fd, POLLIN);
+	struct io_event e;
+	CHECK_EQ(io_submit(c, 1l, l), 1);
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.res & POLLIN);
+}
+
+TEST(cancel)
+{
+	aio_context_t c = 0;
+	int p[2];
+	struct io_event e, ignored;
+	CHECK(!io_setup(8, &c) && !pipe(p));
+	struct iocb a = poll_of(p[0], POLLIN), *l[] = { &a };
+	CHECK_ERR(io_cancel(c, &a, &ignored), EINVAL);
+	CHECK_EQ(io_submit(c, 1l, l), 1);
+	CHECK_ERR(io_cancel(c + 4096, &a, &ignored), EINVAL);
+	CHECK_ERR(io_cancel(c, &a, &ignored), EINPROGRESS);
+	CHECK_EQ(next(c, &e), 1);
+	CHECK(e.obj == (uintptr_t)&a && e.data == 77 && e.res == 0);
+	CHECK_ERR(io_cancel(c, &a, &ignored), EINVAL);
+	a.aio_key = 5;
+	CHECK_ERR(io_cancel(c, &a, &ignored), EINVAL);
+	CHECK_ERR(io_cancel(c, (void *)8, &ignored), EFAULT);
+	CHECK(write(p[1], "x", 1) == 1);
+	CHECK_EQ(none(c), 0);
+}
+
+TEST(destroyed_with_polls)
+{
+	aio_context_t c = 0;
+	int p[2];
+	CHECK(!io_setup(64, &c) && !pipe(p));
+	struct iocb a[20], *l[20];
+	for (int i = 0; i < 20; i++) { a[i] = poll_of(p[0], POLLIN); l[i] = &a[i]; }
+	CHECK_EQ(io_submit(c, 20l, l), 20);
+	CHECK(!io_destroy(c));
+	c = 0;
+	CHECK(!io_setup(64, &c));
+	CHECK_EQ(io_submit(c, 20l, l), 20);	/* and by exit */
+}
+
+/* Many waiters, woken and cancelled at once: each ends just once. */
+TEST(poll_races)
+{
+	aio_context_t c = 0;
+	int p[2];
+	CHECK(!io_setup(64, &c) && !pipe(p));
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		for (char b[64];;) { write(p[1], "x", 1); usleep(50); read(p[0], b, 64); }
+	for (int turn = 0; turn < 300; turn++) {
+		struct iocb a[8], *l[8];
+		struct io_event e[8], ignored;
+		for (int i = 0; i < 8; i++) { a[i] = poll_of(p[0], POLLIN); l[i] = &a[i]; }
+		CHECK_EQ(io_submit(c, 8l, l), 8);
+		for (int i = 0; i < 8; i += 2) CHECK(io_cancel(c, l[i], &ignored) == -1 && (errno == EINPROGRESS || errno == EINVAL));
+		CHECK_EQ(io_getevents(c, 8l, 8l, e, NULL), 8);
+		unsigned seen = 0;
+		for (int i = 0; i < 8; i++) seen |= 1u << ((struct iocb *)(uintptr_t)e[i].obj - a);
+		CHECK_EQ(seen, 255);
+		CHECK_EQ(none(c), 0);
+	}
+	kill(pid, SIGKILL);
+	CHECK(KILLED(wait_status(pid), SIGKILL));
+}
+
+static long number(const char *path)
+{
+	char b[64] = "-1";
+	return read_file(path, b, sizeof(b)) > 0 ? atol(b) : -1;
+}
+
+TEST(how_many_of_all)
+{
+	aio_context_t c = 0, d = 0;
+	char old[32];
+	long before = number("/proc/sys/fs/aio-nr"), max = number("/proc/sys/fs/aio-max-nr");
+	CHECK(max >= 65536 && before >= 0);
+	CHECK(!io_setup(100, &c));
+	CHECK(number("/proc/sys/fs/aio-nr") >= before + 100);
+	snprintf(old, sizeof(old), "%ld", max);
+	write_file("/proc/sys/fs/aio-max-nr", "150");
+	int e = io_setup(200, &d) < 0 ? errno : 0;
+	write_file("/proc/sys/fs/aio-max-nr", old);
+	CHECK_EQ(e, EAGAIN);
+	CHECK(!io_destroy(c));
+	for (int i = 0; i < 200 && number("/proc/sys/fs/aio-nr") != before; i++) sleep_ms(10);
+	CHECK_EQ(number("/proc/sys/fs/aio-nr"), before);
+}

@@ -3,7 +3,7 @@
 #define TAP_TIMEOUT 200
 #define TAP_HOOK
 #include "tap.h"
-#include "mm/meminfo.h"
+#include "inject.h"
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -12,29 +12,10 @@
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define SWEEPS 8
-#define MOST 2000		/* allocations of one call */
-
-static int fail_fd, fd_a, fd_dir, fd_new, pipe_fd[2];
+static int fd_a, fd_dir, fd_new, pipe_fd[2];
 static char *area, buffer[65536];
 static timer_t timer;
 static pid_t kid;
-
-static void number(int fd, int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", n);
-	CHECK_EQ(write(fd, text, len), len);
-}
-
-/* After number(fd, 0): has it failed? */
-static bool fired(int fd)
-{
-	char text[16] = "";
-	CHECK(pread(fd, text, 15, 0) > 0);
-	return atoi(text) == 0;
-}
 
 /* What an exec'ed program does: 0 if the allocation failed, 42 if it was not reached. */
 static void tap_hook(int argc, char **argv)
@@ -47,7 +28,6 @@ static void tap_hook(int argc, char **argv)
 	exit(fired(fd) ? 0 : 42);
 }
 
-static int result(long r) { return r < 0 ? errno : 0; }
 static int keep(int fd) { fd_new = fd; return result(fd); }
 static void drop(void) { if (fd_new >= 0) close(fd_new); fd_new = -1; }
 
@@ -180,7 +160,7 @@ static void undo_thread(void) { if (kid) pthread_join(thread, NULL); kid = 0; }
 static int do_wait(void) { kid = 0; return waitpid(-1, NULL, WNOHANG) < 0 && errno != ECHILD ? errno : 0; }
 static int do_sleep(void) { struct timespec t = { 0, 1000 }; return result(nanosleep(&t, NULL)); }
 
-static const struct op { const char *name; int (*call)(void); void (*undo)(void); } ops[] = {
+static const struct op ops[] = {
 #define OP(name, undo) { #name, do_##name, undo }
 	OP(open, drop), OP(create, undo_create), OP(tmpfile, drop), OP(mkdir, undo_create), OP(mknod, undo_create), OP(symlink, undo_create),
 	OP(link, undo_create), OP(rename, undo_rename), OP(unlink, undo_unlink), OP(stat, NULL), OP(statfs, NULL), OP(missing, NULL),
@@ -195,36 +175,12 @@ static const struct op { const char *name; int (*call)(void); void (*undo)(void)
 	OP(fork_rich, undo_fork_rich), OP(thread, undo_thread), OP(wait, NULL), OP(sleep, NULL),
 };
 
-static bool allowed(int e) { return e == 0 || e == ENOMEM || e == EAGAIN || e == ENOLCK; }
-
-static void sweep(const struct op *op)
-{
-	int bad = 0;
-	for (int n = 1; ; n++) {
-		CHECK(n < MOST);
-		number(fail_fd, n);
-		int e = op->call();
-		number(fail_fd, 0);
-		if (op->undo) op->undo();
-		bool over = !fired(fail_fd);
-		if (!allowed(e) || (over && e)) printf("# %s, allocation %d%s: errno %d\n", op->name, n, over ? " not reached" : "", e);
-		if (!allowed(e) || (over && e)) { if (bad++ > 20) _exit(1); }
-		if (over) break;
-	}
-	CHECK_EQ(bad, 0);
-}
-
 static void prepare(void)
 {
 	signal(SIGRTMIN, SIG_DFL);
 	sigset_t set;
 	sigemptyset(&set); sigaddset(&set, SIGRTMIN); sigprocmask(SIG_BLOCK, &set, NULL);
-	fail_fd = open("/proc/self/fail-nth", O_RDWR);
-	if (fail_fd < 0) SKIP("no /proc/self/fail-nth: not a debug build");
-	cpu_set_t one;		/* each CPU keeps stocks of its own from the first time it uses a cache on: they would look like a leak */
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+	inject_begin();
 	pipe_fd[0] = fd_new = -1;
 	undo_parts();
 	scratch();
@@ -236,85 +192,10 @@ static void prepare(void)
 	fd_dir = open(".", O_RDONLY | O_DIRECTORY);
 }
 
-/* --- what the kernel holds --- */
-struct held { char name[32]; long count; };
-static long pages_before;
-static long pages_now(void) { return (meminfo_kb("MemFree") + meminfo_kb("Slab")) / 4; }
-static int held_now(struct held *h)
-{
-	static char text[65536];
-	int n = 0, fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	CHECK(fd >= 0 && write(fd, "3", 1) == 1);	/* stocks of stacks, tables and objects are not in use */
-	close(fd);
-	CHECK(read_file("/proc/slabinfo", text, sizeof(text)) > 0);
-	for (char *line = strtok(text, "\n"); line && n < 200; line = strtok(NULL, "\n"))
-		if (sscanf(line, "%31s %ld", h[n].name, &h[n].count) == 2) n++;
-	return n;
-}
-
-/* Does any kind of object grow by one a sweep?  What is freed after a grace period gets its time; the kernel keeps names that processes
- * had in /proc, in bounds of its own. */
-static bool grown(const struct held *before, int n, bool tell)
-{
-	static struct held now[200];
-	bool any = false;
-	CHECK_EQ(held_now(now), n);
-	for (int i = 0; i < n; i++)
-		if (now[i].count >= before[i].count + SWEEPS && strcmp(now[i].name, "dentry") && strcmp(now[i].name, "proc_inode")) {
-			any = true;
-			if (tell) printf("# %s: %ld more after %d sweeps\n", now[i].name, now[i].count - before[i].count, SWEEPS);
-		}
-	if (pages_now() <= pages_before - SWEEPS) {
-		any = true;
-		if (tell) printf("# %ld pages fewer after %d sweeps\n", pages_before - pages_now(), SWEEPS);
-	}
-	return any;
-}
-
-static bool settled(const struct held *before, int n)
-{
-	for (int tries = 0; grown(before, n, tries == 100); tries++) {
-		if (tries == 100) return false;
-		sleep_ms(10);
-	}
-	return true;
-}
-
-static int wrong;
-
-static void sweep_in_child(const struct op *op, int times)
-{
-	fflush(stdout);
-	pid_t pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		close(fail_fd);
-		fail_fd = open("/proc/self/fail-nth", O_RDWR);
-		for (int i = 0; i < times; i++) sweep(op);
-		fflush(stdout);
-		_exit(0);
-	}
-	int st = wait_status(pid);
-	if (!EXITED(st, 0)) printf("# %s: status %#x\n", op->name, st);
-	if (!EXITED(st, 0)) wrong++;
-}
-
 static void range(unsigned from, unsigned to)
 {
-	static struct held before[200];
 	prepare();
-	wrong = 0;
-	for (unsigned i = from; i < to && i < COUNT(ops); i++) {
-		sweep_in_child(&ops[i], 1);
-		int n = held_now(before);
-		pages_before = pages_now();
-		sweep_in_child(&ops[i], SWEEPS);
-		if (!settled(before, n)) {
-			printf("# %s leaks\n", ops[i].name);
-			wrong++;
-		}
-	}
-	CHECK_EQ(wrong, 0);
+	inject(&ops[from], to - from);
 }
 
 static void not_my_file(void) { CHECK_ERR(write(fail_fd, "1", 1), EPERM); }	/* its parent's */

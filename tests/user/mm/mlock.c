@@ -128,3 +128,97 @@ TEST(gaps)
 	CHECK(mlock(p, (size_t)(3 * PAGE)) == -1 && errno == ENOMEM);
 	CHECK(munlock(p, (size_t)(3 * PAGE)) == -1 && errno == ENOMEM);
 }
+
+TEST(unmapping_gives_back)
+{
+	char *p = pages(8);
+
+	CHECK_EQ(mlock(p, (size_t)(8 * PAGE)), 0);
+	CHECK_EQ(munmap(p + 2 * PAGE, (size_t)(3 * PAGE)), 0);
+	CHECK_EQ(locked_kb(), 20);
+	CHECK_EQ(munmap(p, (size_t)(8 * PAGE)), 0);
+	CHECK_EQ(locked_kb(), 0);
+	p = pages(8);
+	CHECK_EQ(mlock(p + 2 * PAGE, (size_t)(4 * PAGE)), 0);
+	CHECK(mmap(p, (size_t)(4 * PAGE), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p);
+	CHECK_EQ(locked_kb(), 8);
+	CHECK_EQ(mprotect(p + 4 * PAGE, (size_t)PAGE, PROT_READ), 0);
+	CHECK_EQ(locked_kb(), 8);
+	CHECK_EQ(munlock(p + 5 * PAGE, (size_t)PAGE), 0);
+	CHECK_EQ(locked_kb(), 4);
+}
+
+TEST(moving_and_growing)
+{
+	char *p = pages(16), *q;
+
+	CHECK_EQ(munmap(p + 8 * PAGE, (size_t)(8 * PAGE)), 0);
+	CHECK_EQ(mlock(p, (size_t)(4 * PAGE)), 0);
+	q = mremap(p, (size_t)(4 * PAGE), (size_t)(2 * PAGE), 0);
+	CHECK(q == p);
+	CHECK_EQ(locked_kb(), 8);
+	CHECK_EQ(munmap(p + 4 * PAGE, (size_t)(4 * PAGE)), 0);
+	q = mremap(p, (size_t)(2 * PAGE), (size_t)(6 * PAGE), MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED);
+	CHECK_EQ(locked_kb(), 24);
+	CHECK_EQ(resident(q, 6), 6);		/* what is new is there, too */
+	p = mremap(q, (size_t)(6 * PAGE), (size_t)(6 * PAGE), MREMAP_MAYMOVE | MREMAP_FIXED, q + 64 * PAGE);
+	CHECK(p == q + 64 * PAGE);
+	CHECK_EQ(locked_kb(), 24);
+	CHECK_EQ(munmap(p, (size_t)(6 * PAGE)), 0);
+	CHECK_EQ(locked_kb(), 0);
+}
+
+TEST(growing_to_the_limit)
+{
+	char *p = pages(4), *end;
+
+	ordinary_user(6);
+	CHECK_EQ(mlock(p, (size_t)(4 * PAGE)), 0);
+	CHECK(mremap(p, (size_t)(4 * PAGE), (size_t)(7 * PAGE), MREMAP_MAYMOVE) == MAP_FAILED && errno == EAGAIN);
+	p = mremap(p, (size_t)(4 * PAGE), (size_t)(6 * PAGE), MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED);
+	CHECK(mmap(NULL, (size_t)PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0) == MAP_FAILED && errno == EAGAIN);
+	CHECK_EQ(munmap(p, (size_t)(6 * PAGE)), 0);
+	p = mmap(NULL, (size_t)(6 * PAGE), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(resident(p, 6), 6);
+	CHECK_EQ(munmap(p, (size_t)(6 * PAGE)), 0);
+	CHECK_EQ(mlockall(MCL_FUTURE), 0);
+	end = sbrk(0);
+	CHECK(sbrk(7 * PAGE) == (void *)-1 || syscall(SYS_brk, end + 7 * PAGE) == (long)end);
+	CHECK(mmap(NULL, (size_t)(7 * PAGE), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EAGAIN);
+}
+
+TEST(a_child_has_none_locked)
+{
+	char *p = pages(8);
+
+	CHECK_EQ(mlock(p, (size_t)(8 * PAGE)), 0);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		CHECK_EQ(locked_kb(), 0);
+		CHECK_EQ(munmap(p, (size_t)(4 * PAGE)), 0);
+		CHECK_EQ(locked_kb(), 0);
+		CHECK_EQ(mlock(p + 4 * PAGE, (size_t)(4 * PAGE)), 0);
+		CHECK_EQ(locked_kb(), 16);
+		_exit(0);
+	}
+	CHECK(EXITED(wait_status(pid), 0));
+	CHECK_EQ(locked_kb(), 32);
+}
+
+TEST(locked_is_not_to_be_invalidated)
+{
+	char *p = pages(4);
+
+	CHECK_EQ(msync(p, (size_t)(4 * PAGE), MS_INVALIDATE), 0);
+	CHECK_EQ(mlock(p + PAGE, (size_t)PAGE), 0);
+	CHECK(msync(p, (size_t)(4 * PAGE), MS_INVALIDATE) == -1 && errno == EBUSY);
+	CHECK(msync(p, (size_t)(4 * PAGE), MS_SYNC | MS_INVALIDATE) == -1 && errno == EBUSY);
+	CHECK_EQ(msync(p, (size_t)PAGE, MS_INVALIDATE), 0);
+	CHECK_EQ(msync(p, (size_t)(4 * PAGE), MS_SYNC), 0);
+	CHECK_EQ(munlock(p, (size_t)(4 * PAGE)), 0);
+	CHECK_EQ(msync(p, (size_t)(4 * PAGE), MS_INVALIDATE), 0);
+}

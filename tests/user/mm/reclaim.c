@@ -146,3 +146,26 @@ TEST(several_at_once)
 		CHECK(KILLED(wait_status(pids[i]), SIGKILL));
 	CHECK_EQ(times_in(log_text(), "illed process "), 4);		/* each once, and nobody else */
 }
+
+/* Threads that wait for work are not reported as hung. */
+TEST(idle_threads_are_not_hung)
+{
+	static char log[1 << 18];
+	int fd = open("/disk/idle", O_RDWR | O_CREAT, 0600), n;
+	if (fd < 0 || access("/proc/sys/kernel/hung_task_timeout_secs", W_OK))
+		SKIP("no disk, or nobody looks for the hung");
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK(fsync(fd) == 0 && unlink("/disk/idle") == 0);
+	close(fd);
+	sync();
+	CHECK(klogctl(5, NULL, 0) >= 0);
+	write_file("/proc/sys/kernel/hung_task_timeout_secs", "1");
+	sleep_ms(3000);
+	write_file("/proc/sys/kernel/hung_task_timeout_secs", "120");
+	n = klogctl(3, log, sizeof(log) - 1);
+	CHECK(n >= 0);
+	char *said = strstr(log, "blocked for more than");
+	if (said)
+		printf("# %.60s\n", said > log + 40 ? said - 30 : log);
+	CHECK(!said);
+}

@@ -148,6 +148,9 @@ TEST(system_files)
 	CHECK(b[0]);
 	rd("/proc/devices");
 	CHECK(strstr(b, "Character devices:"));
+	CHECK(strstr(b, "\nBlock devices:\n"));
+	CHECK(strstr(b, "\n259 blkext\n"));
+	if (!access("/dev/vda", F_OK)) CHECK(strstr(b, "\n254 virtblk\n"));
 	rd("/proc/sys/kernel/random/uuid");
 	CHECK(strlen(b) == 37);
 }

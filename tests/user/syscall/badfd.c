@@ -14,7 +14,13 @@ static const struct { const char *name; long nr; long a[5]; } rows[] = {
 	{ "pread64", SYS_pread64, { 0, 0, 0, 0 } }, { "pwrite64", SYS_pwrite64, { 0, 0, 0, 0 } },
 	{ "flock", SYS_flock, { 0, 2 } }, { "fallocate", SYS_fallocate, { 0, 0, 0, 1 } },
 	{ "epoll_pwait", SYS_epoll_pwait, { 0, 4096, 1, 0, 0 } }, { "syncfs", SYS_syncfs, { 0 } },
-	{ "fstatfs", SYS_fstatfs, { 0, 4096 } },
+	{ "fstatfs", SYS_fstatfs, { 0, 4096 } }, { "bind", SYS_bind, { 0, 4096, 2 } }, { "connect", SYS_connect, { 0, 4096, 0 } },
+	{ "listen", SYS_listen, { 0, 1 } }, { "accept", SYS_accept, { 0, 0, 0 } }, { "accept4", SYS_accept4, { 0, 0, 0, 0 } },
+	{ "getsockname", SYS_getsockname, { 0, 4096, 4096 } }, { "getpeername", SYS_getpeername, { 0, 4096, 4096 } },
+	{ "sendto", SYS_sendto, { 0, 4096, 0, 0, 0 } }, { "recvfrom", SYS_recvfrom, { 0, 4096, 0, 0, 0 } }, { "shutdown", SYS_shutdown, { 0, 2 } },
+	{ "setsockopt", SYS_setsockopt, { 0, 1, 2, 4096, 4 } }, { "getsockopt", SYS_getsockopt, { 0, 1, 2, 4096, 4096 } },
+	{ "sendmsg", SYS_sendmsg, { 0, 4096, 0 } }, { "recvmsg", SYS_recvmsg, { 0, 4096, 0 } }, { "sendmmsg", SYS_sendmmsg, { 0, 4096, 1, 0 } },
+	{ "recvmmsg", SYS_recvmmsg, { 0, 4096, 1, 0, 0 } },
 };
 
 TEST(bad_descriptors_are_ebadf)

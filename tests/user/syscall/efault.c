@@ -1,11 +1,13 @@
 /* Wild pointers: a named errno from each call that takes one, and survival over the whole table. */
 #include "tap.h"
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define P 0x5eed5eedL		/* stands for the wild pointer in the table below */
 #define FD (-100001L)		/* a readable and writable file */
 #define PIPE (-100002L)		/* a pipe's reading end holding data */
 #define EP (-100003L)		/* an epoll descriptor */
+#define SOCK (-100007L)		/* a socket with a peer, where a byte waits */
 #define PATH (-100004L)		/* the string "." */
 
 static const struct row { const char *name; long nr; long a[6]; } rows[] = {
@@ -50,6 +52,23 @@ static const struct row { const char *name; long nr; long a[6]; } rows[] = {
 	{ "epoll_ctl", SYS_epoll_ctl, { EP, EPOLL_CTL_ADD, PIPE, P } },
 	{ "fcntl getlk", SYS_fcntl, { FD, F_GETLK, P } },
 	{ "fcntl setlk", SYS_fcntl, { FD, F_SETLK, P } },
+	{ "socketpair", SYS_socketpair, { 1, 1, 0, P } },
+	{ "bind", SYS_bind, { SOCK, P, 16 } },
+	{ "connect", SYS_connect, { SOCK, P, 16 } },
+	{ "getsockname addr", SYS_getsockname, { SOCK, P, PATH } },
+	{ "getsockname len", SYS_getsockname, { SOCK, PATH, P } },
+	{ "getpeername", SYS_getpeername, { SOCK, PATH, P } },
+	{ "sendto", SYS_sendto, { SOCK, P, 8, 0, 0, 0 } },
+	{ "sendto addr", SYS_sendto, { SOCK, PATH, 1, 0, P, 16 } },
+	{ "recvfrom", SYS_recvfrom, { SOCK, P, 8, 0, 0, 0 } },
+	{ "sendmsg", SYS_sendmsg, { SOCK, P, 0 } },
+	{ "recvmsg", SYS_recvmsg, { SOCK, P, 0 } },
+	{ "sendmmsg", SYS_sendmmsg, { SOCK, P, 2, 0 } },
+	{ "recvmmsg", SYS_recvmmsg, { SOCK, P, 2, 0, 0 } },
+	{ "recvmmsg timeout", SYS_recvmmsg, { SOCK, PATH, 2, 0, P } },
+	{ "setsockopt", SYS_setsockopt, { SOCK, 1, 8, P, 4 } },
+	{ "getsockopt value", SYS_getsockopt, { SOCK, 1, 3, P, PATH } },
+	{ "getsockopt len", SYS_getsockopt, { SOCK, 1, 3, PATH, P } },
 	{ "execve", SYS_execve, { P, 0, 0 } },
 	{ "execve argv", SYS_execve, { PATH, P, 0 } },
 	{ "wait4", SYS_wait4, { -1, 0, 0, 0 } },	/* ECHILD: see below */
@@ -104,7 +123,7 @@ static const unsigned long wild[] = {
 	0xffffffc008000000, 0xfffffffffffff000, 0xfffffffffffffff0,
 };
 
-static int file, pfd[2], ep, dir, pty;
+static int file, pfd[2], sock[2], ep, dir, pty;
 static char here[] = ".", *page;
 
 static long substitute(long a, unsigned long w)
@@ -115,6 +134,7 @@ static long substitute(long a, unsigned long w)
 	case FD: return file;
 	case PIPE: return pfd[0];
 	case EP: return ep;
+	case SOCK: return sock[0];
 	case PATH: return (long)here;
 	case -100005L: return dir;
 	case -100006L: return pty;
@@ -132,6 +152,8 @@ static void prepare(void)
 	CHECK(write(pfd[1], "0123456789", 10) == 10);
 	ep = epoll_create1(0);
 	CHECK(ep >= 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sock) == 0);
+	CHECK(write(sock[1], "0123456789", 10) == 10);
 	dir = open("/tmp", O_RDONLY | O_DIRECTORY);
 	pty = open("/dev/ptmx", O_RDWR | O_NOCTTY);
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -63,7 +63,7 @@ TEST(the_limit_counts_all_threads)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct rlimit rl = { 1, 2 };
+		struct rlimit rl = { 1, 60 };		/* a host that is busy lets seconds pass at once */
 		pthread_t t;
 		setrlimit(RLIMIT_CPU, &rl);
 		pthread_create(&t, NULL, burn_some, NULL);	/* neither alone reaches a second */
