@@ -53,12 +53,12 @@ class ForgetfulDisk:
 
     def request(self, c, f):
         magic, flags, kind, cookie, offset, length = struct.unpack('>IHHQQI', f.read(28))
-        payload = f.read(length) if kind == WRITE else b''
+        payload = f.read(length) if kind == WRITE else bytes(length) if kind in (TRIM, ZEROES) else b''
         if kind == DISCONNECT or magic != 0x25609513: return False
+        if kind == WRITE and len(payload) != length: return False       # QEMU was killed in the middle of it: it never was
         answer = b''
         if kind == READ: answer = bytes(self.now[offset:offset + length])
         elif kind in (WRITE, TRIM, ZEROES):
-            payload = payload or bytes(length)
             self.now[offset:offset + length] = payload
             self.recent.append((offset, payload))
             self.writes += 1
@@ -73,12 +73,19 @@ class ForgetfulDisk:
         """Write the volume to `path`: of the writes since the last flush some are there, some are not, some are torn between two sectors."""
         self.thread.join(10)
         lost = torn = 0
+        self.fates = []         # of each of them, in words
         for at, data in self.recent:
             fate = chance.random()
-            if fate < 0.4: lost += 1; continue
+            self.fates.append(f'write of {len(data)} at {at}: there')
+            if fate < 0.4:
+                lost += 1
+                self.fates[-1] = f'write of {len(data)} at {at}: lost'
+                continue
             if fate < 0.6 and len(data) > 512:
                 torn += 1
+                whole = data
                 data = data[:512 * chance.randrange(1, len(data) // 512)]
+                self.fates[-1] = f'write of {len(whole)} at {at}: torn, only its first {len(data)} bytes are there'
             self.durable[at:at + len(data)] = data
         with open(path, 'wb') as f: f.write(self.durable)
         return f'{self.writes} writes, {self.flushes} flushes, {len(self.recent)} after the last of which {lost} lost and {torn} torn'

@@ -1,0 +1,65 @@
+"""A guest with a network, at its shell: commands are typed at the console, and what they print is judged."""
+import os, re, socket, subprocess, sys, tempfile, threading, time
+
+top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+class Failed(Exception): pass
+
+class Guest:
+    """A guest at its shell: a.smp, a.image, a.verbose; words: QEMU's for the network."""
+    def __init__(self, a, words, mem='128M', initrd=None, append=''):
+        self.folder = tempfile.mkdtemp()
+        line = ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72', '-m', mem, '-smp', a.smp, '-display', 'none', '-serial', 'stdio', '-no-reboot',
+                '-monitor', f'unix:{self.folder}/monitor,server=on,wait=off', '-nic', 'none', *words, '-kernel', a.image,
+                '-initrd', initrd or os.path.join(top, 'build/initramfs.cpio.gz'), '-append', f'console=ttyAMA0 panic=-1 {append}'.strip()]
+        self.text, self.at, self.verbose = '', 0, a.verbose
+        self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self.read, daemon=True); self.reader.start()
+
+    def read(self):
+        while data := os.read(self.process.stdout.fileno(), 4096):
+            self.text += data.decode('utf-8', 'replace').replace('\r', '')
+            if self.verbose: sys.stderr.write(data.decode('utf-8', 'replace'))
+
+    def look(self):
+        """Has the kernel complained?"""
+        if m := re.search(r'Kernel panic.*|WARN:.*|KASAN.*|UBSAN.*|BUG:.*|soft lockup.*|hung task.*', self.text): raise Failed(m.group(0))
+
+    def expect(self, pattern, seconds=60):
+        end = time.monotonic() + seconds
+        while True:
+            self.look()
+            if m := re.compile(pattern).search(self.text, self.at):
+                self.at = m.end()
+                return m
+            if self.process.poll() is not None and not self.reader.is_alive(): raise Failed('QEMU ended')
+            if time.monotonic() > end: raise Failed(f'no {pattern!r} after: {self.text[self.at:][-300:]!r}')
+            time.sleep(0.02)
+
+    def say(self, line):
+        try: self.process.stdin.write(line.encode() + b'\n'); self.process.stdin.flush()
+        except OSError:
+            self.reader.join(5)
+            self.look()
+            raise Failed(f'QEMU ended, status {self.process.wait()}, after: {self.text[-600:]!r}')
+
+    def run(self, command, pattern='', seconds=60):
+        """A command; the pattern must be in what it prints.  Its status stands behind it."""
+        self.say(f'{command}; echo status=$?=')
+        before = self.at
+        m = self.expect(r'\nstatus=(\d+)=', seconds)
+        text = self.text[before:m.start()].split('\n', 1)[-1]
+        if pattern and not re.search(pattern, text): raise Failed(f'{command}: no {pattern!r} in {text!r}')
+        return text
+
+    def monitor(self, command):
+        s = socket.socket(socket.AF_UNIX); s.settimeout(10)
+        s.connect(f'{self.folder}/monitor')
+        s.sendall(command.encode() + b'\n'); time.sleep(0.3); s.recv(65536); s.close()
+
+    def until(self, condition):
+        self.run(f'i=0; until {condition}; do i=$((i+1)); [ $i = 300 ] && break; sleep 0.1; done; [ $i -lt 300 ] && echo got it', 'got it')
+
+    def end(self):
+        if self.process.poll() is None: self.process.kill()
+        self.process.wait()
