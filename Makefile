@@ -29,13 +29,17 @@ OBJS := $(patsubst %,$(B)/obj/%.o,$(basename $(SRCS)))
 GEN_OBJS := $(B)/obj/gen/syscall_table.o
 FDT_OBJS := $(patsubst %,$(B)/obj/libfdt/%.o,fdt fdt_ro fdt_wip fdt_strerror fdt_addresses)
 ZLIB_OBJS := $(patsubst %,$(B)/obj/zlib/%.o,inflate inftrees inffast adler32 crc32 zutil)
+# lwIP with one patch for many connections (net/inet/lwipopts.h says what of it): only what is used is linked.
+LWIP := build/lwip
+LWIP_OBJS := $(patsubst %,$(B)/obj/lwip/%.o,$(addprefix core/,def inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in tcp_out timeouts) \
+	$(addprefix core/ipv4/,etharp icmp igmp ip4 ip4_addr ip4_frag) $(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) netif/ethernet)
 VDSO_SO := $(B)/vdso/vdso.so
 # In-kernel tests: inside the debug and race builds; of the release build in an image of their own, build/ktest/Image, with the same objects.
 KTEST_OBJS := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/kernel/*.c)))
-ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
+ALL_OBJS := $(OBJS) $(GEN_OBJS) $(FDT_OBJS) $(ZLIB_OBJS) $(LWIP_OBJS)
 
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
-INCLUDES := -nostdinc -isystem $(GCC_INCLUDE) -I. -I$(ARCH_DIR)/include -I$(B)/gen -Ibuild/uapi
+INCLUDES := -nostdinc -isystem $(GCC_INCLUDE) -I. -I$(ARCH_DIR)/include -I$(B)/gen -Ibuild/uapi -Ikernel/abi/shim
 WARN := -Wall -Wextra -Werror
 CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-only -ffixed-x18 -mno-outline-atomics -march=armv8-a \
 	-fno-strict-aliasing -fno-common -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
@@ -120,6 +124,9 @@ compile_commands.json: $(OBJS)
 
 $(B)/obj/drivers/base/% $(B)/obj/fs/initramfs.o $(B)/obj/kernel/main.o $(B)/obj/arch/arm64/%: CFLAGS += -Ikernel/lib/shim -isystem $(THIRD)/libfdt -isystem $(THIRD)/zlib
 
+$(B)/obj/net/inet/%: CFLAGS += -Inet/inet -isystem $(LWIP)/include -Wno-address
+$(filter $(B)/obj/net/%,$(OBJS)): $(LWIP)/.patched
+
 THIRD_CFLAGS = $(filter-out $(WARN),$(CFLAGS)) -w -isystem kernel/lib/shim
 $(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c Makefile | build/uapi/.done
 	$(call say,CC,libfdt/$*.c)
@@ -131,7 +138,19 @@ $(B)/obj/zlib/%.o: $(THIRD)/zlib/%.c Makefile | build/uapi/.done
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(THIRD_CFLAGS) -DZ_SOLO -DNO_GZIP -I$(THIRD)/zlib -c $< -o $@
 
-$(THIRD)/libfdt/%.c $(THIRD)/zlib/%.c:
+# The sanitizers watch it too: what comes from the wire goes through it first.
+$(B)/obj/lwip/%.o: $(LWIP)/.patched Makefile | build/uapi/.done
+	$(call say,CC,lwip/$*.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(THIRD_CFLAGS) $(call san_for,lwip/$*) -Inet/inet -I$(LWIP)/include -MMD -MP -c $(LWIP)/$*.c -o $@
+
+$(LWIP)/.patched: scripts/patch-lwip net/inet/patches/lwip.patch $(THIRD)/lwip/core/tcp.c
+	$(call say,PATCH,$(LWIP))
+	@mkdir -p build
+	$(Q)scripts/patch-lwip $(THIRD)/lwip net/inet/patches/lwip.patch $(LWIP) && touch $@
+$(LWIP)/%.c $(LWIP)/%.h: $(LWIP)/.patched ;
+
+$(THIRD)/libfdt/%.c $(THIRD)/zlib/%.c $(THIRD)/lwip/%.c:
 	$(error $@ is missing: run make deps)
 
 # --- vDSO ------------------------------------------------------------------------------------------------------------------------
