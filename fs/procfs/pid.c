@@ -102,14 +102,9 @@ static int dir_inode(struct super *sb, struct task *t, struct inode **out)
 
 int pid_lookup(struct inode *root, s32 pid, struct inode **out)
 {
-	struct task *t;
+	struct task *t = task_find_get(pid);
 	int err;
 
-	rcu_read_lock();
-	t = task_find(pid);
-	if (t && !refcount_inc_not_zero(&t->refs))
-		t = NULL;
-	rcu_read_unlock();
 	if (!t)
 		return -ENOENT;
 	err = dir_inode(root->sb, t, out);
@@ -210,17 +205,14 @@ static int task_dir_lookup(struct inode *dir, const char *name, u32 len, struct 
 
 	if (end != name + len || !len)
 		return -ENOENT;
-	rcu_read_lock();
-	t = task_find(tid);
-	if (t && (t->proc->pid != proc_i(dir)->pid || !refcount_inc_not_zero(&t->refs)))
-		t = NULL;
-	rcu_read_unlock();
-	if (t) {
+	t = task_find_get(tid);
+	if (t && t->proc->pid == proc_i(dir)->pid) {
 		err = dir_inode(dir->sb, t, out);
 		if (!err)
 			proc_i(*out)->thread = true;
-		task_put(t);
 	}
+	if (t)
+		task_put(t);
 	return err;
 }
 

@@ -45,6 +45,18 @@ struct task *task_find(s32 tid)
 	return NULL;
 }
 
+struct task *task_find_get(s32 tid)
+{
+	struct task *t;
+
+	rcu_read_lock();
+	t = task_find(tid);
+	if (t && !refcount_inc_not_zero(&t->refs))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
 struct process *process_find(s32 pid)
 {
 	struct task *t = pid > 0 ? task_find(pid) : NULL;

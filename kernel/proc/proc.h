@@ -6,6 +6,8 @@ extern struct spinlock proc_lock;	/* LC_PROC_TABLE (irqs off) */
 extern struct process *init_process;
 
 struct task *task_find(s32 tid);	/* RCU read side or proc_lock held; no reference */
+/* task_find_get - a referenced one, for task_put(); NULL: none has that number, or it is being freed.  Context: any. */
+struct task *task_find_get(s32 tid);
 struct process *process_find(s32 pid);
 static inline s32 current_pid(void) { return current->proc->pid; }
 bool pgrp_is_orphaned(s32 pgid);	/* this and the next take proc_lock */

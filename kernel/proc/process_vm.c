@@ -78,14 +78,9 @@ static int segments_get(const struct iovec __user *vec, u64 nr, struct iovec **o
 
 static int target_mm(s32 pid, struct mm **out)
 {
-	struct task *t;
+	struct task *t = task_find_get(pid);
 	int err;
 
-	rcu_read_lock();
-	t = task_find(pid);
-	if (t && !refcount_inc_not_zero(&t->refs))
-		t = NULL;
-	rcu_read_unlock();
 	if (!t)
 		return -ESRCH;
 	err = task_may_access(t, ACCESS_REAL_IDS);

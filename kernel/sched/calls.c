@@ -19,14 +19,10 @@
 /* find_task - a referenced task by id, 0 for current; NULL if none. */
 static struct task *find_task(s32 pid)
 {
-	struct task *t;
-
-	rcu_read_lock();
-	t = pid ? task_find(pid) : current;
-	if (t)
-		task_get(t);
-	rcu_read_unlock();
-	return t;
+	if (pid)
+		return task_find_get(pid);
+	task_get(current);
+	return current;
 }
 
 static u64 limit_of(const struct task *t, int which)
