@@ -2,31 +2,14 @@
  * before, stays; without the advice it would be the other way round. */
 #define TAP_TIMEOUT 150
 #include "../tap.h"
-#include <sys/swap.h>
 #include "meminfo.h"
+#include "swap_area.h"
 
-#define DEV "/dev/scratch"
-#define PAGE 4096L
 #define AREA (60l << 20)
 #define SET 4096L		/* pages of each of the two */
 #define ENOUGH 1500L		/* pages that have gone */
 
 static unsigned char vec[SET];
-
-static void area(void)
-{
-	static char page[PAGE];
-	if (access(DEV, F_OK))
-		SKIP("no disk to swap to");
-	swapoff(DEV);
-	int fd = open(DEV, O_RDWR);
-	((unsigned *)page)[256] = 1;
-	((unsigned *)page)[257] = AREA / PAGE - 1;
-	memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
-	CHECK(fd >= 0 && pwrite(fd, page, PAGE, 0) == PAGE && fsync(fd) == 0);
-	close(fd);
-	CHECK_EQ(swapon(DEV, 0), 0);
-}
 
 static long gone(char *p)
 {
@@ -78,7 +61,7 @@ TEST(of_ones_own)
 {
 	if (meminfo_kb("MemTotal") > 600 << 10)
 		SKIP("too much memory");
-	area();
+	swap_area(AREA);
 	long used = (meminfo_kb("MemAvailable") / 2) << 10, of_warm, of_cold;
 	char *warm = anonymous(SET * PAGE), *between = anonymous(used), *cold = anonymous(SET * PAGE);
 	fill(warm, SET * PAGE);
@@ -138,7 +121,7 @@ TEST(of_a_file)
 /* What others use as well stays as it is: it is not ours alone to say. */
 TEST(shared_by_others)
 {
-	area();
+	swap_area(AREA);
 	char *p = anonymous(16 * PAGE);
 	int go[2], done[2];
 	char c;

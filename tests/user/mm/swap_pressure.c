@@ -1,29 +1,17 @@
 /* More memory in use than there is, with swap behind it; and when that is full too.  Slow machines and Linux take a minute for some. */
 #define TAP_TIMEOUT 150
 #include "../tap.h"
-#include <sys/swap.h>
 #include "meminfo.h"
+#include "swap_area.h"
 
-#define DEV "/dev/scratch"
-#define PAGE 4096L
 #define AREA (60l << 20)
 #define OVER (20l << 20)
 
 static void area(void)
 {
-	static char page[PAGE];
-	if (access(DEV, F_OK))
-		SKIP("no disk to swap to");
 	if (meminfo_kb("MemTotal") > 600 << 10)
 		SKIP("too much memory");
-	swapoff(DEV);
-	int fd = open(DEV, O_RDWR);
-	((unsigned *)page)[256] = 1;
-	((unsigned *)page)[257] = AREA / PAGE - 1;
-	memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
-	CHECK(fd >= 0 && pwrite(fd, page, PAGE, 0) == PAGE && fsync(fd) == 0);
-	close(fd);
-	CHECK_EQ(swapon(DEV, 0), 0);
+	swap_area(AREA);
 }
 
 static char *map(long bytes)
