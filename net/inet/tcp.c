@@ -121,10 +121,10 @@ static void on_err(void *arg, err_t err)
 		return;
 	tcp_counts.attempt_fails += t->state == TS_CONNECTING;
 	tcp_counts.estab_resets += t->state == TS_CONNECTED && err == ERR_RST;
-	atomic_store(&t->rx_fin, true);
-	atomic_store_release(&t->state, TS_CLOSED);
 	if (error)
-		socket_set_error(&t->i.s, error);
+		atomic_store(&t->i.s.error, error);	/* before the end: it is looked for without the core lock; who waits is woken after both */
+	atomic_store_release(&t->rx_fin, true);
+	atomic_store_release(&t->state, TS_CLOSED);
 	socket_wake(&t->i.s, EVERYTHING | EPOLLHUP | (error ? EPOLLERR : 0));
 }
 

@@ -201,8 +201,8 @@ static ssize_t send_batch(struct tcpsock *t, struct message *m)
 	return err == -ENOBUFS && atomic_load(&t->tx_queued) ? 0 : err;
 }
 
-/* May bytes be sent?  0; an error; or it waits for the connection. */
-static int check_sendable(struct tcpsock *t, u64 deadline)
+/* May bytes, or more of them, be sent?  0; an error, which the next call is told if this one has sent some; or it waits for the connection. */
+static int check_sendable(struct tcpsock *t, u64 deadline, bool some)
 {
 	struct socket *s = &t->i.s;
 	u32 state = atomic_load(&t->state);
@@ -216,7 +216,7 @@ static int check_sendable(struct tcpsock *t, u64 deadline)
 			return socket_wait_error(s, err, true);
 		state = atomic_load(&t->state);
 	}
-	err = socket_take_error(s);
+	err = some ? -atomic_load(&s->error) : socket_take_error(s);
 	if (err)
 		return err;
 	return state != TS_CONNECTED || (atomic_load(&s->shut) & SHUT_BOTH_SEND) ? -EPIPE : 0;
@@ -232,7 +232,7 @@ ssize_t tcpsock_send(struct socket *s, struct message *m)
 	for (;;) {
 		ssize_t n;
 
-		err = check_sendable(t, deadline);
+		err = check_sendable(t, deadline, done > 0);
 		if (err || !m->iter->count)
 			break;
 		n = room(t) ? send_batch(t, m) : 0;
@@ -391,10 +391,12 @@ static ssize_t read_around_mark(struct tcpsock *t, struct message *m, size_t len
 	return n;
 }
 
-/* Nothing is there: why?  1: wait. */
+/* Nothing is there: why?  1: wait.  The end is looked at before bytes and reason, which are there before it is (on_recv, on_err). */
 static int why_nothing(struct tcpsock *t)
 {
 	struct socket *s = &t->i.s;
+	u32 state = atomic_load_acquire(&t->state);
+	bool ended = atomic_load_acquire(&t->rx_fin), shut = atomic_load(&s->shut) & SHUT_BOTH_RECEIVE;
 	int err;
 
 	if (READ_ONCE(t->rx_bytes))
@@ -402,9 +404,9 @@ static int why_nothing(struct tcpsock *t)
 	err = socket_take_error(s);
 	if (err)
 		return err;
-	if ((atomic_load(&s->shut) & SHUT_BOTH_RECEIVE) || (atomic_load_acquire(&t->rx_fin) && !READ_ONCE(t->rx_bytes)))
-		return t->done || (s->shut & SHUT_BOTH_RECEIVE) ? 0 : -ENOTCONN;
-	switch (atomic_load(&t->state)) {
+	if (shut || ended)
+		return t->done || shut ? 0 : -ENOTCONN;
+	switch (state) {
 	case TS_CONNECTED: case TS_CONNECTING: return 1;
 	case TS_CLOSED: return t->done ? 0 : -ENOTCONN;
 	default: return -ENOTCONN;

@@ -118,6 +118,37 @@ TEST(linger_zero_resets)
 	CHECK_ERR(read(fd[1], &c, 1), ECONNRESET);
 }
 
+/* A call that has sent something says so; why it sent no more is told by the next one. */
+TEST(reset_in_mid_send)
+{
+	static char much[8 << 20];
+	struct linger l = { 1, 0 };
+	ssize_t n;
+	int fd[2];
+	pid_t p;
+
+	lo_up();
+	signal(SIGPIPE, SIG_IGN);
+	for (int ask = 0; ask < 2; ask++) {
+		tcp_pair(fd);
+		p = fork();
+		if (!p) {
+			close(fd[1]);
+			n = send(fd[0], much, sizeof(much), 0);
+			if (n <= 0 || n >= (ssize_t)sizeof(much))
+				_exit(1);
+			if (ask)
+				_exit(error_of(fd[0]) == ECONNRESET ? 0 : 2);
+			_exit(send(fd[0], much, 1, 0) == -1 && errno == ECONNRESET ? 0 : 3);
+		}
+		CHECK(wait_state(p, 'S'));
+		CHECK_EQ(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
+		close(fd[0]);
+		CHECK_EQ(close(fd[1]), 0);
+		CHECK_EQ(wait_status(p), 0);
+	}
+}
+
 TEST(nonblocking_connect)
 {
 	int l, c = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
