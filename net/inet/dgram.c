@@ -357,19 +357,6 @@ static void disconnect(struct dgramsock *d)
 		port_free(&d->i);
 }
 
-static void to_ourselves(ip_addr_t *to)
-{
-	if (!inet_address_is_any(to))
-		return;
-	if (IP_IS_V4(to)) {
-		IP_ADDR4(to, 127, 0, 0, 1);
-	} else {
-		memset(to, 0, sizeof(*to));
-		IP_SET_TYPE_VAL(*to, IPADDR_TYPE_V6);
-		ip_2_ip6(to)->addr[3] = PP_HTONL(1);
-	}
-}
-
 static int dgram_connect(struct socket *s, const struct sockaddr_any *name, u32 len, u32 file_flags)
 {
 	struct dgramsock *d = dgramsock_of(s);
@@ -390,7 +377,7 @@ static int dgram_connect(struct socket *s, const struct sockaddr_any *name, u32 
 	if (name->family == AF_UNSPEC) {
 		disconnect(d);
 	} else {
-		to_ourselves(&to.to);
+		inet_any_is_loopback(&to.to);
 		err = dgram_route(d, &to, &a);
 		if (!err)
 			err = auto_bind(d);
@@ -528,7 +515,7 @@ static ssize_t dgram_send(struct socket *s, struct message *m)
 	err = socket_take_error(s);
 	if (err)
 		return err;
-	to_ourselves(&to.to);
+	inet_any_is_loopback(&to.to);
 	err = m->scm ? dgram_parse_control(d, m, &to) : 0;
 	if (err)
 		return err;

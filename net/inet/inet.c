@@ -119,6 +119,19 @@ int inet_name(struct socket *s, struct sockaddr_any *out, bool peer)
 	return inet_address_out(i, peer ? &i->remote : &i->local, peer ? i->rport : i->lport, out);
 }
 
+void inet_any_is_loopback(ip_addr_t *to)
+{
+	if (!inet_address_is_any(to))
+		return;
+	if (IP_IS_V4(to)) {
+		IP_ADDR4(to, 127, 0, 0, 1);
+	} else {
+		memset(to, 0, sizeof(*to));
+		IP_SET_TYPE_VAL(*to, IPADDR_TYPE_V6);
+		ip_2_ip6(to)->addr[3] = PP_HTONL(1);
+	}
+}
+
 int inet_bind_check(const struct inet_sock *i, const ip_addr_t *addr, u16 port)
 {
 	bool ours;

@@ -74,6 +74,8 @@ int inet_bind_address(const struct inet_sock *i, const struct sockaddr_any *name
 int inet_bind_check(const struct inet_sock *i, const ip_addr_t *addr, u16 port);
 int inet_name(struct socket *s, struct sockaddr_any *out, bool peer);
 bool inet_address_is_any(const ip_addr_t *a);
+/* inet_any_is_loopback - a destination of no address means this host: 127.0.0.1 or ::1 takes its place. */
+void inet_any_is_loopback(ip_addr_t *to);
 /* inet_type_for - does a socket bound to local take what comes to an address of that kind? */
 bool inet_takes(const ip_addr_t *local, const ip_addr_t *to);
 

@@ -305,20 +305,6 @@ static int tcpsock_bind(struct socket *s, const struct sockaddr_any *name, u32 l
 	return err;
 }
 
-/* To nowhere means to ourselves. */
-static void to_ourselves(ip_addr_t *to)
-{
-	if (!inet_address_is_any(to))
-		return;
-	if (IP_IS_V4(to)) {
-		IP_ADDR4(to, 127, 0, 0, 1);
-	} else {
-		memset(to, 0, sizeof(*to));
-		IP_SET_TYPE_VAL(*to, IPADDR_TYPE_V6);
-		ip_2_ip6(to)->addr[3] = PP_HTONL(1);
-	}
-}
-
 /* The first segment tells our window, of which the other side makes up its mind how large its segments may be; lwIP would tell its own. */
 static err_t connect_pcb(struct tcpsock *t, struct tcp_pcb *pcb)
 {
@@ -473,7 +459,7 @@ static int tcpsock_connect(struct socket *s, const struct sockaddr_any *name, u3
 		return err;
 	if (IP_IS_V4(&to) && t->i.opt.v6only && s->family == AF_INET6)
 		return -ENETUNREACH;
-	to_ourselves(&to);
+	inet_any_is_loopback(&to);
 	net_core_lock();
 	if (t->started) {
 		err = -EALREADY;

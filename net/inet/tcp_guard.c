@@ -17,20 +17,24 @@ static u8 *option_at(const struct tcp_hdr *hdr, const struct tcp_options_in *o, 
 	return i < o->len1 ? (u8 *)(hdr + 1) + i : o->more + (i - o->len1);
 }
 
+/* The bytes of the option at i, 1 for one that has no length; 0: none is there, or none that could be read. */
+static u32 option_len(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u32 i)
+{
+	u8 kind = i < o->len ? *option_at(hdr, o, i) : LWIP_TCP_OPT_EOL;
+	u32 len;
+
+	if (kind == LWIP_TCP_OPT_EOL)
+		return 0;
+	if (kind == LWIP_TCP_OPT_NOP)
+		return 1;
+	len = i + 1 < o->len ? *option_at(hdr, o, i + 1) : 0;
+	return len < 2 ? 0 : len;
+}
+
 bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size)
 {
-	for (u32 i = 0, len; i < o->len; i += len) {
-		u8 kind = *option_at(hdr, o, i);
-
-		if (kind == LWIP_TCP_OPT_EOL)
-			break;
-		len = 1;
-		if (kind == LWIP_TCP_OPT_NOP)
-			continue;
-		len = i + 1 < o->len ? *option_at(hdr, o, i + 1) : 0;
-		if (len < 2 || i + len > o->len)
-			break;
-		if (kind != wanted || len != size + 2)
+	for (u32 i = 0, len; (len = option_len(hdr, o, i)) != 0 && i + len <= o->len; i += len) {
+		if (*option_at(hdr, o, i) != wanted || len != size + 2)
 			continue;
 		for (u32 k = 0; k < size; k++)
 			value[k] = *option_at(hdr, o, i + 2 + k);
@@ -41,18 +45,10 @@ bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wa
 
 static void strip_mss(const struct tcp_hdr *hdr, const struct tcp_options_in *o)
 {
-	for (u32 i = 0, len; i < o->len; i += len) {
-		u8 kind = *option_at(hdr, o, i);
+	for (u32 i = 0, len; (len = option_len(hdr, o, i)) != 0; i += len) {
+		bool mss = *option_at(hdr, o, i) == LWIP_TCP_OPT_MSS;
 
-		if (kind == LWIP_TCP_OPT_EOL)
-			break;
-		len = 1;
-		if (kind == LWIP_TCP_OPT_NOP)
-			continue;
-		len = i + 1 < o->len ? *option_at(hdr, o, i + 1) : 0;
-		if (len < 2)
-			break;
-		for (u32 k = i; kind == LWIP_TCP_OPT_MSS && k < min(i + len, (u32)o->len); k++)
+		for (u32 k = i; mss && k < min(i + len, (u32)o->len); k++)
 			*option_at(hdr, o, k) = LWIP_TCP_OPT_NOP;
 	}
 }
