@@ -204,9 +204,9 @@ static void tell_peer(struct unix_sock *u, struct unix_sock *peer, bool unread)
 	if (unix_is_dgram(u))
 		return;
 	spin_lock(&peer->lock);
-	WRITE_ONCE(peer->s.shut, SHUT_BOTH_RECEIVE | SHUT_BOTH_SEND);
 	if (unread)
 		atomic_store(&peer->s.error, ECONNRESET);
+	atomic_store_release(&peer->s.shut, SHUT_BOTH_RECEIVE | SHUT_BOTH_SEND);	/* who sees the end sees its reason, and what came before */
 	spin_unlock(&peer->lock);
 	socket_wake(&peer->s, EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
 }

@@ -123,10 +123,12 @@ int unix_wait_memory(struct unix_sock *u, u32 flags)
 	int err;
 
 	for (;;) {
+		u32 shut = atomic_load_acquire(&s->shut);	/* before its reason */
+
 		err = socket_take_error(s);
 		if (unlikely(err))
 			return err;
-		if (unlikely(READ_ONCE(s->shut) & SHUT_BOTH_SEND))
+		if (unlikely(shut & SHUT_BOTH_SEND))
 			return -EPIPE;
 		if (likely(atomic_load(&u->in_use) < READ_ONCE(s->send_max)))
 			return 0;

@@ -375,6 +375,7 @@ static int wait_datagram(struct unix_sock *u, struct message *m, u32 *skip, stru
 
 	for (;;) {
 		struct list_head *last = READ_ONCE(u->queue.prev);
+		u32 shut = atomic_load_acquire(&u->s.shut);	/* before its reason, and what came before it */
 
 		err = socket_take_error(&u->s);
 		if (unlikely(err))
@@ -386,7 +387,7 @@ static int wait_datagram(struct unix_sock *u, struct message *m, u32 *skip, stru
 		if (!known)
 			deadline = socket_deadline(&u->s, m->flags, false);
 		known = true;
-		if (READ_ONCE(u->s.shut) & SHUT_BOTH_RECEIVE)
+		if (shut & SHUT_BOTH_RECEIVE)
 			return deadline || u->s.type == SOCK_SEQPACKET ? 0 : -EAGAIN;
 		if (!deadline)
 			return -EAGAIN;

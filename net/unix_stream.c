@@ -246,14 +246,14 @@ static int wait_bytes(struct reading *r, u64 deadline)
 {
 	struct unix_sock *u = r->u;
 	struct list_head *last = READ_ONCE(u->queue.prev);
+	u32 shut = atomic_load_acquire(&u->s.shut);	/* before its reason, and what came before it: tell_peer */
 	int err = socket_take_error(&u->s);
 
 	if (err)
 		return err;
-	if (READ_ONCE(u->s.shut) & SHUT_BOTH_RECEIVE) {
+	if (shut & SHUT_BOTH_RECEIVE) {
 		bool stop = false;
 
-		smp_rmb();		/* what came before the end; pairs with the lock in tell_peer */
 		return look(r, &stop) ? 0 : 1;
 	}
 	if (!deadline)
