@@ -29,6 +29,7 @@ struct rlimits;
 struct posix_timers;
 struct rseq;
 struct scm_files;
+struct sem_undo_list;
 
 #define TASK_COMM_LEN 16
 
@@ -64,6 +65,7 @@ struct task {
 	struct fdtable *files;		/* [own] */
 	struct fs_struct *fs;		/* [own] cwd, root, umask */
 	const struct cred *cred;	/* [R] own credentials, replaced whole */
+	struct sem_undo_list *sem_undo;	/* [own] what it undoes of semaphores at its end, NULL: nothing; kernel/ipc/sem.c */
 	u32 nofault;			/* [own] uaccess_nofault depth */
 
 	/* identity and kin */

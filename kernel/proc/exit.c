@@ -12,6 +12,7 @@
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
+#include <kernel/ipc/task.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
@@ -39,6 +40,7 @@ static void release_resources(struct task *t)
 		usage_note_rss(t->proc, mm);
 		mm_exit();
 	}
+	sem_exit(t);
 	if (t->files)
 		fdtable_put(t->files);
 	t->files = NULL;

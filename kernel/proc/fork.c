@@ -13,6 +13,7 @@
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
+#include <kernel/ipc/task.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
@@ -218,6 +219,7 @@ static void task_release_parts(struct task *t)
 		fs_struct_put(t->fs);
 	if (t->mm)
 		mm_put(t->mm);
+	sem_exit(t);
 	if (t->cred)
 		cred_put(t->cred);
 }
@@ -331,6 +333,8 @@ static int copy_task(const struct clone_spec *spec, const struct trap_frame *tf,
 		}
 	}
 	err = copy_files(t, spec->flags);
+	if (!err)
+		err = sem_fork(t, spec->flags & CLONE_SYSVSEM);
 	if (!err)
 		err = copy_mm(t, spec->flags);
 	if (err)
