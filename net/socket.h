@@ -10,6 +10,7 @@
  *
  * Errors: `error` is what happened with nobody calling (a reset, an ICMP message): told once, by the next call or SO_ERROR. */
 #pragma once
+#include <fs/fasync.h>
 #include <fs/vfs.h>
 #include <kernel/abi/socket.h>
 #include <kernel/lib/refcount.h>
@@ -88,7 +89,7 @@ struct socket {
 	u64 cookie;			/* [a] SO_COOKIE, 0: nobody asked yet */
 	struct filter *filter;		/* [R] SO_ATTACH_FILTER: net/filter.h */
 	u32 uid;			/* [I] who made it */
-	struct { s32 pid, fd; u32 sig, uid, euid; bool on, thread; } async;	/* [racy] whom SIGIO is for: copied from its file by fcntl */
+	struct fasync async;		/* [racy] whom SIGIO is for: copied from its file by fcntl */
 };
 
 enum socket_stamps { STAMPS_OFF, STAMPS_US_OLD, STAMPS_NS_OLD, STAMPS_US_NEW, STAMPS_NS_NEW };

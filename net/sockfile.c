@@ -132,82 +132,24 @@ static void socket_async_changed(struct file *f, int fd, bool owner)
 {
 	struct socket *s = f->private;
 
-	s->async.pid = f->owner_pid;
-	s->async.sig = f->owner_sig;
-	s->async.thread = f->owner_type == F_OWNER_TID;
-	if (owner) {
-		s->async.uid = current_cred()->uid;
-		s->async.euid = current_cred()->euid;
-	} else {
-		s->async.fd = fd;
-	}
-	WRITE_ONCE(s->async.on, (f->flags & FASYNC) != 0);
+	fasync_changed(&s->async, f, fd, owner);
 }
 
-/* May the one who asked for SIGIO send signals to t? */
-static bool may_signal(const struct socket *s, struct task *t)
-{
-	const struct cred *c = cred_of(t);
-	u32 uid = s->async.uid, euid = s->async.euid;
-	bool ok = !euid || euid == c->suid || euid == c->uid || uid == c->suid || uid == c->uid;
-
-	cred_put(c);
-	return ok;
-}
-
-static void send_to_owner(struct socket *s, int sig, const siginfo_t *info)
-{
-	s32 pid = s->async.pid;
-
-	if (pid < 0) {
-		signal_send_pgrp(-pid, sig);
-		return;
-	}
-	rcu_read_lock();
-	if (s->async.thread) {
-		struct task *t = task_find(pid);
-
-		if (t && may_signal(s, t))
-			signal_send_task(t, sig, info);
-	} else {
-		struct process *p = process_find(pid);
-
-		if (p && p->leader && may_signal(s, p->leader))
-			signal_send_process(p, sig, info);
-	}
-	rcu_read_unlock();
-}
-
-static void send_sigio(struct socket *s, int code, long band)
-{
-	siginfo_t info = { .si_signo = (int)s->async.sig, .si_code = code };
-
-	info.si_band = band;
-	info.si_fd = s->async.fd;
-	send_to_owner(s, s->async.sig ? (int)s->async.sig : SIGIO, s->async.sig ? &info : NULL);
-}
-
-void socket_urgent(struct socket *s)
-{
-	if (s->async.pid)
-		send_to_owner(s, SIGURG, NULL);
-}
+void socket_urgent(struct socket *s) { fasync_signal(&s->async, SIGURG); }
 
 static void socket_sigio(struct socket *s, u32 events)
 {
-	if (!s->async.pid)
-		return;
 	if (events & EPOLLHUP)
-		send_sigio(s, POLL_HUP, EPOLLHUP | EPOLLERR);
+		fasync_send(&s->async, POLL_HUP, EPOLLHUP | EPOLLERR);
 	else if (events & EPOLLIN)
-		send_sigio(s, POLL_IN, EPOLLIN | EPOLLRDNORM);
+		fasync_send(&s->async, POLL_IN, EPOLLIN | EPOLLRDNORM);
 	else if (events & EPOLLPRI)
-		send_sigio(s, POLL_PRI, EPOLLPRI | EPOLLRDBAND);
+		fasync_send(&s->async, POLL_PRI, EPOLLPRI | EPOLLRDBAND);
 	else if (events & EPOLLERR)
-		send_sigio(s, POLL_ERR, EPOLLERR);
+		fasync_send(&s->async, POLL_ERR, EPOLLERR);
 	else if (events & EPOLLOUT && READ_ONCE(s->no_space)) {
 		WRITE_ONCE(s->no_space, false);
-		send_sigio(s, POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+		fasync_send(&s->async, POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	}
 }
 
