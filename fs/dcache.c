@@ -27,6 +27,7 @@
  * of them.  It may meet a superblock on its way out: super->dying counts what reclaim has taken of it and not yet finished. */
 #include <fs/dcache.h>
 #include <fs/inode.h>
+#include <fs/notify.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/initcall.h>
@@ -382,10 +383,17 @@ static void kill(struct dentry *d, struct inode **inode, struct dentry **parent)
 		percpu_count_add(&nr_dentries, -1);
 }
 
+/* What a dentry held of an inode is given back. */
+static void let_go(struct inode *inode)
+{
+	notify_gone(inode);
+	inode_put(inode);
+}
+
 static void killed_finish(struct dentry *d, struct inode *inode)
 {
 	if (inode)
-		inode_put(inode);
+		let_go(inode);
 	call_rcu(&d->rcu, dentry_free_rcu);
 }
 
@@ -476,7 +484,7 @@ void dentry_delete(struct dentry *d)
 	if (sole)
 		atomic_store_release(&d->refs, 1);	/* whoever gets a reference now finds it negative */
 	if (inode)
-		inode_put(inode);
+		let_go(inode);
 }
 
 static void child_relink(struct dentry *d, struct dentry *from, struct dentry *to)

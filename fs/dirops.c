@@ -7,6 +7,7 @@
  * large. */
 #include <fs/namei.h>
 #include <fs/mount.h>
+#include <fs/notify.h>
 #include <fs/posix_acl.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
@@ -68,8 +69,10 @@ static int create_begin(struct walk *w, bool dir, struct dentry **out)
 
 static int create_end(struct walk *w, struct dentry *d, struct inode *made, int err)
 {
-	if (!err)
+	if (!err) {
 		dentry_instantiate(d, made);
+		notify_name(w->path.dentry->inode, IN_CREATE, d->name, d->name_len, made);
+	}
 	rwsem_write_unlock(&w->path.dentry->inode->lock);
 	mount_write_end(w->path.mnt);
 	dentry_put(d);
@@ -141,8 +144,10 @@ int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt)
 		err = -ENOENT;
 	else
 		err = dir->ops->link(dir, d->name, d->name_len, inode);
-	if (!err)
+	if (!err) {
 		inode_get(inode);
+		notify_inode(inode, IN_ATTRIB);
+	}
 	return create_end(w, d, inode, err);
 }
 
@@ -194,8 +199,12 @@ int vfs_unlink_at(struct walk *w, bool rmdir)
 		} else {
 			err = dir->ops->unlink ? dir->ops->unlink(dir, d->name, d->name_len, victim) : -EPERM;
 		}
-		if (!err)
+		if (!err) {
+			if (!rmdir)
+				notify_inode(victim, IN_ATTRIB);
 			dentry_delete(d);
+			notify_name(dir, IN_DELETE, w->last.name, w->last.len, victim);
+		}
 	}
 	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);

@@ -68,6 +68,8 @@ void file_release(struct file *f)
 {
 	if (f->inode)
 		TRACE(vfs_release, f->inode->ino, f->mode);
+	if (f->ops)
+		notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (unlikely(!list_empty(&f->epoll_links)))
 		epoll_file_gone(f);
 	if (unlikely(atomic_load(&f->marks) & FILE_LOCKS))

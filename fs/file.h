@@ -1,5 +1,6 @@
 /* Open files and descriptors: what the file calls use among themselves. */
 #pragma once
+#include <fs/notify.h>
 #include <fs/vfs.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
@@ -122,6 +123,8 @@ static inline ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *p
 	TRACE(vfs_read, f->inode->ino, *pos, (u64)n);
 	if ((f->mode & FMODE_ATIME) && n >= 0)
 		file_accessed(f);
+	if (n > 0)
+		notify_file(f, IN_ACCESS);
 	return n;
 }
 static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
@@ -129,6 +132,8 @@ static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64
 	ssize_t n = likely(f->ops->write) ? f->ops->write(f, from, pos) : -EINVAL;
 
 	TRACE(vfs_write, f->inode->ino, *pos, (u64)n);
+	if (n > 0)
+		notify_file(f, IN_MODIFY);
 	return n;
 }
 s64 generic_seek(struct file *f, s64 off, int whence);

@@ -62,8 +62,9 @@ int inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
 int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
-/* file_kill_suid - a write by an unprivileged user drops set-ID bits.  inode lock held for writing. */
+/* inode_kill_suid - a write by an unprivileged user drops set-ID bits; file_kill_suid: and who watches is told.  inode lock held for writing. */
 void inode_kill_suid(struct inode *i);
+void file_kill_suid(struct file *f);
 static inline u64 i_size_read(const struct inode *i) { return atomic_load(&i->size); }
 static inline void i_size_write(struct inode *i, u64 size) { atomic_store(&i->size, size); }
 u64 inode_nr(void);

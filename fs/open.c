@@ -9,6 +9,7 @@
 #include <kernel/debug/trace_point.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <fs/posix_acl.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -81,8 +82,10 @@ static int open_create(struct walk *w, u32 mode)
 	else if (!(err = may) && !(err = dir_may_create(dir)))
 		err = dir->ops->create ? dir->ops->create(dir, d->name, d->name_len, S_IFREG | (mode & 07777 & ~dir_umask(dir, current->fs->umask)), 0, &made)
 				       : -EACCES;
-	if (!err)
+	if (!err) {
 		dentry_instantiate(d, made);
+		notify_name(dir, IN_CREATE, d->name, d->name_len, made);
+	}
 	rwsem_write_unlock(&dir->lock);
 	if (err) {
 		dentry_put(d);
@@ -174,17 +177,29 @@ static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32
 	return err;
 }
 
+/* inode_truncate, and who watches is told; what root may write keeps its set-ID bits. */
+static int truncate_path(const struct path *p, u64 size)
+{
+	struct inode *i = p->dentry->inode;
+	u32 mode = READ_ONCE(i->mode);
+	int err = inode_truncate(i, size);
+
+	if (!err)
+		notify_attr(p, mode == READ_ONCE(i->mode) ? IN_MODIFY : IN_MODIFY | IN_ATTRIB);
+	return err;
+}
+
 /* O_TRUNC, which O_RDONLY may come with: a running program is ETXTBSY all the same. */
-static int open_truncate(const struct mount *mnt, struct inode *inode)
+static int open_truncate(const struct path *p, struct inode *inode)
 {
 	int err = inode_get_write(inode);
 
 	if (err)
 		return err;
-	err = mount_write_begin(mnt);
+	err = mount_write_begin(p->mnt);
 	if (!err) {
-		err = inode_truncate(inode, 0);
-		mount_write_end(mnt);
+		err = truncate_path(p, 0);
+		mount_write_end(p->mnt);
 	}
 	inode_put_write(inode);
 	return err;
@@ -209,9 +224,10 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct fi
 	inode = w.path.dentry->inode;
 	err = file_open_inode(f, inode, flags);
 	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
-		err = open_truncate(f->path.mnt, inode);
+		err = open_truncate(&f->path, inode);
 	if (err)
 		goto err_file;
+	notify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 err_file:
@@ -299,6 +315,7 @@ int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
 		file_put_now(f);
 		return err;
 	}
+	notify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 err_path:
@@ -335,14 +352,18 @@ static int chmod_path(const struct path *p, u32 mode)
 		a.mode &= ~(u32)S_ISGID;
 	if (!err)
 		err = inode_setattr(i, &a);
+	if (!err)
+		notify_attr(p, IN_ATTRIB);
 	mount_write_end(p->mnt);
 	return err;
 }
 
-static int chown_inode(struct inode *i, u32 uid, u32 gid)
+static int chown_writable(const struct path *p, u32 uid, u32 gid)
 {
 	const struct cred *c = current_cred();
+	struct inode *i = p->dentry->inode;
 	struct iattr a = { .valid = 0 };
+	int err;
 
 	if (inode_is_fixed(i) && (uid != ~0u || gid != ~0u))
 		return -EPERM;
@@ -364,7 +385,10 @@ static int chown_inode(struct inode *i, u32 uid, u32 gid)
 		if ((i->mode & 0010))
 			a.mode &= ~(u32)S_ISGID;
 	}
-	return inode_setattr(i, &a);
+	err = inode_setattr(i, &a);
+	if (!err && a.valid & (ATTR_UID | ATTR_GID | ATTR_MODE))
+		notify_attr(p, IN_ATTRIB);
+	return err;
 }
 
 static int chown_path(const struct path *p, u32 uid, u32 gid)
@@ -372,7 +396,7 @@ static int chown_path(const struct path *p, u32 uid, u32 gid)
 	int err = mount_write_begin(p->mnt);
 
 	if (!err) {
-		err = chown_inode(p->dentry->inode, uid, gid);
+		err = chown_writable(p, uid, gid);
 		mount_write_end(p->mnt);
 	}
 	return err;
@@ -599,7 +623,7 @@ long sys_truncate(const char __user *name, s64 length)
 		err = -EINVAL;
 	else if (!(err = mount_write_begin(p.mnt))) {
 		if (!(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
-			err = i->flags & INODE_APPEND ? -EPERM : inode_truncate(i, (u64)length);
+			err = i->flags & INODE_APPEND ? -EPERM : truncate_path(&p, (u64)length);
 			inode_put_write(i);
 		}
 		mount_write_end(p.mnt);
@@ -624,7 +648,7 @@ long sys_ftruncate(int fd, s64 length)
 	else if (f->inode->flags & INODE_APPEND)
 		err = -EPERM;
 	else if (!(err = mount_write_begin(f->path.mnt))) {
-		err = inode_truncate(f->inode, (u64)length);
+		err = truncate_path(&f->path, (u64)length);
 		mount_write_end(f->path.mnt);
 	}
 	fdref_put(f, ref);
@@ -666,6 +690,8 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -EOPNOTSUPP;
 	if (!err && !(err = mount_write_begin(f->path.mnt))) {
 		err = f->ops->fallocate(f, mode, (u64)off, (u64)len);
+		if (!err)
+			notify_file(f, IN_MODIFY);
 		mount_write_end(f->path.mnt);
 	}
 	fdref_put(f, ref);

@@ -95,7 +95,7 @@ static char *anon_string(const struct dentry *d, char *buf, size_t size)
 	else if (d->name[0] == '/')
 		n = snprintf(buf, size, "%s (deleted)", d->name);	/* memfd */
 	else
-		n = snprintf(buf, size, "anon_inode:%s%s%s", d->name[0] == '[' ? "" : "[", d->name, d->name[0] == '[' ? "" : "]");
+		n = snprintf(buf, size, "anon_inode:%s", d->name);
 	return n < (int)size ? buf : NULL;
 }
 

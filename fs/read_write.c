@@ -69,6 +69,16 @@ ssize_t generic_write_checks(struct file *f, struct iov_iter *from, u64 *pos)
 	return 0;
 }
 
+void file_kill_suid(struct file *f)
+{
+	struct inode *i = f->inode;
+	u32 mode = i->mode;
+
+	inode_kill_suid(i);
+	if (unlikely(i->mode != mode))
+		notify_attr(&f->path, IN_ATTRIB);
+}
+
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
@@ -79,7 +89,7 @@ ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 	rwsem_write_lock(&i->lock);
 	n = generic_write_checks(f, from, pos);
 	if (likely(!n)) {
-		inode_kill_suid(i);
+		file_kill_suid(f);
 		n = filemap_write(f, from, pos);
 		if (n > 0)
 			inode_touch(i, ATTR_MTIME | ATTR_CTIME);

@@ -56,6 +56,8 @@ static long getdents(struct file *f, void __user *buf, size_t count)
 	err = dir->flags & INODE_DEAD ? -ENOENT : f->ops->readdir(f, &g.ctx);
 	rwsem_read_unlock(&dir->lock);
 	f->pos = g.ctx.pos;
+	if (err != -ENOENT)
+		notify_file(f, IN_ACCESS);
 	if (err < 0 && !g.last)
 		return err;
 	if (!g.last)

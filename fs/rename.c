@@ -7,6 +7,7 @@
 #include <syscall_protos.h>
 #include <fs/file.h>
 #include <fs/mount.h>
+#include <fs/notify.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
 #include <linux/fcntl.h>
@@ -102,8 +103,11 @@ static int do_rename(struct rename *r, struct inode **replaced)
 	if (err || (r->flags & RENAME_EXCHANGE)) {
 		if (longname)
 			dentry_name_unreserve(longname);
-		if (!err)
+		if (!err) {
 			dentry_exchange(r->old, r->new);
+			notify_moved(odir, &r->from->last, ndir, &q, r->old->inode, NULL);
+			notify_moved(ndir, &q, odir, &r->from->last, r->new->inode, NULL);
+		}
 		return err;
 	}
 	if (target) {
@@ -114,6 +118,7 @@ static int do_rename(struct rename *r, struct inode **replaced)
 	}
 	dentry_drop(r->new);
 	dentry_move(r->old, r->to->path.dentry, &q, longname);
+	notify_moved(odir, &r->from->last, ndir, &q, r->old->inode, target);
 	return 0;
 }
 

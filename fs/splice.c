@@ -106,8 +106,11 @@ static int get_slots(struct file *in, u64 *pos, size_t len, struct pipe_slot *s,
 {
 	int n = splice_has_pages(in) ? cached_slots(in, pos, len, s, max) : read_slots(in, pos, len, s, max, nonblock);
 
-	if (n > 0 && in->mode & FMODE_ATIME && splice_has_pages(in))
-		file_accessed(in);
+	if (n > 0 && splice_has_pages(in)) {
+		if (in->mode & FMODE_ATIME)
+			file_accessed(in);
+		notify_file(in, IN_ACCESS);
+	}
 	return n;
 }
 

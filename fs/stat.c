@@ -4,6 +4,7 @@
 #include <fs/file.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
@@ -289,6 +290,7 @@ static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 	struct timespec_k now = current_time_k();
 	struct iattr a = { .valid = 0 };
 	bool both_now = !ts || (ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW);
+	u32 told;
 	int err;
 
 	err = take_stamp(&a, ATTR_ATIME, &a.atime, ts, &now);
@@ -296,12 +298,15 @@ static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 		err = take_stamp(&a, ATTR_MTIME, &a.mtime, ts ? ts + 1 : NULL, &now);
 	if (err || !a.valid)
 		return err;
+	told = a.valid == ATTR_ATIME ? IN_ACCESS : a.valid == ATTR_MTIME ? IN_MODIFY : IN_ATTRIB;
 	err = mount_write_begin(p->mnt);
 	if (err)
 		return err;
 	err = utimes_may(i, both_now);
 	if (!err)
 		err = inode_setattr(i, &a);
+	if (!err)
+		notify_attr(p, told);
 	mount_write_end(p->mnt);
 	return err;
 }

@@ -7,6 +7,7 @@
 #include <fs/super.h>
 #include <fs/buffer.h>
 #include <fs/dcache.h>
+#include <fs/notify.h>
 #include <fs/seq.h>
 #include <fs/write_gate.h>
 #include <kernel/errno.h>
@@ -50,6 +51,7 @@ struct super *super_create(const struct fs_type *type, const struct super_ops *o
 	mutex_init(&sb->rename_mutex, LC_RENAME);
 	spin_lock_init(&sb->inode_lock, LC_INODE_HASH);
 	list_init(&sb->inodes);
+	list_init(&sb->watches);
 	refcount_set(&sb->refs, 1);
 	mutex_lock(&supers_mutex);
 	sb->dev = anon_dev_get();
@@ -85,6 +87,7 @@ void super_put(struct super *sb)
 	if (!refcount_dec_and_test(&sb->refs))
 		return;
 	super_sync(sb, true);
+	notify_super_gone(sb);
 	dcache_prune_super(sb);
 	super_release_inodes(sb);
 	if (sb->bdev)			/* what the ends of files without a name have changed */

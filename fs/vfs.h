@@ -141,6 +141,7 @@ struct inode {
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
 	struct inode_acls *acls;	/* [a] set once; fs/inode_acl.c */
+	struct hlist_head watches;	/* [R] fs/notify.c */
 	struct list_head dirty_link;	/* [writer's lock] mm/writeback.c */
 	u64 dirtied_ns;			/* [writer's lock] since when it has been on that list */
 	u32 dirty;			/* [writer's lock, read racily] enum inode_dirty */
@@ -187,6 +188,8 @@ struct super {
 	struct list_head inodes;	/* [inode_lock] */
 	u64 wb_err;			/* [a] mm/writeback.h: of all its files and metadata */
 	u64 bdev_err;			/* of the device's, what super_sync has told */
+	struct list_head watches;	/* of its inodes; fs/notify.c */
+	u32 nr_watches;			/* [a] them, and those whose inode is still to be put */
 	s32 nr_unlinked;		/* [a] inodes without a name that are still there; kept by filesystems on disks */
 	struct refcount refs;		/* mounts */
 	u32 dying;			/* [a] dentries that reclaim is killing */

@@ -13,6 +13,7 @@
 #include <fs/inode.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <fs/posix_acl.h>
 #include <fs/xattr.h>
 #include <kernel/errno.h>
@@ -74,6 +75,8 @@ static int inode_set(const struct path *p, const char *name, const void *value, 
 		err = i->ops->setxattr(i, name, value, size, flags);
 		rwsem_write_unlock(&i->lock);
 	}
+	if (!err)
+		notify_attr(p, IN_ATTRIB);
 	mount_write_end(p->mnt);
 	return err;
 }

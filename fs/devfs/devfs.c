@@ -5,6 +5,7 @@
 #include <fs/devfs/devfs.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <fs/super.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <kernel/errno.h>
@@ -74,6 +75,7 @@ static struct dentry *subdir(struct dentry *parent, const struct qname *q, bool 
 	if (!d->inode && make && !dir->ops->mkdir(dir, d->name, d->name_len, S_IFDIR | 0755, &made)) {
 		made->uid = made->gid = 0;
 		dentry_instantiate(d, made);
+		notify_name(dir, IN_CREATE, d->name, d->name_len, made);
 	}
 	rwsem_write_unlock(&dir->lock);
 	if (d->inode && inode_is_dir(d->inode))
@@ -120,6 +122,7 @@ static int node_add(const char *name, u32 mode, dev_t_k dev)
 		if (!err && !d->inode) {
 			made->uid = made->gid = 0;	/* whoever set the device up */
 			dentry_instantiate(d, made);
+			notify_name(dir, IN_CREATE, d->name, d->name_len, made);
 		}
 		dentry_put(d);
 	}
@@ -142,8 +145,11 @@ static void node_remove(const char *name, u32 type, dev_t_k dev)
 		if (d->inode && MODE_IS(d->inode->mode, type) && d->inode->rdev == dev) {	/* else it is somebody else's */
 			victim = d->inode;
 			inode_get(victim);
-			if (!dir->ops->unlink(dir, d->name, d->name_len, victim))
+			if (!dir->ops->unlink(dir, d->name, d->name_len, victim)) {
+				notify_inode(victim, IN_ATTRIB);
 				dentry_delete(d);
+				notify_name(dir, IN_DELETE, q.name, q.len, victim);
+			}
 		}
 		dentry_put(d);
 	}

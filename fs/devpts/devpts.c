@@ -5,6 +5,7 @@
 #include <drivers/tty/pty.h>
 #include <fs/dcache.h>
 #include <fs/inode.h>
+#include <fs/notify.h>
 #include <fs/super.h>
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
@@ -179,6 +180,27 @@ static int get_super(void)
 	return err;
 }
 
+/* Who watches /dev/pts is told that index came or went. */
+static void tell(u32 mask, u32 index, const struct inode *i)
+{
+	char name[12];
+
+	notify_name(pts_super->root->inode, mask, name, (u32)scnprintf(name, sizeof(name), "%u", index), i);
+}
+
+/* The cached name of index, if there is one, is forgotten. */
+static void forget(u32 index)
+{
+	char name[12];
+	struct qname q = qname_of(name, (u32)scnprintf(name, sizeof(name), "%u", index));
+	struct dentry *d = dentry_find(pts_super->root, &q);
+
+	if (d) {
+		dentry_drop(d);
+		dentry_put(d);
+	}
+}
+
 int devpts_add(u32 index, u32 uid, u32 gid)
 {
 	int err = get_super();
@@ -193,6 +215,7 @@ int devpts_add(u32 index, u32 uid, u32 gid)
 	spin_lock(&pts_lock);
 	nodes[index] = i;
 	spin_unlock(&pts_lock);
+	tell(IN_CREATE, index, i);
 	return 0;
 }
 
@@ -206,6 +229,8 @@ void devpts_remove(u32 index)
 	spin_unlock(&pts_lock);
 	if (i) {
 		i->nlink = 0;
+		tell(IN_DELETE, index, i);
+		forget(index);
 		inode_put(i);
 	}
 }
