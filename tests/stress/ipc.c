@@ -1,6 +1,7 @@
 /* System V IPC: objects that come and go under those who use them; nothing is lost, nobody waits for ever. */
 #include "stress.h"
 #include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 
 static int op1(int id, int n, int op, int flags)
@@ -78,4 +79,77 @@ STORM(semaphores_removed_in_use)
 {
 	board = shared_map(4096);
 	crowd(sem_kid, 10);
+}
+
+/* Messages of all sizes, numbered by their sender; each comes once, and those of a sender in order. */
+struct note { long type; int nr, sum; char fill[3000]; };
+static int queue_id;
+static int note_sum(const struct note *m, int len)
+{
+	int s = m->nr;
+	for (int i = 0; i < len; i++) s = s * 31 + m->fill[i];
+	return s;
+}
+static void note_sender(int n)
+{
+	unsigned seed = n + 1;
+	struct note m = { .type = n + 1 };
+	for (; !over(); m.nr++) {
+		int len = random_next(&seed) % sizeof(m.fill);
+		memset(m.fill, seed, len);
+		m.sum = note_sum(&m, len);
+		CHECK(msgsnd(queue_id, &m, 8 + len, 0) == 0);
+	}
+	m.nr = -1;
+	CHECK(msgsnd(queue_id, &m, 8, 0) == 0);
+}
+static void note_receiver(int n)
+{
+	struct note m;
+	for (int next = 0;; next++) {
+		ssize_t len = msgrcv(queue_id, &m, sizeof(m) - sizeof(long), n + 1, 0);
+		CHECK(len >= 8 && m.type == n + 1);
+		if (m.nr < 0) break;
+		CHECK_EQ(m.nr, next);
+		CHECK_EQ(m.sum, note_sum(&m, len - 8));
+		progress();
+	}
+}
+static void note_kid(int n) { if (n & 1) note_receiver(n / 2); else note_sender(n / 2); }
+STORM(messages_arrive_once_and_in_order)
+{
+	queue_id = msgget(IPC_PRIVATE, 0600);
+	CHECK(queue_id >= 0);
+	crowd(note_kid, 8);
+	CHECK(msgctl(queue_id, IPC_RMID, NULL) == 0);
+}
+
+static void queue_kid(int n)
+{
+	unsigned seed = n + 1;
+	struct note m = { .type = 1 };
+	while (!over()) {
+		unsigned r = random_next(&seed);
+		int id = atomic_load(&board->id[r % 2]);
+		if (n < 2) {
+			id = msgget(IPC_PRIVATE, 0600);
+			CHECK(id >= 0);
+			atomic_store(&board->id[n], id);
+			sched_yield();
+			for (int i = 0; i < 5; i++) { m.type = 1; CHECK(msgsnd(id, &m, 2500, IPC_NOWAIT) == 0 || errno == EAGAIN); }
+			CHECK(msgctl(id, IPC_RMID, NULL) == 0);
+		} else if (n & 1) {
+			m.type = 1 + r % 3;
+			if (msgsnd(id, &m, r % 3000, r & 64 ? IPC_NOWAIT : 0)) CHECK(gone_error() || errno == EAGAIN);
+		} else if (msgrcv(id, &m, 3000, (int)(r % 5) - 2, r & 64 ? IPC_NOWAIT : 0) < 0) {
+			CHECK(gone_error() || errno == ENOMSG);
+		}
+		progress();
+	}
+	if (n < 2) atomic_store(&board->id[n], -1);
+}
+STORM(queues_removed_in_use)
+{
+	board = shared_map(4096);
+	crowd(queue_kid, 8);
 }
