@@ -196,22 +196,27 @@ static void ident_forgotten(struct vblk *b)
 	complete(&b->ident.done);
 }
 
-/* Reset the device and give it again what it had. */
-static void start_again(struct vblk *b)
+static void was_reset(struct virtio_device *dev) { queue_stop(((struct vblk *)dev->driver_data)->disk->queue); }
+
+/* What the device had is given to it again. */
+static void restarted(struct virtio_device *dev)
 {
-	struct block_queue *q = b->disk->queue;
-	bool asked = b->ident.busy;
+	struct vblk *b = dev->driver_data;
 
-	int err;
-
-	queue_stop(q);
-	err = virtio_restart(b->dev);
-	if (err == -EIO)
-		queue_kill(q);		/* not only in vblk_failed, which waits until a probe has ended that waits for us */
-	else if (!err)
-		queue_restart(q, true);
-	if (!err && asked && b->ident.busy)
+	if (b->ident.busy)
 		ident_forgotten(b);
+	queue_restart(b->disk->queue, true);
+}
+
+/* Reset the device and start it again: a request was not answered, or it asks for that.  virtio_restart's result. */
+static int vblk_restart(struct virtio_device *dev)
+{
+	struct vblk *b = dev->driver_data;
+	int err = virtio_restart(dev, was_reset, restarted);
+
+	if (err == -EIO)
+		queue_kill(b->disk->queue);	/* not only in vblk_failed, which waits until a probe has ended that waits for us */
+	return err;
 }
 
 static void give_up(struct vblk *b)
@@ -235,7 +240,7 @@ static void vblk_timeout(struct request *rq)
 	if (b->resets >= RESETS)
 		give_up(b);
 	else
-		start_again(b);
+		(void)vblk_restart(b->dev);
 }
 
 static const struct queue_ops vblk_queue_ops = {
@@ -522,7 +527,7 @@ static void vblk_remove(struct virtio_device *dev)
 }
 
 VIRTIO_DRIVER(blk, .id = VIRTIO_ID_BLOCK, .probe = vblk_probe, .remove = vblk_remove, .config_changed = vblk_config_changed,
-	      .failed = vblk_failed,
+	      .failed = vblk_failed, .restart = vblk_restart,
 	      .features = BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_GEOMETRY) | BIT(VIRTIO_BLK_F_RO) |
 			  BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_CONFIG_WCE) |
 			  BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES));

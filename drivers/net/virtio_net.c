@@ -9,6 +9,9 @@
  * A device that is marked broken has been reset when vnet_failed() hears of it: threads and senders are stopped, everything comes back, and
  * the wire is told to be gone.  Removal under traffic is the same, by netdev_unregister(): who still holds the netdev finds `stopped`.
  *
+ * A device that asks to be reset gets that from vnet_restart(), and goes on as the same interface: what it had been given to send is lost, as on a wire;
+ * what is sent meanwhile waits.  It is told again how many pairs it has, its address and its filters.
+ *
  * Locks: net_config_lock over open, stop, commands, failed; tx_lock of a pair; rx_lock for switching its interrupt. */
 #include <drivers/net/virtio_net.h>
 #include <kernel/errno.h>
@@ -27,10 +30,10 @@ static struct vnet *vnet_of(struct netdev *dev) { return container_of(dev, struc
 
 /* --- up and down; net_config_lock held */
 
-static void pairs_stop(struct vnet *net)
+static void pairs_stop(struct vnet *net, bool hold)
 {
 	for (u32 i = 0; i < net->nr_pairs; i++)
-		vnet_tx_stop(&net->pairs[i]);
+		vnet_tx_stop(&net->pairs[i], hold);
 	synchronize_rcu();		/* nobody is about to tell the device of a packet */
 	for (u32 i = 0; i < net->nr_pairs; i++) {
 		struct vnet_pair *pair = &net->pairs[i];
@@ -63,7 +66,7 @@ static int vnet_open(struct netdev *dev)
 	for (u32 i = 0; i < net->nr_pairs && !err; i++)
 		err = pair_start(&net->pairs[i]);
 	if (err) {
-		pairs_stop(net);
+		pairs_stop(net, false);
 		return err;
 	}
 	for (u32 i = 0; i < net->nr_pairs; i++) {
@@ -73,7 +76,7 @@ static int vnet_open(struct netdev *dev)
 	return 0;
 }
 
-static void vnet_stop(struct netdev *dev) { pairs_stop(vnet_of(dev)); }
+static void vnet_stop(struct netdev *dev) { pairs_stop(vnet_of(dev), false); }
 
 static void vnet_retry(struct timer *t) { netdev_thread_wake(&container_of(t, struct vnet_pair, retry)->thread); }
 
@@ -178,16 +181,22 @@ static void pair_connect(struct vnet *net, u32 i)
 	virtqueue_disable_cb(pair->tx);
 }
 
-/* A device of several pairs uses one until it is told otherwise; one that refuses keeps to the first. */
+/* A device of several pairs uses one until it is told otherwise.  net_config_lock held. */
+static int tell_pairs(struct vnet *net)
+{
+	if (net->nr_pairs == 1)
+		return 0;
+	net->control.data.pairs = (u16)net->nr_pairs;
+	return vnet_command(net, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(u16));
+}
+
+/* One that refuses keeps to the first. */
 static void use_pairs(struct vnet *net)
 {
 	int err;
 
-	if (net->nr_pairs == 1)
-		return;
 	mutex_lock(&net_config_lock);
-	net->control.data.pairs = (u16)net->nr_pairs;
-	err = vnet_command(net, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(u16));
+	err = tell_pairs(net);
 	mutex_unlock(&net_config_lock);
 	if (err) {
 		pr_warn("%s: it does not use %u pairs of queues, error %d\n", net->vdev->name, net->nr_pairs, err);
@@ -257,8 +266,14 @@ static void vnet_config_changed(struct virtio_device *vdev)
 {
 	struct vnet *net = vdev->driver_data;
 
-	if (virtio_has(vdev, VIRTIO_NET_F_STATUS))
-		netdev_carrier(&net->dev, link_is_up(vdev));
+	if (virtio_has(vdev, VIRTIO_NET_F_STATUS)) {
+		bool up = link_is_up(vdev);
+
+		netdev_carrier(&net->dev, up);
+		/* QEMU (7.2) takes packed rings' packets off while it has no link, and then does not ask for kicks any more: it would look never again. */
+		for (u32 i = 0; i < net->nr_pairs && up; i++)
+			vnet_tx_kick(&net->pairs[i]);
+	}
 	if (!virtio_has(vdev, VIRTIO_NET_F_GUEST_ANNOUNCE) || !(CONFIG(status) & VIRTIO_NET_S_ANNOUNCE))
 		return;
 	netdev_announce(&net->dev);
@@ -267,7 +282,18 @@ static void vnet_config_changed(struct virtio_device *vdev)
 	mutex_unlock(&net_config_lock);
 }
 
-/* The device was reset and touches nothing any more. */
+/* The device was reset and touches nothing any more: everything comes back. */
+static void take_back(struct virtio_device *vdev)
+{
+	struct vnet *net = vdev->driver_data;
+
+	for (u32 i = 0; i < net->nr_pairs; i++) {
+		vnet_rx_detach(&net->pairs[i]);
+		vnet_tx_detach(&net->pairs[i]);
+	}
+	vnet_control_detach(net);
+}
+
 static void vnet_failed(struct virtio_device *vdev)
 {
 	struct vnet *net = vdev->driver_data;
@@ -275,15 +301,47 @@ static void vnet_failed(struct virtio_device *vdev)
 	atomic_store(&net->dead, true);
 	wake_up_all(&net->control.wq);
 	mutex_lock(&net_config_lock);
-	pairs_stop(net);
-	for (u32 i = 0; i < net->nr_pairs; i++) {
-		vnet_rx_detach(&net->pairs[i]);
-		vnet_tx_detach(&net->pairs[i]);
-	}
-	if (net->control.vq)
-		(void)virtqueue_detach(net->control.vq);
+	pairs_stop(net, false);
+	take_back(vdev);
 	netdev_carrier_locked(&net->dev, false);
 	mutex_unlock(&net_config_lock);
+}
+
+/* After a restart the device knows nothing: it is told what it did.  A command that it leaves unanswered because it asks to be reset once more (-EAGAIN)
+ * comes again with that. */
+static int resume(struct vnet *net)
+{
+	struct netdev *dev = &net->dev;
+	int err = tell_pairs(net);
+
+	if (err && err != -EAGAIN)
+		return err;
+	for (u32 i = 0; i < net->nr_pairs; i++) {
+		vnet_rx_quiet(&net->pairs[i]);
+		vnet_tx_quiet(&net->pairs[i]);
+	}
+	err = memcmp(dev->address, dev->permanent, ETH_ALEN) ? vnet_set_address(dev, dev->address) : 0;
+	if (err)
+		return err;
+	vnet_set_filter(dev);
+	return dev->flags & IFF_UP ? vnet_open(dev) : 0;
+}
+
+static int vnet_restart(struct virtio_device *vdev)
+{
+	struct vnet *net = vdev->driver_data;
+	int err;
+
+	atomic_store(&net->restarting, true);
+	wake_up_all(&net->control.wq);		/* who waits for an answer holds the lock */
+	mutex_lock(&net_config_lock);
+	pairs_stop(net, true);
+	err = virtio_restart(vdev, take_back, NULL);
+	atomic_store(&net->restarting, false);
+	if (!err)
+		err = resume(net);
+	mutex_unlock(&net_config_lock);
+	return err;
 }
 
 static void vnet_remove(struct virtio_device *vdev)
@@ -297,6 +355,7 @@ static void vnet_remove(struct virtio_device *vdev)
 }
 
 VIRTIO_DRIVER(net, .id = VIRTIO_ID_NET, .probe = vnet_probe, .remove = vnet_remove, .config_changed = vnet_config_changed, .failed = vnet_failed,
+	      .restart = vnet_restart,
 	      .features = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) |
 			  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |
 			  BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS) |

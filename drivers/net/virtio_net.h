@@ -26,6 +26,7 @@ struct vnet_pair {
 	u32 nr_backlog;			/* [tx] */
 	bool awaited;			/* [tx] somebody waits for the memory of packets sent */
 	bool stopped;			/* [tx] the queue is not to be touched */
+	bool held;			/* [tx] stopped for a moment: what is to be sent waits in the backlog */
 };
 
 /* A command to the device.  One at a time: net_config_lock. */
@@ -53,6 +54,7 @@ struct vnet {
 	u32 rx_wanted;			/* [I] buffers that the device should have */
 	bool mergeable, big, one_piece;	/* [I] a packet may take several buffers; a buffer is a chain of pages; header and frame may share one */
 	bool dead;			/* [a] the device was broken and reset */
+	bool restarting;		/* [a] it is being reset, and will be told again what it should know */
 	struct vnet_control control;
 	u32 nr_pairs;			/* [I] */
 	struct vnet_pair pairs[];
@@ -69,17 +71,21 @@ void vnet_rx_detach(struct vnet_pair *pair);
 void vnet_rx_done(struct virtqueue *vq);
 void vnet_rx_quiet(struct vnet_pair *pair);	/* no interrupts wanted */
 
-/* tx.c.  vnet_tx_serve - give back what was sent, send what waits.  _stop: no more, and what waits is dropped.  _detach as above. */
+/* tx.c.  vnet_tx_serve - give back what was sent, send what waits.  _stop: no more, and what waits is dropped; with hold it is kept, and more with it, if
+ * the queue ran at all.  _detach as above.  _kick: the device looks at the queue, whether or not it wants to be told. */
 void vnet_transmit(struct netdev *dev, struct list_head *packets);
 void vnet_reap(struct netdev *dev, bool notify);
 void vnet_tx_serve(struct vnet_pair *pair);
 void vnet_tx_start(struct vnet_pair *pair);
-void vnet_tx_stop(struct vnet_pair *pair);
+void vnet_tx_stop(struct vnet_pair *pair, bool hold);
+void vnet_tx_kick(struct vnet_pair *pair);
+void vnet_tx_quiet(struct vnet_pair *pair);	/* no interrupts wanted */
 void vnet_tx_detach(struct vnet_pair *pair);
 void vnet_tx_done(struct virtqueue *vq);
 
-/* control.c: 0, -EIO, -EOPNOTSUPP.  net_config_lock held. */
+/* control.c: 0, -EIO, -EOPNOTSUPP; -EAGAIN: the device is being reset.  net_config_lock held.  vnet_control_detach: as above. */
 void vnet_control_done(struct virtqueue *vq);
+void vnet_control_detach(struct vnet *net);
 int vnet_command(struct vnet *net, u8 class, u8 command, u32 len);	/* of net->control.data, filled by the caller */
 void vnet_set_filter(struct netdev *dev);
 int vnet_set_address(struct netdev *dev, const u8 *mac);

@@ -1,6 +1,7 @@
 /* Commands to a virtio network device: what it should receive, its address, how many of its queues are used (VIRTIO 1.2, 5.1.6.5).
  *
- * One at a time, under net_config_lock; the interrupt of the queue wakes who waits.  A device that does not answer is broken. */
+ * One at a time, under net_config_lock; the interrupt of the queue wakes who waits.  A device that does not answer is broken, unless it asks to be
+ * reset: then it is (vnet_restart), and told everything again, so that nobody else needs to repeat his command. */
 #include <drivers/net/virtio_net.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -30,7 +31,9 @@ static int submit(struct vnet *net, const struct virtio_buf *bufs, u32 nr_out)
 	int err = -EIO;
 
 	spin_lock_irq(&c->lock);
-	if (!atomic_load(&net->dead) && !c->busy)	/* busy: an earlier one was given up */
+	if (atomic_load(&net->restarting))
+		err = -EAGAIN;
+	else if (!atomic_load(&net->dead) && !c->busy)	/* busy: an earlier one was given up */
 		err = virtqueue_add(c->vq, bufs, nr_out, 1, c);
 	if (!err) {
 		c->busy = true;
@@ -41,6 +44,20 @@ static int submit(struct vnet *net, const struct virtio_buf *bufs, u32 nr_out)
 		virtqueue_notify(c->vq);
 	return err;
 }
+
+void vnet_control_detach(struct vnet *net)
+{
+	struct vnet_control *c = &net->control;
+
+	if (!c->vq)
+		return;
+	spin_lock_irq(&c->lock);
+	(void)virtqueue_detach(c->vq);
+	WRITE_ONCE(c->busy, false);
+	spin_unlock_irq(&c->lock);
+}
+
+static bool given_up(struct vnet *net) { return atomic_load(&net->dead) || atomic_load(&net->restarting); }
 
 int vnet_command(struct vnet *net, u8 class, u8 command, u32 len)
 {
@@ -64,7 +81,9 @@ int vnet_command(struct vnet *net, u8 class, u8 command, u32 len)
 	err = submit(net, bufs, n);
 	if (err)
 		return err;
-	err = wait_event_timeout(&c->wq, !READ_ONCE(c->busy) || atomic_load(&net->dead), clock_mono_ns() + ANSWER_NS);
+	err = wait_event_timeout(&c->wq, !READ_ONCE(c->busy) || given_up(net), clock_mono_ns() + ANSWER_NS);
+	if (READ_ONCE(c->busy) && (atomic_load(&net->restarting) || virtio_asks_reset(net->vdev)))
+		return -EAGAIN;
 	if (err)
 		virtio_break(net->vdev, "a command was not answered in time");
 	if (err || READ_ONCE(c->busy))
@@ -101,12 +120,14 @@ void vnet_set_filter(struct netdev *dev)
 int vnet_set_address(struct netdev *dev, const u8 *mac)
 {
 	struct vnet *net = container_of(dev, struct vnet, dev);
+	int err;
 
 	if (atomic_load(&net->dead))
 		return -EIO;
 	if (virtio_has(net->vdev, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
 		memcpy(net->control.data.mac, mac, ETH_ALEN);
-		return vnet_command(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, ETH_ALEN);
+		err = vnet_command(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, ETH_ALEN);
+		return err == -EAGAIN ? 0 : err;
 	}
 	if (virtio_has(net->vdev, VIRTIO_NET_F_MAC) && virtio_legacy(net->vdev))
 		virtio_config_write(net->vdev, offsetof(struct virtio_net_config, mac), mac, ETH_ALEN);

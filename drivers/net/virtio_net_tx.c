@@ -174,7 +174,9 @@ void vnet_transmit(struct netdev *dev, struct list_head *packets)
 
 	rcu_read_lock();
 	spin_lock(&pair->tx_lock);
-	if (unlikely(pair->stopped)) {
+	if (unlikely(pair->held)) {
+		keep(pair, packets, &done);
+	} else if (unlikely(pair->stopped)) {
 		netdev_count(dev, tx_dropped, 1);
 		list_splice_init(packets, &done);
 	} else {
@@ -230,15 +232,22 @@ void vnet_tx_done(struct virtqueue *vq)
 	netdev_thread_wake(&pair->thread);
 }
 
+void vnet_tx_quiet(struct vnet_pair *pair)
+{
+	spin_lock(&pair->tx_lock);
+	virtqueue_disable_cb(pair->tx);
+	spin_unlock(&pair->tx_lock);
+}
+
 void vnet_tx_start(struct vnet_pair *pair)
 {
 	spin_lock(&pair->tx_lock);
-	pair->stopped = false;
+	pair->stopped = pair->held = false;
 	spin_unlock(&pair->tx_lock);
 	vnet_tx_serve(pair);		/* what was sent while nobody looked */
 }
 
-void vnet_tx_stop(struct vnet_pair *pair)
+void vnet_tx_stop(struct vnet_pair *pair, bool hold)
 {
 	LIST_HEAD(done);
 
@@ -246,12 +255,31 @@ void vnet_tx_stop(struct vnet_pair *pair)
 	if (!pair->stopped) {
 		virtqueue_disable_cb(pair->tx);
 		collect(pair, &done);
+		pair->held = hold;
 	}
 	pair->stopped = true;
-	pair->nr_backlog = 0;
-	list_splice_init(&pair->backlog, &done);
+	pair->held &= hold;
+	if (!pair->held) {
+		pair->nr_backlog = 0;
+		list_splice_init(&pair->backlog, &done);
+	}
 	spin_unlock(&pair->tx_lock);
 	packet_list_put(&done);
+}
+
+void vnet_tx_kick(struct vnet_pair *pair)
+{
+	bool kick;
+
+	rcu_read_lock();
+	spin_lock(&pair->tx_lock);
+	kick = !pair->stopped;
+	if (kick)
+		(void)virtqueue_kick_prepare(pair->tx);
+	spin_unlock(&pair->tx_lock);
+	if (kick)
+		virtqueue_notify(pair->tx);
+	rcu_read_unlock();
 }
 
 void vnet_tx_detach(struct vnet_pair *pair)

@@ -9,7 +9,8 @@
  * and a work item.  A broken device is reset before its driver hears of it, so that it touches no memory that the driver then frees; its
  * requests come back by virtqueue_detach.  Nothing revives it but taking it away and back.  One that merely does not answer, its driver may
  * reset and start again (virtio_restart); reset_mutex keeps that apart from the other resets, so that it needs no device mutex, which probe
- * holds while it waits for the first answers.
+ * holds while it waits for the first answers.  One that says that it needs a reset (status, 2.1.2) is given one by its driver, RESTARTS times in
+ * RESTARTS_NS; then it is broken.  The rings' memory, the interrupts and the features are the same afterwards.
  *
  * Order at the start of a device (VIRTIO 1.2, 3.1.1): reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (not for legacy ones), queues,
  * DRIVER_OK.  At the end: the driver stops, reset, interrupts freed, queues freed. */
@@ -20,6 +21,7 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
+#include <kernel/time/time.h>
 #include <mm/slab.h>
 
 /* The core's own: rings, and rules of the transport that our code keeps anyway. */
@@ -27,6 +29,10 @@
 #define CORE_MODERN	((CORE_LEGACY & ~BIT(VIRTIO_F_ANY_LAYOUT)) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_ORDER_PLATFORM))
 
 enum { NEWS_CONFIG = 1, NEWS_BROKEN = 2 };
+
+#define RESTARTS	5u
+#define RESTARTS_NS	(10 * NSEC_PER_SEC)
+#define STATUS_GONE	0xff		/* what a slot reads as whose device was pulled out */
 
 static u32 nr_devices;		/* [a] registered so far; names are never used again */
 
@@ -191,7 +197,7 @@ static int start_again(struct virtio_device *dev)
 	return err;
 }
 
-int virtio_restart(struct virtio_device *dev)
+int virtio_restart(struct virtio_device *dev, void (*was_reset)(struct virtio_device *dev), void (*restarted)(struct virtio_device *dev))
 {
 	int err;
 
@@ -201,8 +207,12 @@ int virtio_restart(struct virtio_device *dev)
 		return -ENODEV;
 	}
 	reset(dev);
+	if (was_reset)
+		was_reset(dev);
 	err = start_again(dev);
 	dev->ready = !err;
+	if (!err && restarted)
+		restarted(dev);
 	mutex_unlock(&dev->reset_mutex);
 	if (!err)
 		return 0;
@@ -243,15 +253,48 @@ void virtio_queue_irq(struct virtio_device *dev)
 			virtio_vq_irq(dev->queues[i]);
 }
 
+bool virtio_asks_reset(struct virtio_device *dev)
+{
+	u8 status = dev->transport->status(dev);
+
+	return status != STATUS_GONE && (status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* The device asks to be reset.  True: it was, and goes on. */
+static bool give_reset(struct virtio_device *dev)
+{
+	u64 now = clock_mono_ns();
+	int err;
+
+	if (!dev->driver->restart) {
+		virtio_break(dev, "it asks to be reset");	/* which queues the work again */
+		return false;
+	}
+	if (now - dev->restarts_ns > RESTARTS_NS) {
+		dev->restarts_ns = now;
+		dev->nr_restarts = 0;
+	}
+	if (++dev->nr_restarts > RESTARTS) {
+		virtio_break(dev, "it asks to be reset again and again");
+		return false;
+	}
+	err = dev->driver->restart(dev);
+	if (!err)
+		pr_warn("%s: it asked to be reset, and was started again\n", dev->name);
+	else if (err != -ENODEV)
+		virtio_break(dev, "its driver could not start it again");
+	return !err;
+}
+
 static void news_work(struct work *w)
 {
 	struct virtio_device *dev = container_of(w, struct virtio_device, work);
 	u32 news = atomic_xchg(&dev->news, 0u);
 
 	mutex_lock_nested(&dev->device.mutex, dev->device.depth);
-	if (dev->driver && !atomic_load(&dev->broken) && (dev->transport->status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET))
-		virtio_break(dev, "it asks to be reset");	/* which queues this work again */
-	else if (dev->driver && (news & NEWS_CONFIG) && !atomic_load(&dev->broken) && dev->driver->config_changed)
+	if (dev->driver && !atomic_load(&dev->broken) && virtio_asks_reset(dev) && give_reset(dev))
+		news |= NEWS_CONFIG;
+	if (dev->driver && (news & NEWS_CONFIG) && !atomic_load(&dev->broken) && dev->driver->config_changed)
 		dev->driver->config_changed(dev);
 	if (dev->driver && (news & NEWS_BROKEN)) {
 		virtio_reset(dev);
@@ -297,6 +340,7 @@ static int probe(struct virtio_device *dev, const struct virtio_driver *driver)
 		return err;
 	atomic_store(&dev->broken, false);
 	atomic_store(&dev->news, 0u);
+	dev->nr_restarts = 0;
 	add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	add_status(dev, VIRTIO_CONFIG_S_DRIVER);
 	err = negotiate(dev, driver);

@@ -37,6 +37,9 @@ struct virtio_driver {
 	/* failed - the device was marked broken, and has been reset: it will answer nothing and touches no memory any more; take back what the
 	 * queues hold (virtqueue_detach) and end it with an error.  remove() may still come.  Or NULL.  Context: thread, may sleep. */
 	void (*failed)(struct virtio_device *dev);
+	/* restart - the device asks to be reset (2.1.2): call virtio_restart and go on as before; its result, or -errno if the driver's part of it failed,
+	 * and then the device is to be marked broken.  config_changed follows.  NULL: such a device is broken.  Context: thread, may sleep. */
+	int (*restart)(struct virtio_device *dev);
 };
 #define VIRTIO_DRIVER(ident, ...) \
 	static struct virtio_driver __virtio_driver_##ident = { .driver = { .name = "virtio_" #ident, .bus = &virtio_bus }, __VA_ARGS__ }; \
@@ -60,6 +63,8 @@ struct virtio_device {
 	bool live;			/* [a] from DRIVER_OK to reset: what it interrupts for means something */
 	bool broken;			/* [a] it answered nonsense, or is gone */
 	u32 news;			/* [a] what the work has to tell the driver */
+	u32 nr_restarts;		/* [device.mutex] that it asked for, since restarts_ns */
+	u64 restarts_ns;		/* [device.mutex] */
 	struct work work;
 };
 
@@ -87,11 +92,14 @@ void virtio_ready(struct virtio_device *dev);
 /* virtio_reset - the device forgets its queues and touches no memory any more; when it returns no callback runs, and none will.
  * Context: thread, may sleep. */
 void virtio_reset(struct virtio_device *dev);
-/* virtio_restart - the device does not do what it should: reset it, agree on the same features again, and give it the same queues, empty.
- * Before, the driver sees to it that nothing is added to them; afterwards what it had given to the device is its own again, and nothing will ever be
- * said of it.  0; -ENODEV: it is being removed, or broken; -EIO: it does not come back: it is reset, and broken now.  Context: thread, may sleep;
- * from probe's virtio_ready on, also while probe runs. */
-int virtio_restart(struct virtio_device *dev);
+/* virtio_restart - the device does not do what it should: reset it, agree on the same features again, and give it the same queues, empty and
+ * with callbacks wanted.  reset: was done; take back what the queues hold (virtqueue_detach; what is left is forgotten), and from its end on nobody touches
+ * them.  restarted: they may be used again.  Both or either may be NULL; both run under a lock, so one restart is over before the next begins, and may
+ * sleep.  0; -ENODEV: it is being removed, or broken, and nothing was done; -EIO: it does not come back: it is reset, and broken now (restarted was not
+ * called).  Context: thread, may sleep; from probe's virtio_ready on, also while probe runs. */
+int virtio_restart(struct virtio_device *dev, void (*reset)(struct virtio_device *dev), void (*restarted)(struct virtio_device *dev));
+/* virtio_asks_reset - the device says that it can go on only after a reset; if so, the driver's restart() is about to be called.  Context: thread. */
+bool virtio_asks_reset(struct virtio_device *dev);
 /* virtio_break - mark the device broken and say why; once.  failed() follows in a thread.  Context: any. */
 void virtio_break(struct virtio_device *dev, const char *why);
 

@@ -1,5 +1,6 @@
 /* Packets, the registry of network devices, lo, and virtio network devices against QEMU's user network (which answers ARP for 10.0.2.2). */
 #include <drivers/virtio/virtio.h>
+#include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/irq/irq.h>
 #include <kernel/ktest.h>
@@ -11,6 +12,7 @@
 #include <linux/virtio_net.h>
 #include <mm/slab.h>
 #include <net/netdev.h>
+#include <tests/kernel/runner.h>
 
 /* --- packets */
 
@@ -387,6 +389,65 @@ KTEST(virtio_net, up_and_down)
 		netdev_transmit(dev, &list);
 		EXPECT_EQ(set_up(dev, false), 0);
 	}
+	EXPECT(answered_once(dev));
+	netdev_put(dev);
+}
+
+static bool sending;	/* [a] */
+
+static void send_on(void *arg)
+{
+	struct netdev *dev = arg;
+	LIST_HEAD(list);
+
+	while (atomic_load(&sending)) {
+		for (u32 k = 0; k < 20; k++)
+			ask(dev, &list);
+		netdev_transmit(dev, &list);
+		netdev_reap(dev, true);
+		sched_yield_current();
+	}
+}
+
+/* The device is reset while packets come and go, its filters and its state change: the same interface goes on. */
+KTEST(virtio_net, restarted)
+{
+	struct netdev *dev = netdev_by_name("eth0");
+	struct virtio_device *vdev;
+	struct runner r;
+	LIST_HEAD(list);
+	u32 index;
+
+	if (!dev)
+		return;
+	vdev = container_of(dev->device.parent, struct virtio_device, device);
+	index = dev->index;
+	atomic_store(&sending, true);
+	if (!runner_start(&r, send_on, dev))
+		panic("no memory for a test");
+	for (u32 i = 0; i < 20; i++) {
+		if (i % 5 == 0)
+			EXPECT_EQ(set_up(dev, !(i % 2)), 0);
+		mutex_lock_nested(&vdev->device.mutex, vdev->device.depth);
+		EXPECT_EQ(vdev->driver->restart(vdev), 0);
+		mutex_unlock(&vdev->device.mutex);
+		mutex_lock(&net_config_lock);
+		netdev_promiscuity(dev, i % 2 ? -1 : 1);
+		mutex_unlock(&net_config_lock);
+	}
+	EXPECT_EQ(set_up(dev, true), 0);
+	mutex_lock_nested(&vdev->device.mutex, vdev->device.depth);
+	EXPECT_EQ(vdev->driver->restart(vdev), 0);
+	mutex_unlock(&vdev->device.mutex);
+	atomic_store(&sending, false);
+	runner_join(&r);
+	tap_on(dev);
+	ask(dev, &list);
+	netdev_transmit(dev, &list);
+	EXPECT(tap_wait(1));
+	atomic_dec(&netdev_nr_taps);
+	EXPECT((dev->flags & IFF_UP) && dev->carrier && dev->index == index && !vdev->broken);
+	EXPECT_EQ(set_up(dev, false), 0);
 	EXPECT(answered_once(dev));
 	netdev_put(dev);
 }
