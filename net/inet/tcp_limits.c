@@ -83,10 +83,11 @@ static bool user_is_tired(const struct tcpsock *t)
 	return pcb->keep_cnt_sent && waited(t) + pcb->keep_idle >= t->user_timeout;
 }
 
+/* A window that is shut, or too small: the timer that asks ran once at least, whether or not there was a way to ask. */
 static bool orphan_is_over(const struct tcpsock *t)
 {
 	return t->orphan && waits_for_answer(t->pcb) &&
-	       ((t->pcb->nrtx && waited(t) >= ORPHAN_MS) || (t->pcb->persist_probe && waited(t) >= ORPHAN_SHUT_MS));
+	       ((t->pcb->nrtx && waited(t) >= ORPHAN_MS) || (t->pcb->persist_backoff > 1 && waited(t) >= ORPHAN_SHUT_MS));
 }
 
 /* True: its end is still to come.  The connection is over afterwards if that took too long. */
