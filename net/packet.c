@@ -2,6 +2,7 @@
 #include <kernel/lib/string.h>
 #include <linux/virtio_net.h>
 #include <mm/slab.h>
+#include <net/checksum.h>
 #include <net/packet.h>
 
 static void free_own(struct packet *p) { kfree(p); }
@@ -73,35 +74,8 @@ void packet_trim(struct packet *p, u32 len)
 
 /* --- the Internet checksum over pieces that may have odd lengths (RFC 1071) */
 
-static u64 sum_bytes(const u8 *at, u32 len, u64 sum)
-{
-	for (; len >= 4; at += 4, len -= 4) {
-		u32 word;
-
-		memcpy(&word, at, 4);
-		sum += word;
-	}
-	if (len & 2) {
-		u16 half;
-
-		memcpy(&half, at, 2);
-		sum += half;
-		at += 2;
-	}
-	return sum + (len & 1 ? *at : 0);
-}
-
-static u16 fold(u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (u16)sum;
-}
-
-/* Of the bytes from off on; a piece that begins at an odd place counts with its bytes swapped. */
-static u16 sum_from(const struct packet *p, u32 off)
+/* A piece that begins at an odd place counts with its bytes swapped. */
+u16 packet_sum_from(const struct packet *p, u32 off)
 {
 	u64 sum = 0;
 	bool odd = false;
@@ -114,12 +88,12 @@ static u16 sum_from(const struct packet *p, u32 off)
 			off -= piece->len;
 			continue;
 		}
-		part = fold(sum_bytes((const u8 *)piece->data + off, piece->len - off, 0));
+		part = checksum((const u8 *)piece->data + off, piece->len - off);
 		sum += odd ? __builtin_bswap16(part) : part;
 		odd ^= (piece->len - off) & 1;
 		off = 0;
 	}
-	return fold(sum);
+	return checksum_fold(sum);
 }
 
 static u8 *byte_at(const struct packet *p, u32 off)
@@ -161,7 +135,7 @@ bool packet_sum(struct packet *p)
 		return true;
 	if (at + 2 > p->len || p->csum_start > p->len)
 		return false;
-	sum = (u16)~sum_from(p, p->csum_start);
+	sum = (u16)~packet_sum_from(p, p->csum_start);
 	if (!sum)
 		sum = 0xffff;	/* UDP: 0 means that there is none; for others the two are the same */
 	*byte_at(p, at) = (u8)sum;

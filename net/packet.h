@@ -78,5 +78,7 @@ void packet_trim(struct packet *p, u32 len);
 bool packet_set_offloads(struct packet *p, const struct virtio_net_hdr *h);
 /* packet_sum - what PACKET_SUM_PARTIAL leaves to be done, done: p is PACKET_SUM_NONE.  False: csum_start lies outside, drop it. */
 bool packet_sum(struct packet *p);
+/* packet_sum_from - the Internet checksum of the bytes from off on (checksum.h), not inverted, off being an even place. */
+u16 packet_sum_from(const struct packet *p, u32 off);
 /* packet_list_put - all of a list; it is empty then. */
 void packet_list_put(struct list_head *packets);

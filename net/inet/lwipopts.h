@@ -65,7 +65,8 @@ void inet_mem_free(void *p);
 
 /* Sums are made and looked at per interface: loopback does neither, offloads tell (netif.c). */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF	1
-#define LWIP_CHKSUM_ALGORITHM		3
+#define LWIP_CHKSUM(data, len)		checksum(data, (size_t)(len))
+#include <net/checksum.h>
 
 /* Link and network */
 #define LWIP_ETHERNET			1

@@ -1,4 +1,4 @@
-/* FILES: @lwip @inet net/packet net/filter kernel/lib/siphash kernel/lib/rbtree kernel/lib/fmt kernel/lib/string tests/fuzz/host/net/floor
+/* FILES: @lwip @inet net/packet net/checksum net/filter kernel/lib/siphash kernel/lib/rbtree kernel/lib/fmt kernel/lib/string tests/fuzz/host/net/floor
  *
  * Frames that come in, through net/inet's interface code and lwIP with our options, to sockets that are read, written and closed meanwhile.  Input:
  * steps, each a byte of what and its operands (step()).  A frame may be left as it is, or its checksums be taken for looked at; TCP segments are made
