@@ -12,13 +12,14 @@
 #include <net/inet/buffer.h>
 #include <net/inet/chunk.h>
 #include <net/inet/dgram.h>
+#include <net/inet/merge.h>
 
 struct rx_pbuf {
 	struct pbuf_custom custom;
 	struct packet *packet;
 };
 
-#define IN_AREA	(sizeof(((struct packet *)NULL)->area) / (sizeof(struct rx_pbuf)))
+#define IN_AREA	((sizeof(((struct packet *)NULL)->area) - sizeof(struct merge_note)) / (sizeof(struct rx_pbuf)))
 
 static struct slab_cache *rx_cache;
 
@@ -53,15 +54,11 @@ static struct pbuf *wrap(struct packet *p, u32 nth, void *data, u32 len, u32 tot
 	return &r->custom.pbuf;
 }
 
-struct pbuf *pbuf_from_packet(struct packet *p, u32 off)
+/* The pieces of p from off on, to the end of a chain of which *total bytes are still to come; that end, or NULL: no memory, and some of it is there. */
+static struct pbuf **wrap_pieces(struct packet *p, u32 off, struct pbuf **link, u32 *total)
 {
-	struct pbuf *first = NULL, **link = &first;
-	u32 total = p->len - off, nth = 0;
+	u32 nth = 0;
 
-	if (off >= p->len || total > 0xffff) {
-		packet_put(p);
-		return NULL;
-	}
 	for (u32 i = 0; i < p->nr_pieces; i++) {
 		struct packet_piece *piece = &p->piece[i];
 
@@ -69,18 +66,44 @@ struct pbuf *pbuf_from_packet(struct packet *p, u32 off)
 			off -= piece->len;
 			continue;
 		}
-		*link = wrap(p, nth++, (u8 *)piece->data + off, piece->len - off, total);
-		if (!*link) {
-			if (first)
-				pbuf_free(first);
-			packet_put(p);
+		*link = wrap(p, nth++, (u8 *)piece->data + off, piece->len - off, *total);
+		if (!*link)
 			return NULL;
-		}
-		total -= piece->len - off;
+		*total -= piece->len - off;
 		off = 0;
 		link = &(*link)->next;
 	}
+	return link;
+}
+
+struct pbuf *pbuf_from_packet(struct packet *p, u32 off)
+{
+	struct pbuf *first = NULL;
+	u32 total = p->len - off;
+
+	if (off < p->len && total <= 0xffff && !wrap_pieces(p, off, &first, &total) && first) {
+		pbuf_free(first);
+		first = NULL;
+	}
 	packet_put(p);		/* each pbuf has its own */
+	return first;
+}
+
+struct pbuf *pbuf_from_merged(struct packet *p)
+{
+	struct pbuf *first = NULL, **link = &first;
+	const struct merge_note *n = merge_note(p);
+	u32 total = p->len + n->behind;
+
+	for (struct packet *q = p; q; q = merge_note(q)->next) {
+		link = wrap_pieces(q, q == p ? 0 : n->payload, link, &total);
+		if (!link) {
+			if (first)
+				pbuf_free(first);
+			return NULL;
+		}
+	}
+	merge_put(p);
 	return first;
 }
 

@@ -2,7 +2,7 @@
  *
  * Out: lwIP hands over a chain of pbufs; it becomes a packet (buffer.h) on a list that is transmitted when the core is unlocked, or another
  * device's turn comes: one doorbell for all that one holder of the lock had to say.  In: a device's thread brings a batch, all of it under one
- * hold of the lock.
+ * hold of the lock; what continues a stream has been joined before (merge.c).
  *
  * Checksums.  lwIP asks an interface's chksum_flags before it adds up.  What a device offers to fill in is left to it (PACKET_SUM_PARTIAL: found by
  * the field that is still zero); before each packet that comes in, the flags are set by what the device said about that packet.  Nothing is
@@ -20,6 +20,7 @@
 #include <lwip/prot/ip6.h>
 #include <lwip/prot/tcp.h>
 #include <lwip/prot/udp.h>
+#include <lwip/stats.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <mm/slab.h>
@@ -29,14 +30,17 @@
 #include <net/inet/engine.h>
 #include <net/inet/interface.h>
 #include <net/inet/interface_internal.h>
+#include <net/inet/merge.h>
 #include <net/inet/pmtu.h>
 #include <net/inet/route.h>
+#include <net/inet/tcp.h>
 
 #define HEADERS_MAX	134u	/* Ethernet's, IPv4's and TCP's with all options: what lwIP wants to see in one run */
 #define MTU_MAX		65535u	/* what a packet's length can say */
 
 struct interface *interfaces;
 bool interface_no_echo, interface_whole;
+u32 interface_segments = 1;
 struct dgramsock *interface_sender;
 static LIST_HEAD(to_send);		/* [C] packets of one device */
 
@@ -230,6 +234,16 @@ static struct interface *arp_target(struct interface *i, const struct packet *p)
 	return i;
 }
 
+static void bring(struct interface *i, struct pbuf *b, bool trusted, bool from_inside)
+{
+	if (trusted)
+		i->n.chksum_flags &= (u16_t)~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+	else
+		i->n.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+	if ((from_inside ? ip_input(b, &i->n) : netif_input(b, &i->n)) != ERR_OK)
+		pbuf_free(b);
+}
+
 static void deliver(struct interface *i, struct packet *p, bool from_inside)
 {
 	bool trusted = p->checksum != PACKET_SUM_NONE;
@@ -242,14 +256,62 @@ static void deliver(struct interface *i, struct packet *p, bool from_inside)
 		pbuf_free(b);
 		b = whole;
 	}
-	if (!b)
+	if (b)
+		bring(i, b, trusted, from_inside);
+}
+
+/* Does a connection want those that were joined as one?  Their first stands where the next byte is expected. */
+static bool wanted_as_one(struct interface *i, struct packet *p)
+{
+	const struct merge_note *note = merge_note(p);
+	const u8 *frame = p->piece[0].data, *ip = frame + SIZEOF_ETH_HDR;
+	const struct tcp_hdr *h = (const struct tcp_hdr *)(frame + note->transport);
+	ip_addr_t local, remote;
+
+	if (ip[0] >> 4 == 4) {
+		ip_addr_copy_from_ip4(local, ((const struct ip_hdr *)ip)->dest);
+		ip_addr_copy_from_ip4(remote, ((const struct ip_hdr *)ip)->src);
+	} else {
+		ip_addr_copy_from_ip6_packed(local, ((const struct ip6_hdr *)ip)->dest);
+		ip_addr_copy_from_ip6_packed(remote, ((const struct ip6_hdr *)ip)->src);
+		ip6_addr_assign_zone(ip_2_ip6(&local), IP6_UNKNOWN, &i->n);
+		ip6_addr_assign_zone(ip_2_ip6(&remote), IP6_UNICAST, &i->n);
+	}
+	return tcp_takes_merged(&local, lwip_ntohs(h->dest), &remote, lwip_ntohs(h->src), netif_get_index(&i->n), lwip_ntohl(h->seqno),
+				p->len - note->payload + note->behind);
+}
+
+/* p, and those that hang behind it: as one, or one after the other. */
+static void deliver_merged(struct interface *i, struct packet *p)
+{
+	struct merge_note note = *merge_note(p);
+	bool four = ((const u8 *)p->piece[0].data)[12] == 0x08;
+	struct pbuf *b = NULL;
+
+	if (note.next && wanted_as_one(i, p)) {
+		b = pbuf_from_merged(p);
+		if (b)
+			merge_seal(p);		/* b holds them all */
+	}
+	if (!b && note.next) {
+		while (p) {
+			struct packet *next = merge_split(p);
+
+			deliver(i, p, false);
+			p = next;
+		}
 		return;
-	if (trusted)
-		i->n.chksum_flags &= (u16_t)~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+	}
+	interface_segments = note.segments;
+	if (b)
+		bring(i, b, true, false);
 	else
-		i->n.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-	if ((from_inside ? ip_input(b, &i->n) : netif_input(b, &i->n)) != ERR_OK)
-		pbuf_free(b);
+		deliver(i, p, false);
+	interface_segments = 1;
+	if (four) {
+		lwip_stats.mib2.ipinreceives += note.segments - 1u;
+		lwip_stats.mib2.ipindelivers += note.segments - 1u;
+	}
 }
 
 static void note_fragment4(const struct packet *p, u32 off)
@@ -271,13 +333,13 @@ static void receive_one(struct interface *i, struct packet *p)
 
 	if (!least || p->len < SIZEOF_ETH_HDR + least || !netif_is_up(&i->n) ||
 	    (!loopback && !(eth[0] & 1) && memcmp(eth, i->dev->address, ETH_HWADDR_LEN))) {
-		packet_put(p);
+		merge_put(p);
 		return;
 	}
 	if (type == ETHTYPE_ARP) {
 		i = loopback ? NULL : arp_target(i, p);
 		if (!i) {
-			packet_put(p);
+			merge_put(p);
 			return;
 		}
 	} else if (type == ETHTYPE_IP) {
@@ -292,7 +354,7 @@ static void receive_one(struct interface *i, struct packet *p)
 		p->len -= SIZEOF_ETH_HDR;
 		interface_loop_input(p);
 	} else {
-		deliver(i, p, false);
+		deliver_merged(i, p);
 	}
 }
 
@@ -300,14 +362,18 @@ static void take_packets(struct netdev *dev, struct list_head *packets)
 {
 	struct interface *i;
 
+	merge_packets(packets, !(dev->flags & IFF_LOOPBACK));
 	net_core_lock();
 	net_link_used();
 	i = dev->inet;
-	while (i && !list_empty(packets)) {
+	while (!list_empty(packets)) {
 		struct packet *p = list_first_entry(packets, struct packet, link);
 
 		list_del(&p->link);
-		receive_one(i, p);
+		if (likely(i))
+			receive_one(i, p);
+		else
+			merge_put(p);
 	}
 	net_core_unlock();
 }

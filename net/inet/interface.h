@@ -48,6 +48,8 @@ extern bool interface_no_echo;
  * [C], for the length of a call of lwIP. */
 extern bool interface_whole;
 extern struct dgramsock *interface_sender;
+/* interface_segments - how many segments of the wire the one that is coming in stands for.  [C] */
+extern u32 interface_segments;
 /* interface_loop_input - a packet that net_loop() took comes in.  Context: core locked. */
 struct packet;
 void interface_loop_input(struct packet *p);

@@ -125,6 +125,9 @@ void tcpsock_stop_listening(struct tcpsock *t);
 struct tcp_hdr;
 struct tcp_options_in;
 bool tcp_guard(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_options_in *options);
+/* tcp_takes_merged - may segments that were joined (merge.h), from seq on len bytes, come to a connection as one?  It came by the interface of that number.
+ * Context: core locked. */
+bool tcp_takes_merged(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport, u8 netif, u32 seq, u32 len);
 
 /* Connections by their ends (tcp_table.c).  tcp_find - NULL: there is none; tcp_for_each - all of them, but those in TIME_WAIT.  Context: core locked. */
 struct tcp_pcb *tcp_find(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport);

@@ -4,7 +4,10 @@
  * data would be taken for what comes next.
  *
  * The largest segment.  lwIP takes the option from any segment, and would go on with another size in mid-stream: with less than a segment
- * already made has, or with more than the wire takes.  It counts once, where a connection begins. */
+ * already made has, or with more than the wire takes.  It counts once, where a connection begins.
+ *
+ * Segments that were joined (merge.c).  They come as one where that is the same as one after the other: the next bytes, nothing missing before them, inside the
+ * window, nobody who wants to see them singly. */
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <net/inet/hooks.h>
@@ -72,4 +75,16 @@ bool tcp_guard(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_
 		(void)tcp_output(pcb);
 	}
 	return false;
+}
+
+bool tcp_takes_merged(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport, u8 netif, u32 seq, u32 len)
+{
+	const struct tcp_pcb *pcb = tcp_find(local, lport, remote, rport);
+	const struct tcpsock *t = pcb ? pcb->callback_arg : NULL;
+
+	if (!t || pcb->state != ESTABLISHED || pcb->rcv_nxt != seq || pcb->ooseq || pcb->refused_data || len > pcb->rcv_wnd)
+		return false;
+	if (pcb->netif_idx != NETIF_NO_INDEX && pcb->netif_idx != netif)
+		return false;
+	return !READ_ONCE(t->i.s.filter) && t->urgent != URGENT_EXPECTED;
 }

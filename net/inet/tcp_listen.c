@@ -19,6 +19,7 @@
 #include <linux/fcntl.h>
 #include <net/inet/engine.h>
 #include <net/inet/hooks.h>
+#include <net/inet/interface.h>
 #include <net/inet/syncookie.h>
 #include <net/inet/tcp.h>
 
@@ -145,6 +146,8 @@ static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tc
 	WRITE_ONCE(t->i.s.incoming_cpu, (s32)smp_cpu_id());
 	if (unlikely(READ_ONCE(t->i.s.filter)) && !inet_filter_segment(&t->i, hdr, p, header))
 		return ERR_MEM;
+	if (interface_segments > 1)
+		tcp_ack_now(pcb);	/* delayed, lwIP would acknowledge every second of these */
 	if (unlikely((TCPH_FLAGS(hdr) & TCP_URG) || t->urgent == URGENT_EXPECTED) && pcb->state != SYN_SENT)
 		tcpsock_urgent_input(t, pcb, hdr, p);
 	return ERR_OK;

@@ -24,6 +24,7 @@
 #include <mm/slab.h>
 #include <net/inet/engine.h>
 #include <net/inet/hooks.h>
+#include <net/inet/interface.h>
 #include <net/inet/syncookie.h>
 #include <net/inet/tcp.h>
 #include <net/inet/timewait.h>
@@ -171,7 +172,7 @@ u8_t tcp_time_wait_tap(struct pbuf *p, const ip_addr_t *local, const ip_addr_t *
 	u8 flags;
 	u32 seq;
 
-	tcp_counts.segments_in++;
+	tcp_counts.segments_in += interface_segments;
 	if (!count || p->len < header + TCP_HLEN)
 		return 0;
 	w = find(local, lwip_ntohs(h->dest), remote, lwip_ntohs(h->src));

@@ -108,6 +108,8 @@ class Habits:
     sack: bool = False
     backwards: bool = False     # what we send of one burst goes last segment first
     overlap: int = 0            # bytes of the segment before that each segment repeats
+    jumble: float = 0           # of the segments of one burst, so many are sent twice, moved to another place, or begin earlier
+    holes: bool = False         # of each burst of ten and more, the first segment is left out, until its absence was told
     noise: bool = False         # segments beside the stream that must not disturb it
     flight: int = 30000         # bytes on their way
     hook: object = None         # called with (connection, segment) for each that comes; True: it is not looked at further
@@ -127,6 +129,7 @@ class Connection:
         self.got, self.early, self.peer_closed, self.began = bytearray(), {}, False, time.monotonic()
         self.box = queue.Queue()
         self.retransmissions, self.probes, self.resent_at, self.same_acks, self.dead = 0, 0, 0, 0, False
+        self.holes, self.told = 0, 0                # segments that were left out; those whose absence was told by three acknowledgements and more
         with wire.lock:
             if active: wire.connections[peer_port, port] = self.box
             else: wire.listeners[port] = self.box
@@ -174,10 +177,26 @@ class Connection:
                 if self.keep_open: break
                 burst.append((self.next, None))
                 self.next = seq_add(self.next, 1)
+        if self.habits.jumble: self.mix(burst)
+        if self.habits.holes and len(burst) >= 10 and burst[0][0] == self.una:
+            burst.pop(0)
+            self.holes += 1
         for seq, data in reversed(burst) if self.habits.backwards else burst:
             if data is None: self.emit(FIN | ACK, seq)
             else: self.emit(PSH | ACK, seq, data)
         if self.habits.noise and burst: self.disturb()
+
+    def mix(self, burst):
+        r = self.wire.random
+        for i in range(len(burst)):
+            if r.random() > self.habits.jumble: continue
+            seq, data = burst[i]
+            choice, at = r.randrange(3), r.randrange(len(burst))
+            if choice == 0: burst.insert(at, burst[i])
+            elif choice == 1: burst.insert(at, burst.pop(i))
+            elif data is not None:
+                begin = max(0, self.offset(seq) - r.randrange(1, 700))
+                burst[i] = seq_add(self.iss, 1 + begin), self.data[begin:self.offset(seq) + len(data)]
 
     def disturb(self):
         """What an attacker or a confused host might send: none of it is part of the stream."""
@@ -237,7 +256,9 @@ class Connection:
             self.resent_at = time.monotonic()
         elif s.ack == self.una and self.una != self.next and not s.length():
             self.same_acks += 1
-            if self.same_acks == 3: self.resend()
+            if self.same_acks == 3:
+                self.told += 1
+                self.resend()
         self.peer_window = s.window << (0 if s.flags & SYN else self.peer_scale)
 
     def arrived(self, s):

@@ -1,11 +1,12 @@
 /* FILES: @lwip @inet net/packet net/checksum net/filter kernel/lib/siphash kernel/lib/rbtree kernel/lib/fmt kernel/lib/string tests/fuzz/host/net/floor
  *
  * Frames that come in, through net/inet's interface code and lwIP with our options, to sockets that are read, written and closed meanwhile.  Input:
- * steps, each a byte of what and its operands (step()).  A frame may be left as it is, or its checksums be taken for looked at; TCP segments are made
+ * steps, each a byte of what and its operands (step()).  Frames come singly or in batches.  A frame may be left as it is, or its checksums be taken for looked at; TCP segments are made
  * for connections whose numbers are followed.  Afterwards all is closed and waited for, and what is left must be what was there before.
  *
  * An input that begins with 0xff is a classic BPF program and a packet instead. */
 #include <net/inet/interface.c>
+#include <net/checksum.h>
 #include <net/filter.h>
 #include <net/inet/dgram.h>
 #include <net/inet/tcp.h>
@@ -60,11 +61,22 @@ void net_sent(const u8 *f, u32 len)
 		talks[i].seq = get32(f + at + 8);
 }
 
+static LIST_HEAD(batch);
+static u32 held;		/* frames in it */
+static bool holding;
+
+static void batch_comes(void)
+{
+	holding = false;
+	held = 0;
+	take_packets(dev, &batch);
+	packet_list_put(&batch);
+}
+
 /* len bytes come in, in pieces of `cut` (0: one). */
 static void come(const u8 *frame, u32 len, bool looked_at, u32 cut)
 {
 	struct packet *p;
-	LIST_HEAD(list);
 
 	p = packet_alloc(len + SLACK);
 	MUST(p);
@@ -87,9 +99,9 @@ static void come(const u8 *frame, u32 len, bool looked_at, u32 cut)
 	for_each_interface(i)
 		if (i->dev == dev)
 			i->n.chksum_flags = looked_at ? 0 : NETIF_CHECKSUM_ENABLE_ALL;
-	list_add_tail(&p->link, &list);
-	take_packets(dev, &list);
-	packet_list_put(&list);
+	list_add_tail(&p->link, &batch);
+	if (!holding || ++held == 64)
+		batch_comes();
 }
 
 static u32 ethernet(u8 *f, u32 kind, bool all)
@@ -121,6 +133,7 @@ static u32 ip_header(u8 *f, bool six, u8 proto, u32 len)
 	ip[9] = proto;
 	memcpy(ip + 12, peer4, 4);
 	memcpy(ip + 16, us4, 4);
+	put16(ip + 10, (u16)~__builtin_bswap16(checksum(ip, 20)));
 	return 34;
 }
 
@@ -159,6 +172,8 @@ static void segment(u32 i, u8 flags, u8 far, u16 window, u32 nr_options, u32 len
 	len = take_bytes(tcp + 20 + options, len);
 	(void)ip_header(frame, talks[i].six, 6, 20 + options + len);
 	come(frame, at + 20 + options + len, true, 0);
+	if (holding)
+		talks[i].seq += len;
 }
 
 /* A whole handshake with a listener. */
@@ -308,6 +323,8 @@ static void step(void)
 			act(sockets[more], more, byte());
 		break;
 	default:
+		batch_comes();
+		holding = what & 8;
 		for (u64 until = net_now + (1 + byte()) * 20 * NSEC_PER_MSEC; net_timers(until); )
 			;
 	}
@@ -388,6 +405,7 @@ static void run(const u8 *data, size_t size)
 	left = size;
 	for (u32 i = 0; i < 200 && left; i++)
 		step();
+	batch_comes();
 	end();
 }
 
