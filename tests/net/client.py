@@ -116,10 +116,14 @@ def ftp(port, folder):
 
 def tftp(port, n):
     """RFC 1350: the server answers from a port of its own."""
-    def ask(s, packet, to):
+    def ask(s, packet, to, before=b''):
+        """The answer; a server that waited too long for us says again what it said before."""
         for _ in range(10):
             s.sendto(packet, to)
-            try: return s.recvfrom(2048)
+            try:
+                while True:
+                    answer, who = s.recvfrom(2048)
+                    if answer[:4] != before[:4]: return answer, who
             except TimeoutError: pass
         raise OSError('no answer')
     data, got, server = pattern(n), b'', ('127.0.0.1', port)
@@ -128,14 +132,14 @@ def tftp(port, n):
         answer, peer = ask(s, b'\0\2stored\0octet\0', server)
         for block in range(n // 512 + 1):
             if answer != struct.pack('>HH', 4, block & 0xffff): return print('tftp: put:', answer)
-            answer, _ = ask(s, struct.pack('>HH', 3, (block + 1) & 0xffff) + data[block * 512:(block + 1) * 512], peer)
+            answer, _ = ask(s, struct.pack('>HH', 3, (block + 1) & 0xffff) + data[block * 512:(block + 1) * 512], peer, answer)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
         answer, peer = ask(s, b'\0\1stored\0octet\0', server)
         while answer[:2] == b'\0\3':
             got += answer[4:]
             if len(answer) < 516: s.sendto(b'\0\4' + answer[2:4], peer); break
-            answer, _ = ask(s, b'\0\4' + answer[2:4], peer)
+            answer, _ = ask(s, b'\0\4' + answer[2:4], peer, answer)
     print('tftp ok' if got == data else f'tftp: {len(got)} bytes came back')
     return got == data
 
