@@ -12,6 +12,11 @@
  * pushing the rest of the outer name (only if there is one, so a link in last place costs no depth) and going on with the text;
  * forty in one walk are too many.  Text got by ref-walk is copied and lives until walk_end().
  *
+ * openat2(2) confines a walk (LOOKUP_NO_SYMLINKS to LOOKUP_CACHED).  A scoped one (BENEATH, IN_ROOT) has its starting point as its root; a ".."
+ * during which anything was renamed or mounted may have come out above that, and ends in -EAGAIN, as on Linux, rather than to be
+ * tried again without an end; and where the walk arrives is looked at once more, upwards, before anybody gets it.  All of this is asked only
+ * at links, at "..", at mount points and at the ends: a plain walk's steps do not see it.
+ *
  * Creating and removing: a walk with LOOKUP_PARENT stops before the last component; then the directory's lock is taken for
  * writing, the child looked up again, permission checked and the filesystem called.  Locks: superblock's rename mutex (between
  * directories only) < directories, ancestor first else by address < victim. */
@@ -154,11 +159,26 @@ static int start_at_fd(struct walk *w, int dirfd)
 	return 0;
 }
 
+/* The starting point is the root of this walk. */
+static void scope(struct walk *w)
+{
+	w->root = w->path;
+	w->root_known = true;
+	if (w->rcu)
+		return;
+	path_get(&w->root);
+	w->mount_seq = seq_read_begin(&mount_seq);
+}
+
 static int start(struct walk *w, int dirfd, const char *name)
 {
 	int err = 0;
 
-	if (*name == '/') {
+	if (unlikely(w->flags & LOOKUP_SCOPED))
+		w->rename_seq = seq_read_begin(&rename_seq);
+	if (*name == '/' && !(w->flags & LOOKUP_IN_ROOT)) {
+		if (unlikely(w->flags & LOOKUP_BENEATH))
+			return -EXDEV;
 		jump_to_root(w);
 		return 0;
 	}
@@ -177,6 +197,8 @@ static int start(struct walk *w, int dirfd, const char *name)
 		err = w->rcu ? -ECHILD : -ENOENT;
 	if (!err && *name && !inode_is_dir(w->inode))
 		err = -ENOTDIR;
+	if (!err && unlikely(w->flags & LOOKUP_SCOPED))
+		scope(w);
 	return err;
 }
 
@@ -191,16 +213,35 @@ static int may_lookup(struct walk *w)
 	return inode_permission(dir, MAY_EXEC);
 }
 
-/* Up to what is mounted here, under RCU. */
-static inline void cross_rcu(struct walk *w)
+/* Up to what is mounted here, under RCU.  0 or -EXDEV. */
+static inline int cross_rcu(struct walk *w)
 {
 	while (unlikely(READ_ONCE(w->path.dentry->flags) & DENTRY_MOUNTED)) {
 		struct mount *m = mount_find_rcu(w->path.mnt, w->path.dentry);
 
 		if (!m)
-			return;
+			return 0;
+		if (unlikely(w->flags & LOOKUP_NO_XDEV))
+			return -EXDEV;
 		stand_on(w, m, m->root);
 	}
+	return 0;
+}
+
+/* The same with references. */
+static int cross_ref(struct walk *w)
+{
+	struct mount *m = w->path.mnt;
+
+	path_follow_down(&w->path);
+	w->inode = w->path.dentry->inode;
+	return unlikely(w->path.mnt != m && w->flags & LOOKUP_NO_XDEV) ? -EXDEV : 0;
+}
+
+/* After "..": was it one step up, with nothing moved since the walk began? */
+static int scope_check(const struct walk *w)
+{
+	return seq_read_retry(&mount_seq, w->mount_seq) || seq_read_retry(&rename_seq, w->rename_seq) ? -EAGAIN : 0;
 }
 
 static int dotdot_rcu(struct walk *w)
@@ -210,8 +251,11 @@ static int dotdot_rcu(struct walk *w)
 
 	know_root(w);
 	for (;;) {
-		if (d == w->root.dentry && m == w->root.mnt)
+		if (d == w->root.dentry && m == w->root.mnt) {
+			if (unlikely(w->flags & LOOKUP_BENEATH))
+				return -EXDEV;
 			break;
+		}
 		if (d != m->root) {
 			struct dentry *parent = READ_ONCE(d->parent);
 
@@ -220,15 +264,23 @@ static int dotdot_rcu(struct walk *w)
 			d = parent;
 			break;
 		}
-		if (!READ_ONCE(m->parent))
+		if (!READ_ONCE(m->parent)) {
+			if (unlikely(w->flags & LOOKUP_BENEATH))
+				return -EXDEV;
 			break;
+		}
+		if (unlikely(w->flags & LOOKUP_NO_XDEV))
+			return -EXDEV;
 		d = READ_ONCE(m->mountpoint);
 		m = READ_ONCE(m->parent);
 		if (!d || !m || seq_read_retry(&mount_seq, w->mount_seq))
 			return -ECHILD;
 	}
 	stand_on(w, m, d);
-	cross_rcu(w);
+	if (unlikely(cross_rcu(w)))
+		return -EXDEV;
+	if (unlikely(w->flags & LOOKUP_SCOPED) && scope_check(w))
+		return -EAGAIN;
 	return w->inode ? 0 : -ECHILD;
 }
 
@@ -238,8 +290,11 @@ static int dotdot_ref(struct walk *w)
 	for (;;) {
 		struct dentry *d = w->path.dentry, *parent;
 
-		if (d == w->root.dentry && w->path.mnt == w->root.mnt)
+		if (d == w->root.dentry && w->path.mnt == w->root.mnt) {
+			if (unlikely(w->flags & LOOKUP_BENEATH))
+				return -EXDEV;
 			break;
+		}
 		if (d != w->path.mnt->root) {
 			rcu_read_lock();
 			parent = READ_ONCE(d->parent);
@@ -252,12 +307,17 @@ static int dotdot_ref(struct walk *w)
 			w->path.dentry = parent;
 			break;
 		}
-		if (!path_follow_up(&w->path))
+		if (!path_follow_up(&w->path)) {
+			if (unlikely(w->flags & LOOKUP_BENEATH))
+				return -EXDEV;
 			break;
+		}
+		if (unlikely(w->flags & LOOKUP_NO_XDEV))
+			return -EXDEV;
 	}
-	path_follow_down(&w->path);
-	w->inode = w->path.dentry->inode;
-	return 0;
+	if (unlikely(cross_ref(w)))
+		return -EXDEV;
+	return unlikely(w->flags & LOOKUP_SCOPED) ? scope_check(w) : 0;
 }
 
 int dir_lookup(struct dentry *parent, const struct qname *q, struct dentry **out)
@@ -323,6 +383,16 @@ void walk_end_slow(struct walk *w)
 	}
 }
 
+/* May the walk jump to p? */
+static int magic_check(const struct walk *w, const struct path *p)
+{
+	if (likely(!(w->flags & (LOOKUP_NO_MAGICLINKS | LOOKUP_NO_XDEV | LOOKUP_SCOPED))))
+		return 0;
+	if (w->flags & LOOKUP_NO_MAGICLINKS)
+		return -ELOOP;
+	return w->flags & LOOKUP_SCOPED || p->mnt != w->path.mnt ? -EXDEV : 0;
+}
+
 /* The text of a symlink, copied: *text.  Or a jump: *text NULL and the walk stands elsewhere. */
 static int read_link(struct walk *w, struct inode *inode, const char **text)
 {
@@ -331,12 +401,19 @@ static int read_link(struct walk *w, struct inode *inode, const char **text)
 	int n;
 
 	*text = NULL;
+	if (unlikely(w->flags & LOOKUP_NO_SYMLINKS))
+		return -ELOOP;
 	if (inode->ops->get_link) {
 		struct path p;
 		int err = inode->ops->get_link(inode, &p);
 
 		if (err)
 			return err;
+		err = magic_check(w, &p);
+		if (err) {
+			path_put(&p);
+			return err;
+		}
 		path_put(&w->path);
 		w->path = p;
 		w->inode = p.dentry->inode;
@@ -380,13 +457,16 @@ static int step_rcu(struct walk *w, const struct qname *q, bool last, bool follo
 	if (unlikely(!inode))
 		return last && (w->flags & LOOKUP_CREATE) ? STEP_ABSENT : -ENOENT;
 	if (unlikely(inode_is_link(inode)) && follow) {
+		if (unlikely(w->flags & LOOKUP_NO_SYMLINKS))
+			return -ELOOP;
 		*text = inode->link;
 		return *text ? STEP_LINK : -ECHILD;
 	}
 	w->path.dentry = d;
 	w->seq = seq;
 	w->inode = inode;
-	cross_rcu(w);
+	if (unlikely(cross_rcu(w)))
+		return -EXDEV;
 	return likely(w->inode) ? STEP_ON : -ECHILD;
 }
 
@@ -413,9 +493,7 @@ static int step_ref(struct walk *w, const struct qname *q, bool last, bool follo
 	}
 	dentry_put(w->path.dentry);
 	w->path.dentry = d;
-	path_follow_down(&w->path);
-	w->inode = w->path.dentry->inode;
-	return STEP_ON;
+	return cross_ref(w);	/* 0 is STEP_ON */
 }
 
 /* --- the walk --- */
@@ -457,8 +535,14 @@ static int enter_link(struct walk *w, const char *rest, const char *text, const 
 		w->rest[w->depth++] = rest;
 	if (text && !*text)
 		return -ENOENT;
-	if (text && *text == '/')
+	if (text && *text == '/') {
+		if (unlikely(w->flags & (LOOKUP_BENEATH | LOOKUP_NO_XDEV))) {
+			know_root(w);
+			if (w->flags & LOOKUP_BENEATH || w->path.mnt != w->root.mnt)
+				return -EXDEV;
+		}
 		jump_to_root(w);
+	}
 	*name = text ? text : "";
 	return 0;
 }
@@ -541,11 +625,42 @@ static inline void walk_reset(struct walk *w, u32 flags, bool rcu)
 	w->last_type = LAST_ROOT;
 }
 
+/* A scoped walk has arrived: is that at or below its root?  One with the root's references, or RCU. */
+static int scope_end(const struct walk *w)
+{
+	u32 renames, mounts;
+	bool under;
+
+	do {
+		const struct dentry *d = w->path.dentry;
+		const struct mount *m = w->path.mnt, *up;
+
+		renames = seq_read_begin(&rename_seq);
+		mounts = seq_read_begin(&mount_seq);
+		rcu_read_lock();
+		while (!(under = d == w->root.dentry && m == w->root.mnt)) {
+			if (d != m->root && READ_ONCE(d->parent) != d) {
+				d = READ_ONCE(d->parent);
+				continue;
+			}
+			up = READ_ONCE(m->parent);
+			d = READ_ONCE(m->mountpoint);
+			m = up;
+			if (!m || !d)
+				break;
+		}
+		rcu_read_unlock();
+	} while (seq_read_retry(&rename_seq, renames) || seq_read_retry(&mount_seq, mounts));
+	return under ? 0 : -EXDEV;
+}
+
 /* Ends the RCU side: with references if err is 0. */
 static int leave_rcu(struct walk *w, int err)
 {
 	bool got_mnt = false, got_dentry = false;
 
+	if (unlikely(w->flags & LOOKUP_SCOPED) && !err)
+		err = scope_end(w);
 	if (likely(!err)) {
 		got_mnt = spread_ref_get_live(&w->path.mnt->refs);
 		got_dentry = got_mnt && dentry_get_live(w->path.dentry);
@@ -573,6 +688,8 @@ static int walk_by_ref(struct walk *w, int dirfd, const char *name, u32 flags)
 	err = start(w, dirfd, name);
 	if (!err)
 		err = walk_components(w, name);
+	if (unlikely(w->flags & LOOKUP_SCOPED) && !err)
+		err = scope_end(w);
 	if (w->root_known)
 		path_put(&w->root);
 	if (err) {
@@ -597,7 +714,7 @@ int walk_path(struct walk *w, int dirfd, const char *name, u32 flags)
 		err = walk_components(w, name);
 	err = leave_rcu(w, err);
 	if (unlikely(err == -ECHILD))
-		err = walk_by_ref(w, dirfd, name, flags);
+		err = flags & LOOKUP_CACHED ? -EAGAIN : walk_by_ref(w, dirfd, name, flags);
 	TRACE_TEXT(vfs_lookup, name, (u64)err, flags);
 	return err;
 }

@@ -27,6 +27,13 @@ enum lookup_flags {
 	LOOKUP_CREATE = 16,		/* an absent last component is not an error: see absent */
 	LOOKUP_NO_AUTOMOUNT = 32, LOOKUP_REF = 64 /* internal: no RCU */,
 	LOOKUP_OPEN_LINK = 128,		/* O_PATH|O_NOFOLLOW */
+	/* openat2(2): */
+	LOOKUP_NO_SYMLINKS = 256, LOOKUP_NO_MAGICLINKS = 512,	/* -ELOOP at one that would be followed */
+	LOOKUP_NO_XDEV = 1024,		/* -EXDEV where another mount begins */
+	LOOKUP_BENEATH = 2048,		/* -EXDEV instead of leaving the starting point */
+	LOOKUP_IN_ROOT = 4096,		/* the starting point is the root */
+	LOOKUP_SCOPED = LOOKUP_BENEATH | LOOKUP_IN_ROOT,	/* -EAGAIN if something moved while ".." was walked */
+	LOOKUP_CACHED = 8192,		/* -EAGAIN instead of asking a filesystem */
 };
 enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
@@ -35,6 +42,7 @@ struct walk {
 	struct path path;		/* where we are: referenced, or not while rcu */
 	struct inode *inode;
 	u32 seq, mount_seq;
+	u32 rename_seq;			/* LOOKUP_SCOPED: when it began */
 	u32 flags;
 	bool rcu, absent, trailing_slash, root_known;
 	u8 last_type;

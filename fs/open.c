@@ -18,6 +18,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <mm/slab.h>
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
@@ -26,7 +27,7 @@
 #define VALID_OPEN	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | \
 			 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_BIT | FASYNC)
 
-struct open_how_k { u32 flags, mode; };
+#define OPEN_HOW_SIZE_VER0	24	/* no UAPI header has it */
 
 /* What the flags ask of an inode that was there already. */
 static int may_open(const struct path *path, struct inode *inode, u32 flags)
@@ -137,9 +138,9 @@ static int open_tmpfile(struct walk *w, u32 flags, u32 mode)
 }
 
 /* Walk, create, check.  On success w->path is what is to be opened. */
-static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32 mode, bool *created)
+static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32 mode, u32 confine, bool *created)
 {
-	u32 lookup = (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
+	u32 lookup = confine | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
 	int err;
 
 	*created = false;
@@ -205,7 +206,8 @@ static int open_truncate(const struct path *p, struct inode *inode)
 	return err;
 }
 
-static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct file **out)
+/* confine: LOOKUP_NO_SYMLINKS and so on, of openat2. */
+static int open_file(int dirfd, const char *name, u32 flags, u32 mode, u32 confine, struct file **out)
 {
 	struct inode *inode;
 	struct file *f;
@@ -216,7 +218,7 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, struct fi
 	err = file_alloc(&f);
 	if (err)
 		return err;
-	err = open_walk(&w, dirfd, name, flags, mode, &created);
+	err = open_walk(&w, dirfd, name, flags, mode, confine, &created);
 	if (err)
 		goto err_file;
 	f->path = w.path;	/* the walk's reference */
@@ -251,24 +253,21 @@ static int flags_check(u32 *flags)
 
 int vfs_open(const char *path, u32 flags, u32 mode, struct file **out)
 {
-	return open_file(AT_FDCWD, path, flags, mode, out);
+	return open_file(AT_FDCWD, path, flags, mode, 0, out);
 }
 
-long sys_openat(int dirfd, const char __user *user, u32 flags, u32 mode)
+static inline long open_fd(int dirfd, const char __user *user, u32 flags, u32 mode, u32 confine)
 {
 	struct filename fn;
 	struct file *f;
 	int err, fd;
 
-	err = flags_check(&flags);
-	if (err)
-		return err;
 	err = getname(&fn, user, false);
 	if (err)
 		return err;
 	fd = fd_reserve(0, flags);
 	if (fd >= 0) {
-		err = open_file(dirfd, fn.name, flags, mode, &f);
+		err = open_file(dirfd, fn.name, flags, mode, confine, &f);
 		if (likely(!err)) {
 			fd_install(fd, f);
 		} else {
@@ -279,6 +278,83 @@ long sys_openat(int dirfd, const char __user *user, u32 flags, u32 mode)
 	TRACE_TEXT(vfs_open, fn.name, (u64)fd, flags);
 	putname(&fn);
 	return fd;
+}
+
+long sys_openat(int dirfd, const char __user *user, u32 flags, u32 mode)
+{
+	int err = flags_check(&flags);
+
+	return unlikely(err) ? err : open_fd(dirfd, user, flags, mode, 0);
+}
+
+/* What openat2 asks for of the walk.  0, -EINVAL, -EAGAIN. */
+static int confine_of(const struct open_how *how, u32 *confine)
+{
+	static const struct { u32 resolve, lookup; } words[] = {
+		{ RESOLVE_NO_XDEV, LOOKUP_NO_XDEV }, { RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGICLINKS }, { RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS },
+		{ RESOLVE_BENEATH, LOOKUP_BENEATH }, { RESOLVE_IN_ROOT, LOOKUP_IN_ROOT }, { RESOLVE_CACHED, LOOKUP_CACHED },
+	};
+	u64 left = how->resolve;
+
+	*confine = 0;
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		if (left & words[i].resolve) {
+			*confine |= words[i].lookup;
+			left &= ~(u64)words[i].resolve;
+		}
+	if (left || (*confine & LOOKUP_SCOPED) == LOOKUP_SCOPED)
+		return -EINVAL;
+	return *confine & LOOKUP_CACHED && how->flags & (O_TRUNC | O_CREAT | O_TMPFILE_BIT) ? -EAGAIN : 0;
+}
+
+/* Unlike openat's, flags and a mode that mean nothing are refused. */
+static int how_check(const struct open_how *how, u32 *flags)
+{
+	u64 f = how->flags;
+
+	if (f & ~(u64)(u32)VALID_OPEN || how->mode & ~07777ull || (how->mode && !(f & (O_CREAT | O_TMPFILE_BIT))))
+		return -EINVAL;
+	if (f & O_PATH && f & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+		return -EINVAL;
+	if (f & O_TMPFILE_BIT && (f & O_ACCMODE) == O_RDONLY)
+		return -EINVAL;
+	*flags = (u32)f;
+	return flags_check(flags);
+}
+
+/* The structure may grow: what a program knows and we do not must be zero (-E2BIG). */
+static int how_from_user(struct open_how *how, const void __user *u, size_t size)
+{
+	char more[64];
+
+	if (size < OPEN_HOW_SIZE_VER0)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_from_user(how, u, sizeof(*how)))
+		return -EFAULT;
+	for (size_t at = sizeof(*how), n; at < size; at += n) {
+		n = min(size - at, sizeof(more));
+		if (copy_from_user(more, (const char __user *)u + at, n))
+			return -EFAULT;
+		for (size_t k = 0; k < n; k++)
+			if (more[k])
+				return -E2BIG;
+	}
+	return 0;
+}
+
+long sys_openat2(int dirfd, const char __user *user, void __user *uhow, size_t size)
+{
+	struct open_how how;
+	u32 flags = 0, confine = 0;
+	int err = how_from_user(&how, uhow, size);
+
+	if (!err)
+		err = how_check(&how, &flags);
+	if (!err)
+		err = confine_of(&how, &confine);
+	return err ? err : open_fd(dirfd, user, flags, (u32)how.mode, confine);
 }
 
 int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
