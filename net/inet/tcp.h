@@ -35,6 +35,7 @@ struct tcpsock {
 	u32 rx_untold;			/* [a] read by the program, unknown to lwIP */
 	u32 reads;			/* [racy] since the last write: who only reads acknowledges at once */
 	bool rx_fin;			/* [a] no more will come */
+	bool rx_answered;		/* [racy] what came last was acknowledged at once: no reader has to see to that */
 
 	u64 tx_acked;			/* [C] bytes ever acknowledged */
 	u32 retransmitted;		/* [C] how often, before lwIP's present count ... */

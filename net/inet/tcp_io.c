@@ -267,23 +267,28 @@ void tcpsock_tell(struct tcpsock *t)
 {
 	u32 n = __atomic_exchange_n(&t->rx_untold, 0u, __ATOMIC_RELAXED);
 
-	if (n && t->pcb)
-		tcp_wake(t->pcb);
-	while (n && t->pcb) {
+	if (!n || !t->pcb)
+		return;
+	tcp_wake(t->pcb);
+	tcp_input_pcb = t->pcb;		/* tcp_output() leaves it alone: one acknowledgement for all parts */
+	while (n) {
 		u32 part = min(n, 0xffffu);
 
 		tcp_recved(t->pcb, (u16_t)part);
 		n -= part;
 	}
+	tcp_input_pcb = NULL;
+	if (t->pcb->flags & TF_ACK_NOW)
+		tcp_output(t->pcb);
 }
 
 static void told_some(struct tcpsock *t, u32 n)
 {
 	u32 untold = __atomic_add_fetch(&t->rx_untold, n, __ATOMIC_RELAXED);
 
-	/* A quarter of the window; or all that there was, if nothing is going to be answered that would carry the acknowledgement: the
-	 * other side may wait for that with the rest. */
-	if (untold < atomic_load(&t->rx_want) / 4 && (READ_ONCE(t->rx_bytes) || ++t->reads < READS_ALONE))
+	/* A quarter of the window; or all that there was, if it is not acknowledged yet and nothing is going to be answered that would carry the
+	 * acknowledgement: the other side may wait for that with the rest. */
+	if (untold < atomic_load(&t->rx_want) / 4 && (READ_ONCE(t->rx_bytes) || READ_ONCE(t->rx_answered) || ++t->reads < READS_ALONE))
 		return;
 	net_core_lock();
 	tcpsock_tell(t);

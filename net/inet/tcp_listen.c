@@ -148,6 +148,7 @@ static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tc
 		return ERR_MEM;
 	if (interface_segments > 1)
 		tcp_ack_now(pcb);	/* delayed, lwIP would acknowledge every second of these */
+	WRITE_ONCE(t->rx_answered, interface_segments > 1);
 	if (unlikely((TCPH_FLAGS(hdr) & TCP_URG) || t->urgent == URGENT_EXPECTED) && pcb->state != SYN_SENT)
 		tcpsock_urgent_input(t, pcb, hdr, p);
 	return ERR_OK;
