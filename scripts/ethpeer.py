@@ -63,6 +63,22 @@ class Peer:
         ip = ip[:10] + struct.pack('>H', checksum(ip)) + ip[12:]
         self.send(frame[6:12] + self.mac + b'\x08\x00' + ip + body)
 
+    def datagram(self, to, text, mac=None, port=7000):
+        """A UDP datagram to an address of the guest (mac: its own), or to a group's."""
+        if ':' in to:
+            address, source = socket.inet_pton(socket.AF_INET6, to), socket.inet_pton(socket.AF_INET6, 'fe80::a')
+            udp = struct.pack('>HHHH', 7001, port, 8 + len(text), 0) + text
+            udp = udp[:6] + struct.pack('>H', checksum(source + address + struct.pack('>II', len(udp), 17) + udp) or 0xffff) + udp[8:]
+            packet = b'\x86\xdd' + struct.pack('>IHBB', 6 << 28, len(udp), 17, 8) + source + address + udp
+            mac = mac or b'\x33\x33' + address[12:]
+        else:
+            address = socket.inet_aton(to)
+            udp = struct.pack('>HHHH', 7001, port, 8 + len(text), 0) + text
+            ip = struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(udp), 0, 0, 8, 17, 0) + self.ip + address
+            packet = b'\x08\x00' + ip[:10] + struct.pack('>H', checksum(ip)) + ip[12:] + udp
+            mac = mac or b'\x01\x00\x5e' + bytes([address[1] & 0x7f]) + address[2:]
+        self.send(mac + self.mac + packet)
+
     def flood(self, count, size=60, to=b'\xff' * 6):
         frame = to + self.mac + b'\x88\xb5' + bytes(max(size - 14, 0))
         for _ in range(count): self.send(frame)
