@@ -10,6 +10,7 @@
  * that holds the watched queue's lock (LC_WAIT), for the list; ep->wq's lock is LC_WAIT2, after it.  An epoll that watches an epoll
  * would take those two the other way round, so such an item is made ready from a work queue instead.  Removal (close of either
  * side) and nesting take epoll_mutex first, so that neither the item nor its epoll goes away underneath. */
+#include <fs/epoll.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/poll.h>
@@ -352,6 +353,27 @@ static bool too_deep(struct epoll *ep, struct epoll *sub)
 	u64 walk = ++walks;
 
 	return depth_above(ep, walk) + depth_below(sub, ep, walk, 1) > MAX_NESTING;
+}
+
+int epoll_target(struct file *f, int fd, u32 nth, const void **out)
+{
+	struct epoll *ep = f->private;
+	int err = -ENOENT;
+
+	if (!is_epoll(f))
+		return -EINVAL;
+	mutex_lock(&ep->mutex);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *it = rb_entry(n, struct epitem, node);
+
+		if (it->fd == fd && !nth--) {
+			*out = it->file;
+			err = 0;
+			break;
+		}
+	}
+	mutex_unlock(&ep->mutex);
+	return err;
 }
 
 static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)

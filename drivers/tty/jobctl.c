@@ -9,6 +9,7 @@
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/signal.h>
 #include <linux/capability.h>
+#include <syscall_protos.h>
 
 struct tty *tty_of_current(void)
 {
@@ -138,6 +139,21 @@ void tty_hangup(struct tty *tty)
 		signal_send_pgrp(pgrp, SIGHUP);
 		signal_send_pgrp(pgrp, SIGCONT);
 	}
+}
+
+/* vhangup(2): current's terminal is as if its line had been cut. */
+long sys_vhangup(void)
+{
+	struct tty *tty;
+
+	if (!capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty = tty_of_current();
+	if (tty) {
+		tty_hangup(tty);
+		tty_put(tty);
+	}
+	return 0;
 }
 
 void tty_session_exit(struct process *p)
