@@ -37,6 +37,8 @@ static inline void anon_page_init(struct page *p, const struct vma *vma, vaddr_t
 	p->private = 0;
 }
 void mm_account(struct mm *mm, u32 vm_flags, s64 pages);
+/* mm_populate - fault in [start, start + len), as MAP_POPULATE; 0, -ENOMEM, -EINTR.  Context: thread, mmap_lock not held. */
+int mm_populate(struct mm *mm, vaddr_t start, size_t len);
 void mm_page_gone(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr);	/* arg: the vma */
 /* page_mapped, page_unmapped - a user entry for p came or went (not its reference) */
 static inline void page_mapped(struct page *p)

@@ -225,7 +225,7 @@ int mm_set_brk(struct mm *mm, vaddr_t start, vaddr_t end)
 	return 0;
 }
 
-static int populate(struct mm *mm, vaddr_t start, size_t len)
+int mm_populate(struct mm *mm, vaddr_t start, size_t len)
 {
 	for (vaddr_t va = start; va < start + len; va += PAGE_SIZE) {
 		struct vma *vma;
@@ -331,7 +331,7 @@ long sys_mmap(unsigned long addr, size_t len, int prot, u32 flags, int fd, s64 o
 	ret = mm_map(mm, file, addr, len, vm_flags, flags & (MAP_FIXED | MAP_FIXED_NOREPLACE), (u64)offset >> PAGE_SHIFT);
 	rwsem_write_unlock(&mm->mmap_lock);
 	if (ret > 0 && ((flags & MAP_POPULATE) || (vm_flags & VM_LOCKED)) && prot != PROT_NONE)
-		populate(mm, (vaddr_t)ret, len);
+		mm_populate(mm, (vaddr_t)ret, len);
 out:
 	if (file)
 		file_put(file);
@@ -540,7 +540,7 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 	locked = ret >= 0 && new_len > old_len && vma_find(mm, (vaddr_t)ret)->flags & VM_LOCKED;
 	rwsem_write_unlock(&mm->mmap_lock);
 	if (unlikely(locked))
-		populate(mm, (vaddr_t)ret + old_len, new_len - old_len);
+		mm_populate(mm, (vaddr_t)ret + old_len, new_len - old_len);
 	return ret;
 }
 
@@ -653,7 +653,7 @@ static long do_mlock(unsigned long addr, size_t len, bool on, bool touch)
 	err = for_each_vma(mm, addr, addr + len, lock_one, &on);
 	rwsem_write_unlock(&mm->mmap_lock);
 	if (!err && on && touch)
-		populate(mm, addr, len);
+		mm_populate(mm, addr, len);
 	return err;
 }
 
@@ -684,7 +684,7 @@ static void populate_all(struct mm *mm)
 		end = vma ? vma->end : 0;
 		rwsem_read_unlock(&mm->mmap_lock);
 		at = end;
-	} while (vma && populate(mm, start, end - start) != -EINTR);
+	} while (vma && mm_populate(mm, start, end - start) != -EINTR);
 }
 
 long sys_mlockall(int flags)

@@ -17,6 +17,7 @@ long shmem_add_seals(struct file *f, u32 seals);
  * Context: thread, may sleep; the inode is locked or ending for the last but two. */
 bool shmem_is_swapped(struct address_space *as, u64 index);
 bool shmem_is_cached(struct address_space *as, u64 index);	/* out of its file, and still in memory? */
+u64 shmem_nr_swapped(struct address_space *as);		/* how many are; as may have none.  Context: any */
 u64 shmem_next_swapped(struct address_space *as, u64 index);
 int shmem_swap_in(struct address_space *as, struct page *p);
 void shmem_drop_swapped(struct address_space *as, u64 first, u64 last);

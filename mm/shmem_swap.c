@@ -59,6 +59,15 @@ bool shmem_is_cached(struct address_space *as, u64 index)
 	return in;
 }
 
+u64 shmem_nr_swapped(struct address_space *as)
+{
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	u64 nr = as->swapped ? as->swapped->nr : 0;
+
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	return nr;
+}
+
 u64 shmem_next_swapped(struct address_space *as, u64 index)
 {
 	u64 found = ~0ul;
@@ -134,7 +143,9 @@ bool shmem_unmap(struct page *p)
 	bool gone = false;
 	u64 slot;
 
-	if (!as || !as->ops || !as->ops->may_swap || !page_uptodate(p) || page_flags(p) & PG_WRITEBACK || atomic_load(&p->pins))
+	if (!as || !as->ops || !as->ops->may_swap || atomic_load(&as->unevictable))
+		return false;
+	if (!page_uptodate(p) || page_flags(p) & PG_WRITEBACK || atomic_load(&p->pins))
 		return false;
 	if (atomic_load(&p->refs) != 2 + atomic_load(&p->mapcount) || (atomic_load(&p->mapcount) && !page_unmap_file(p)))
 		return false;

@@ -205,7 +205,7 @@ static u32 next_slot(struct ipc_kind *k, u32 max)
 	return slot;
 }
 
-static int add(struct ipc_kind *k, struct ipc_object *o, s32 key, u32 mode)
+static int add(struct ipc_kind *k, struct ipc_object *o, s32 key, u32 mode, void (*named)(struct ipc_object *o))
 {
 	const struct cred *c = current_cred();
 	u32 max = (u32)min(READ_ONCE(k->max), (s64)IPC_SLOTS), slot;
@@ -225,6 +225,8 @@ static int add(struct ipc_kind *k, struct ipc_object *o, s32 key, u32 mode)
 	o->mode = mode & 0777u;
 	o->uid = o->cuid = c->euid;
 	o->gid = o->cgid = c->egid;
+	if (named)
+		named(o);
 	if (radix_tree_insert(&k->objects, slot, o))	/* publishes it */
 		return -ENOMEM;
 	if (key != IPC_PRIVATE)
@@ -263,7 +265,7 @@ static int create(struct ipc_kind *k, s32 key, int flags, const struct ipc_get_o
 
 	if (id)
 		return id;
-	id = add(k, o, key, (u32)flags);
+	id = add(k, o, key, (u32)flags, ops->named);
 	if (id < 0)
 		ops->abort(o);
 	return id;
@@ -301,9 +303,9 @@ void ipc_walk(struct ipc_kind *k, void (*fn)(struct ipc_object *o, void *arg), v
 
 	mutex_lock(&k->mutex);
 	while ((n = radix_tree_gang_lookup(&k->objects, next, row, NULL, ARRAY_SIZE(row)))) {
+		next = ((u64)((struct ipc_object *)row[n - 1])->id & (IPC_SLOTS - 1)) + 1;	/* fn may remove it */
 		for (u32 i = 0; i < n; i++)
 			fn(row[i], arg);
-		next = ((u64)((struct ipc_object *)row[n - 1])->id & (IPC_SLOTS - 1)) + 1;
 	}
 	mutex_unlock(&k->mutex);
 }

@@ -51,6 +51,7 @@ struct ipc_get_ops {
 	int (*create)(struct ipc_object **o, void *arg);
 	int (*check)(struct ipc_object *o, void *arg);
 	void (*abort)(struct ipc_object *o);	/* undoes create */
+	void (*named)(struct ipc_object *o);	/* a new one has its id, and nobody can find it yet; may be missing */
 };
 int ipc_find_or_create(struct ipc_kind *k, s32 key, int flags, const struct ipc_get_ops *ops, void *arg);
 

@@ -447,7 +447,7 @@ static int set_check(struct ipc_object *o, void *arg)
 
 long sys_semget(int key, int nr, int flags)
 {
-	static const struct ipc_get_ops ops = { set_create, set_check, set_abort };
+	static const struct ipc_get_ops ops = { .create = set_create, .check = set_check, .abort = set_abort };
 
 	if (nr < 0 || nr > READ_ONCE(sem_msl))
 		return -EINVAL;

@@ -41,6 +41,7 @@ static void release_resources(struct task *t)
 		mm_exit();
 	}
 	sem_exit(t);
+	shm_exit();
 	if (t->files)
 		fdtable_put(t->files);
 	t->files = NULL;

@@ -17,11 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -251,6 +255,22 @@ static int reap_all(void)
 	return 1;
 }
 
+/* What outlives its makers: all semaphore sets, message queues and segments. */
+static void remove_ipc(void)
+{
+	static const struct { int nr, info, stat; } kinds[] = { { SYS_semctl, SEM_INFO, SEM_STAT }, { SYS_msgctl, MSG_INFO, MSG_STAT },
+								{ SYS_shmctl, SHM_INFO, SHM_STAT } };
+	static char b[4096];
+	for (int k = 0; k < 3; k++) {
+		int sem = k == 0, highest = sem ? syscall(SYS_semctl, 0, 0, SEM_INFO, b) : syscall(kinds[k].nr, 0, kinds[k].info, b);
+		for (int i = 0; i <= highest; i++) {
+			int id = sem ? syscall(SYS_semctl, i, 0, SEM_STAT, b) : syscall(kinds[k].nr, i, kinds[k].stat, b);
+			if (id >= 0 && sem) syscall(SYS_semctl, id, 0, IPC_RMID, 0);
+			else if (id >= 0) syscall(kinds[k].nr, id, IPC_RMID, 0);
+		}
+	}
+}
+
 /* One seed.  0: processes hang in the kernel. */
 static int round_of(long seed, int user, int sockets)
 {
@@ -271,6 +291,7 @@ static int round_of(long seed, int user, int sockets)
 		if (late) ++*made;
 		if (!reap_all()) return 0;
 	}
+	remove_ipc();
 	return 1;
 }
 

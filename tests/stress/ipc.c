@@ -3,6 +3,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 
 static int op1(int id, int n, int op, int flags)
 {
@@ -152,4 +153,44 @@ STORM(queues_removed_in_use)
 {
 	board = shared_map(4096);
 	crowd(queue_kid, 8);
+}
+
+/* Segments that are attached, inherited, cut and removed at once.  A page says whose it is. */
+static void segment_kid(int n)
+{
+	unsigned seed = n + 1;
+	while (!over()) {
+		unsigned r = random_next(&seed);
+		int slot = r % 3, id = atomic_load(&board->id[slot]) - 1;	/* kept with one added: 0 is nobody's */
+		if (r % 16 == 3) {
+			int fresh = shmget(IPC_PRIVATE, 4 * 4096, 0600);
+			CHECK(fresh >= 0);
+			id = atomic_exchange(&board->id[slot], fresh + 1) - 1;
+			if (id >= 0) CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+			progress();
+			continue;
+		}
+		char *a = id >= 0 ? shmat(id, NULL, r & 64 ? SHM_RDONLY : 0) : (char *)-1;
+		if (a == (char *)-1) { CHECK(id < 0 || gone_error()); continue; }
+		if (!(r & 64)) a[(r >> 8) % 16384] = n;
+		CHECK(((volatile char *)a)[(r >> 9) % 16384] < 16);
+		if (r & 128) {
+			pid_t pid = fork();
+			if (pid == 0) { if (r & 256) munmap(a, 4096); _exit(((volatile char *)a)[8192] >= 16); }
+			CHECK_EQ(wait_status(pid), 0);
+		}
+		if (r & 512) CHECK(munmap(a + 4096, 4096) == 0);
+		CHECK(shmdt(a) == 0);
+		progress();
+	}
+}
+STORM(segments_removed_in_use)
+{
+	board = shared_map(4096);
+	crowd(segment_kid, 8);
+	for (int i = 0; i < 3; i++)
+		if (board->id[i]) CHECK(shmctl(board->id[i] - 1, IPC_RMID, NULL) == 0);
+	struct { int used; unsigned long tot, rss, swp, a, s; } info;
+	CHECK(shmctl(0, SHM_INFO, (void *)&info) >= 0);
+	CHECK_EQ(info.used, 0);
 }

@@ -1,6 +1,8 @@
 /* Swap: swapon, swapoff, what they refuse; pages that go and come back, alone and shared, moved, cut, locked. */
 #include "../tap.h"
 #include <pthread.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/swap.h>
 #include <sys/sysinfo.h>
 #include "meminfo.h"
@@ -498,6 +500,46 @@ TEST(shared_memory_goes_and_comes_back)
 	CHECK_EQ(swapoff(DEV), 0);
 	verify(p, N);
 	CHECK_EQ(munmap(p, N * PAGE), 0);
+}
+
+/* The pages of a segment of System V that are in swap, as /proc/sysvipc/shm says it. */
+static long segment_swapped(int id)
+{
+	static char text[16384];
+	CHECK(read_file("/proc/sysvipc/shm", text, sizeof(text)) > 0);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		int shmid;
+		long swapped;
+		if (sscanf(line, "%*d %d %*o %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %ld", &shmid, &swapped) == 2 && shmid == id)
+			return swapped / PAGE;
+	}
+	return -1;
+}
+
+TEST(a_segment_goes_unless_it_is_kept)
+{
+	area(4096);
+	int id = shmget(IPC_PRIVATE, N * PAGE, 0600);
+	CHECK(id >= 0 && shmctl(id, SHM_LOCK, NULL) == 0);
+	char *p = shmat(id, NULL, 0);
+	CHECK(p != (char *)-1);
+	for (long i = 0; i < N; i++)
+		*(long *)(p + i * PAGE) = i * 7 + 1;
+	out(p, N);
+	CHECK_EQ(segment_swapped(id), 0);
+	CHECK_EQ(shmctl(id, SHM_UNLOCK, NULL), 0);
+	out(p, N);
+	if (on_sarsen())
+		CHECK_EQ(segment_swapped(id), N);
+	verify(p, N);
+	out(p, N);
+	CHECK_EQ(shmdt(p), 0);
+	p = shmat(id, NULL, SHM_RDONLY);
+	CHECK(p != (char *)-1);
+	CHECK_EQ(swapoff(DEV), 0);
+	CHECK_EQ(segment_swapped(id), 0);
+	verify(p, N);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
 }
 
 TEST(what_is_done_is_counted)
