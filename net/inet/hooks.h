@@ -1,4 +1,4 @@
-/* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection.  Context: core locked. */
+/* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection, packets that nobody takes.  Context: core locked. */
 #pragma once
 #include <lwip/ip_addr.h>
 #include <lwip/tcp.h>
@@ -11,6 +11,8 @@ struct netif *route_hook4(const ip4_addr_t *src, const ip4_addr_t *dest);
 const ip4_addr_t *route_hook_gateway4(struct netif *n, const ip4_addr_t *dest);
 struct netif *route_hook6(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *route_hook_gateway6(struct netif *n, const ip6_addr_t *dest);
+/* icmp_hook_unreachable - p, from its IP header on, waited for a neighbour who does not answer: its sender is told (EHOSTUNREACH). */
+void icmp_hook_unreachable(struct pbuf *p);
 u32_t tcp_hook_isn(const ip_addr_t *local, u16_t lport, const ip_addr_t *remote, u16_t rport);
 struct tcp_pcb *tcp_hook_find(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);
 struct tcp_pcb_listen *tcp_hook_find_listener(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);

@@ -2,7 +2,8 @@
  *
  * A report quotes the beginning of a packet; its addresses, ports or identifier say whose that was.  Who asked for reports (IP_RECVERR) gets it into a queue
  * (reports.c) with what is quoted behind the transport's header; who is connected finds the error at the next call.  A connection of TCP believes a
- * report only while it is being made, and "too large" only if the quoted segment may still be on its way. */
+ * report only while it is being made, and "too large" only if the quoted segment may still be on its way.  A neighbour who does not answer is reported by
+ * ourselves. */
 #include <lwip/icmp.h>
 #include <lwip/icmp6.h>
 #include <lwip/inet_chksum.h>
@@ -17,6 +18,7 @@
 #include <linux/in6.h>
 #include <net/inet/dgram.h>
 #include <net/inet/engine.h>
+#include <net/inet/hooks.h>
 #include <net/inet/pmtu.h>
 #include <net/inet/reports.h>
 #include <net/inet/route.h>
@@ -75,6 +77,7 @@ struct report {
 	bool hard;			/* a connection gives up */
 	u32 info;			/* the MTU, if it was too large */
 	ip_addr_t from, to;		/* of that packet: from is ours */
+	const ip_addr_t *offender;	/* who says so */
 	u16 sport, dport;
 	u32 seqno;			/* of TCP */
 };
@@ -128,7 +131,7 @@ static void tell(struct inet_sock *o, const struct report *r, bool connected, u3
 		hard = true;
 	}
 	if (wants)
-		report_queue(o, &ee, &r->to, r->dport, ip_current_src_addr(), r->p, payload);
+		report_queue(o, &ee, &r->to, r->dport, r->offender, r->p, payload);
 	if (wants || (connected && hard))
 		socket_set_error(&o->s, r->error);
 }
@@ -217,8 +220,8 @@ static void report_tcp(const struct report *r)
 		} else if (t->state == TS_CONNECTING) {
 			/* Only a connection that is being made gives up; later, it may be a forgery, and passes. */
 			tcp_err(t->pcb, NULL);
+			socket_set_error(&o->s, r->error);	/* before the end can be seen */
 			tcp_abandon(t->pcb, 0);
-			socket_set_error(&o->s, r->error);
 			socket_wake(&o->s, EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP);
 		}
 		return;
@@ -254,23 +257,41 @@ static bool read_inner(struct report *r)
 	return true;
 }
 
+static void deliver(const struct report *r)
+{
+	switch (r->proto) {
+	case IPPROTO_UDP: report_udp(r); break;
+	case IPPROTO_TCP: report_tcp(r); break;
+	case IPPROTO_ICMP: case IPPROTO_ICMPV6: report_ping(r); break;
+	default: break;
+	}
+	if (raw_ports.users)
+		report_raw(r);
+}
+
 static void report(const struct pbuf *p, u32 header, const u8 *h, bool six)
 {
-	struct report r = { .p = p, .inner = header + 8, .six = six, .type = h[0], .code = h[1] };
+	struct report r = { .p = p, .inner = header + 8, .six = six, .type = h[0], .code = h[1], .offender = ip_current_src_addr() };
 
 	r.error = report_errno(h[0], h[1], six, &r.hard);
 	if (!r.error || !read_inner(&r))
 		return;
 	if (is_too_large(&r))
 		r.info = six ? (u32)h[4] << 24 | (u32)h[5] << 16 | (u32)h[6] << 8 | h[7] : (u32)h[6] << 8 | h[7];
-	switch (r.proto) {
-	case IPPROTO_UDP: report_udp(&r); break;
-	case IPPROTO_TCP: report_tcp(&r); break;
-	case IPPROTO_ICMP: case IPPROTO_ICMPV6: report_ping(&r); break;
-	default: break;
-	}
-	if (raw_ports.users)
-		report_raw(&r);
+	deliver(&r);
+}
+
+/* As if we had sent ourselves a report, as Linux does: host (ICMPv6: address) unreachable. */
+void icmp_hook_unreachable(struct pbuf *p)
+{
+	bool six = p->len && *(const u8 *)p->payload >> 4 == 6;
+	struct report r = { .p = p, .six = six, .type = six ? 1 : 3, .code = six ? 3 : 1 };
+
+	r.error = report_errno(r.type, r.code, six, &r.hard);
+	if (!read_inner(&r))
+		return;
+	r.offender = &r.from;
+	deliver(&r);
 }
 
 bool icmp_tap(struct pbuf *p, u32 header, bool six)

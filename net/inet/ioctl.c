@@ -143,6 +143,39 @@ static long address_ioctl(u32 cmd, u64 arg)
 	return err || set ? err : copy_to_user(user_ptr(arg), &r, sizeof(r));
 }
 
+/* SIOCSIFFLAGS of "eth0:1" is about that address alone: without IFF_UP it goes.  -ENOIOCTLCMD: it is about a device. */
+static long alias_flags(u64 arg)
+{
+	char name[IFNAMSIZ], *colon;
+	struct netdev *dev;
+	struct interface *i;
+	struct ifreq r;
+	long err = 0;
+
+	if (copy_from_user(&r, user_ptr(arg), sizeof(r)))
+		return -EFAULT;
+	r.ifr_name[IFNAMSIZ - 1] = 0;
+	strlcpy(name, r.ifr_name, sizeof(name));
+	colon = strchr(name, ':');
+	if (!colon)
+		return -ENOIOCTLCMD;
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	*colon = 0;
+	dev = netdev_by_name(name);
+	if (!dev)
+		return -ENODEV;
+	mutex_lock(&net_config_lock);
+	i = by_label(dev, r.ifr_name);
+	if (!i)
+		err = -EADDRNOTAVAIL;
+	else if (!(r.ifr_flags & IFF_UP))
+		err = address_del4(dev, i->address, i->prefix);
+	mutex_unlock(&net_config_lock);
+	netdev_put(dev);
+	return err;
+}
+
 static long address6_ioctl(u32 cmd, u64 arg)
 {
 	struct in6_ifreq r;
@@ -340,6 +373,8 @@ static long ioctl4(u32 cmd, u64 arg)
 	case SIOCGIFADDR: case SIOCGIFNETMASK: case SIOCGIFBRDADDR: case SIOCGIFDSTADDR:
 	case SIOCSIFADDR: case SIOCSIFNETMASK: case SIOCSIFBRDADDR: case SIOCSIFDSTADDR:
 		return address_ioctl(cmd, arg);
+	case SIOCSIFFLAGS:
+		return alias_flags(arg);
 	case SIOCADDRT: case SIOCDELRT:
 		return route4_ioctl(cmd, arg);
 	case SIOCGARP: case SIOCSARP: case SIOCDARP:

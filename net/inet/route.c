@@ -196,6 +196,9 @@ static int lookup6(const ip6_addr_t *to, const ip6_addr_t *from, u32 ifindex, st
 			return refusal(r);
 		n = ip6_route(from ? from : IP6_ADDR_ANY6, to);
 		a->route = r;
+		/* lwIP sends all by its only interface, though that were lo. */
+		if (n && !r && loopback_dev && interface_of(n)->dev == loopback_dev && !ip6_addr_ismulticast(to))
+			n = NULL;
 	}
 	if (!n)
 		return -ENETUNREACH;

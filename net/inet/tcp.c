@@ -428,7 +428,7 @@ static int wait_connected(struct tcpsock *t, u32 file_flags, int err)
 			return err;
 		waited = wait_event_interruptible_timeout(&s->wait, atomic_load(&t->state) != TS_CONNECTING, deadline);
 		if (waited == -ETIMEDOUT)
-			return -EINPROGRESS;
+			return err;
 		if (waited)
 			return socket_wait_error(s, waited, true);
 	}
@@ -460,6 +460,8 @@ static int tcpsock_connect(struct socket *s, const struct sockaddr_any *name, u3
 	if (IP_IS_V4(&to) && t->i.opt.v6only && s->family == AF_INET6)
 		return -ENETUNREACH;
 	inet_any_is_loopback(&to);
+	if (IP_IS_V6(&to) && ip6_addr_islinklocal(ip_2_ip6(&to)) && !ip6_addr_has_zone(ip_2_ip6(&to)))
+		return -EINVAL;
 	net_core_lock();
 	if (t->started) {
 		err = -EALREADY;

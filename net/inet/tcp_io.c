@@ -65,8 +65,12 @@ static void release_runs(struct tcpsock *t, u32 len)
 /* A segment of which only a part was acknowledged stays whole, and may be read once more. */
 void tcpsock_acked(struct tcpsock *t, u32 len)
 {
-	const struct tcp_pcb *pcb = t->pcb;
+	struct tcp_pcb *pcb = t->pcb;
 	u32 oldest = pcb->snd_lbb, queued = atomic_load(&t->tx_queued);
+
+	/* Segments that were to be sent again into a closed window, and were acknowledged after all: lwIP would probe it with nothing. */
+	if (unlikely(pcb->persist_backoff) && !pcb->unsent)
+		pcb->persist_backoff = 0;
 
 	if (pcb->unsent && (s32)(lwip_ntohl(pcb->unsent->tcphdr->seqno) - oldest) < 0)
 		oldest = lwip_ntohl(pcb->unsent->tcphdr->seqno);
@@ -335,7 +339,7 @@ static ssize_t read_queue(struct tcpsock *t, struct message *m, size_t len, u32 
 	while (p && (size_t)done < len) {
 		u32 n = p->len - off, put;
 
-		if (skip >= n && n) {
+		if (skip && skip >= n) {	/* over empty pieces, too: headers stood there */
 			skip -= n;
 			n = 0;
 		} else {
@@ -396,6 +400,9 @@ static ssize_t read_around_mark(struct tcpsock *t, struct message *m, size_t len
 	return n;
 }
 
+/* There was a connection; one that failed while nobody waited for it counts, too. */
+static bool there_was_one(const struct tcpsock *t) { return t->done || t->started; }
+
 /* Nothing is there: why?  1: wait.  The end is looked at before bytes and reason, which are there before it is (on_recv, on_err). */
 static int why_nothing(struct tcpsock *t)
 {
@@ -410,10 +417,10 @@ static int why_nothing(struct tcpsock *t)
 	if (err)
 		return err;
 	if (shut || ended)
-		return t->done || shut ? 0 : -ENOTCONN;
+		return there_was_one(t) || shut ? 0 : -ENOTCONN;
 	switch (state) {
 	case TS_CONNECTED: case TS_CONNECTING: return 1;
-	case TS_CLOSED: return t->done ? 0 : -ENOTCONN;
+	case TS_CLOSED: return there_was_one(t) ? 0 : -ENOTCONN;
 	default: return -ENOTCONN;
 	}
 }

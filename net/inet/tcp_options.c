@@ -44,6 +44,9 @@ static bool has_connection(const struct tcpsock *t)
 	return t->pcb && t->state != TS_LISTENING;
 }
 
+/* What a segment carries beside its options. */
+static u32 data_mss(const struct tcp_pcb *pcb) { return pcb->mss - (pcb->flags & TF_TIMESTAMP ? 12u : 0); }
+
 void tcpsock_option_changed(struct socket *s, int name)
 {
 	struct tcpsock *t = tcpsock_of(s);
@@ -225,7 +228,8 @@ static void fill_info(struct tcpsock *t, struct tcp_info *ti)
 	ti->tcpi_backoff = pcb->nrtx;
 	ti->tcpi_rto = (u32)pcb->rto * TCP_SLOW_INTERVAL * 1000;
 	ti->tcpi_ato = TCP_TMR_INTERVAL * 1000;
-	ti->tcpi_snd_mss = ti->tcpi_advmss = pcb->mss;
+	ti->tcpi_snd_mss = data_mss(pcb);
+	ti->tcpi_advmss = pcb->mss;
 	ti->tcpi_rcv_mss = min(pcb->mss, 536);
 	ti->tcpi_pmtu = pmtu_of(&pcb->remote_ip, device_mtu(t));
 	ti->tcpi_reordering = 3;
@@ -254,7 +258,7 @@ static s32 get_number(struct tcpsock *t, int name, int *err)
 	switch (name) {
 	case TCP_NODELAY: return t->nodelay;
 	case TCP_CORK: return t->corked;
-	case TCP_MAXSEG: return has_connection(t) ? t->pcb->mss : t->maxseg ? t->maxseg : 536;
+	case TCP_MAXSEG: return has_connection(t) ? (int)data_mss(t->pcb) : t->maxseg ? t->maxseg : 536;
 	case TCP_KEEPIDLE: return (s32)(t->keep_idle ? t->keep_idle : KEEP_IDLE);
 	case TCP_KEEPINTVL: return (s32)(t->keep_interval ? t->keep_interval : KEEP_INTERVAL);
 	case TCP_KEEPCNT: return (s32)(t->keep_count ? t->keep_count : KEEP_COUNT);

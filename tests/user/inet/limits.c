@@ -380,6 +380,8 @@ static bool next_segment(int w, struct segment *s, int ms)
 	return true;
 }
 
+static int window = 0xffff;
+
 static void send_segment(int w, int sport, int dport, uint32_t seq, uint32_t ack, int flags)
 {
 	unsigned char t[12 + 24] = { 0 }, *h = t + 12;
@@ -399,7 +401,7 @@ static void send_segment(int w, int sport, int dport, uint32_t seq, uint32_t ack
 	}
 	h[12] = (unsigned char)(len / 4 << 4);
 	h[13] = (unsigned char)flags;
-	h[14] = 0xff; h[15] = 0xff;
+	h[14] = (unsigned char)(window >> 8); h[15] = (unsigned char)window;
 	if (flags & 2) {
 		h[20] = 2; h[21] = 4; h[22] = 1460 >> 8; h[23] = 1460 & 255;
 	}
@@ -458,4 +460,41 @@ TEST(path_mtu_of_connections)
 	CHECK_EQ(getsockopt(c, IPPROTO_TCP, TCP_INFO, &ti, &len), 0);
 	CHECK_EQ(ti.tcpi_pmtu, 1000);
 	CHECK(ti.tcpi_snd_mss <= 960);
+}
+
+/* What was to be sent again into a window that has closed is acknowledged after all: there is nothing to probe with. */
+TEST(acknowledged_in_a_closed_window)
+{
+	static char buf[100];
+	struct sockaddr_in a = in4("10.9.0.7", 80);
+	struct segment s;
+	int w = wire(), c = socket(AF_INET, SOCK_STREAM, 0), port;
+	uint32_t start;
+
+	know("10.9.0.7");
+	nonblocking(c);
+	CHECK_ERR(connect(c, SA(a)), EINPROGRESS);
+	CHECK(next_segment(w, &s, 5000));
+	port = port_of(c);
+	start = s.seq + 1;
+	send_segment(w, 80, port, 1000, start, 0x12);
+	CHECK(wait_events(c, POLLOUT) & POLLOUT);
+	CHECK_EQ(write(c, buf, 100), 100);
+	do
+		CHECK(next_segment(w, &s, 5000));
+	while (!s.len);
+	CHECK_EQ(s.len, 100);
+	window = 0;
+	send_segment(w, 80, port, 1001, start, 0x10);
+	sleep_ms(2500);				/* it was to be sent again */
+	send_segment(w, 80, port, 1001, start + 100, 0x10);
+	sleep_ms(2500);
+	window = 0xffff;
+	send_segment(w, 80, port, 1001, start + 100, 0x10);
+	CHECK_EQ(write(c, buf, 5), 5);
+	do
+		CHECK(next_segment(w, &s, 10000));
+	while (s.len != 5);
+	CHECK_EQ(s.seq, start + 100);
+	CHECK_EQ(error_of(c), 0);
 }

@@ -264,6 +264,32 @@ TEST(peek_waitall_trunc)
 	CHECK_ERR(recv(fd[1], buf, 1, MSG_OOB), EINVAL);
 }
 
+/* Peeking waits for all as reading does, and goes on behind what it has seen. */
+TEST(peek_waits_for_all)
+{
+	char buf[16];
+	int fd[2];
+	pid_t pid;
+
+	lo_up();
+	tcp_pair(fd);
+	CHECK_EQ(write(fd[0], "abcd", 4), 4);
+	pid = fork();
+	if (!pid) {
+		for (int i = 0; i < 3; i++) {
+			CHECK(wait_state(getppid(), 'S'));
+			CHECK_EQ(write(fd[0], &"efghijklmnop"[4 * i], 4), 4);
+			usleep(50000);
+		}
+		_exit(0);
+	}
+	CHECK_EQ(recv(fd[1], buf, 16, MSG_PEEK | MSG_WAITALL), 16);
+	CHECK(!memcmp(buf, "abcdefghijklmnop", 16));
+	CHECK(EXITED(wait_status(pid), 0));
+	CHECK_EQ(read(fd[1], buf, 16), 16);
+	CHECK(!memcmp(buf, "abcdefghijklmnop", 16));
+}
+
 TEST(small_windows)
 {
 	static char out[300000], in[300000];

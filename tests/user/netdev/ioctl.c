@@ -38,6 +38,25 @@ TEST(index_and_name)
 	CHECK(r.ifr_ifindex == 1 && !strcmp(r.ifr_name, "lo:1"));
 }
 
+/* The flags of "lo:1" are those of an address. */
+TEST(second_address_goes_alone)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f090909) };
+	int s = any_socket();
+	struct ifreq r = { .ifr_name = "lo:1" };
+
+	lo_up();
+	r.ifr_flags = IFF_UP;
+	CHECK_ERR(ioctl(s, SIOCSIFFLAGS, &r), EADDRNOTAVAIL);
+	memcpy(&r.ifr_addr, &a, sizeof(a));
+	CHECK_EQ(ioctl(s, SIOCSIFADDR, &r), 0);
+	CHECK_EQ(ioctl(s, SIOCGIFADDR, &r), 0);
+	memset(&r.ifr_ifru, 0, sizeof(r.ifr_ifru));
+	CHECK_EQ(ioctl(s, SIOCSIFFLAGS, &r), 0);
+	CHECK_ERR(ioctl(s, SIOCGIFADDR, &r), EADDRNOTAVAIL);
+	CHECK(ask(s, SIOCGIFFLAGS).ifr_flags & IFF_UP);
+}
+
 TEST(what_lo_is)
 {
 	int s = any_socket();
