@@ -3,7 +3,9 @@
  * command line) chooses some; `SOAK=` and `STORM=` in it go to the stress programs.  The host's scripts/test-user judges what it prints.
  *
  * Disks that scripts/test-user gives: vda, an ext2, is mounted at /disk; vdb is empty (/dev/scratch); vdc is an ext2 of 1 KiB blocks that
- * nobody has mounted (/dev/scratch2).  Programs about files run a second time as NAME@disk, with a directory of /disk bound over /tmp.  */
+ * nobody has mounted (/dev/scratch2).  Programs about files run a second time as NAME@disk, with a directory of /disk bound over /tmp.
+ *
+ * `wire=near` or `wire=far`: one of two guests joined by wires (ends.h).  The far one runs no tests but the agent of tests/user/far, for ever.  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +22,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "ends.h"
 
 #define PROGRAM_TIMEOUT 300
 
@@ -215,13 +218,26 @@ static void run(const char *name)
 		bind_tmp(0);
 }
 
+/* The agent serves until the host ends this guest. */
+static void be_far(void)
+{
+	char *argv[] = { "/tests/far/connect", "--agent", NULL };
+
+	fflush(stdout);
+	execv(argv[0], argv);
+	printf("# no agent: errno %d\n", errno);
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
+	const char *wire = getenv("wire");
 	mount_all();
 	open_console();
 	sigaction(SIGALRM, &sa, NULL);
 	load_modules();
+	if (wire && ends_setup(strcmp(wire, "far") ? 1 : 2) == 0 && !strcmp(wire, "far"))
+		be_far();
 	mount_disk();
 	collect("/tests");
 	qsort(names, count, sizeof(names[0]), by_name);
