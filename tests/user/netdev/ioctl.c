@@ -45,7 +45,7 @@ TEST(second_address_goes_alone)
 	int s = any_socket();
 	struct ifreq r = { .ifr_name = "lo:1" };
 
-	lo_up();
+	CHECK_EQ(lo_flags(s, IFF_UP, 0), 0);
 	r.ifr_flags = IFF_UP;
 	CHECK_ERR(ioctl(s, SIOCSIFFLAGS, &r), EADDRNOTAVAIL);
 	memcpy(&r.ifr_addr, &a, sizeof(a));
