@@ -43,6 +43,7 @@
 #define LWIP_HOOK_TCP_REGISTERED(pcb)		tcp_hook_registered(pcb)
 #define LWIP_HOOK_TCP_REMOVED(pcb)		tcp_hook_removed(pcb)
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)	tcp_hook_segment(pcb, hdr, &(struct tcp_options_in){ optlen, opt1len, opt2 }, p)
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts)	(tcp_hook_sent(pcb, p, hdr), (opts))	/* called with each segment; none is added */
 #ifndef CONFIG_DEBUG
 #define LWIP_NOASSERT			1
 #endif

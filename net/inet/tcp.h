@@ -41,6 +41,8 @@ struct tcpsock {
 	u32 retransmitted;		/* [C] how often, before lwIP's present count ... */
 	u8 nrtx_seen;			/* [C] ... of which so many are in it already */
 	u8 nrtx_held;			/* [C] how often that count was held below lwIP's limit: tcp_timer.c */
+	u32 segs_in, data_segs_in;	/* [C] segments of the wire, of a connection that has its socket ... */
+	u32 segs_out, data_segs_out;	/* [C] ... and those sent again */
 	u32 tx_queued;			/* [a] written, and not acknowledged */
 	bool tx_full;			/* [a] a writer waits for that to fall */
 	u32 tx_limit;			/* [a] how much that may be */

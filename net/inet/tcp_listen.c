@@ -143,6 +143,8 @@ static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tc
 		t->retransmitted += (u32)max(pcb->nrtx - t->nrtx_seen, 0);
 		t->nrtx_seen = pcb->nrtx;
 	}
+	t->segs_in += interface_segments;
+	t->data_segs_in += p->tot_len ? interface_segments : 0;
 	WRITE_ONCE(t->i.s.incoming_cpu, (s32)smp_cpu_id());
 	if (unlikely(READ_ONCE(t->i.s.filter)) && !inet_filter_segment(&t->i, hdr, p, header))
 		return ERR_MEM;
@@ -199,6 +201,16 @@ err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tc
 	if (pcb->state != SYN_RCVD && pcb->state != TIME_WAIT && pcb->callback_arg)
 		return connected_segment(pcb->callback_arg, pcb, hdr, p, header);
 	return ERR_OK;
+}
+
+void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, const struct tcp_hdr *hdr)
+{
+	struct tcpsock *t = pcb && pcb->state != SYN_RCVD && pcb->state != TIME_WAIT ? pcb->callback_arg : NULL;
+
+	if (!t)
+		return;
+	t->segs_out++;
+	t->data_segs_out += p->tot_len > TCPH_HDRLEN_BYTES(hdr);
 }
 
 static int start_listening(struct tcpsock *t)

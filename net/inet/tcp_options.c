@@ -235,6 +235,10 @@ static void fill_info(struct tcpsock *t, struct tcp_info *ti)
 	ti->tcpi_reordering = 3;
 	ti->tcpi_total_retrans = t->retransmitted + (u32)max(pcb->nrtx - t->nrtx_seen, 0);
 	ti->tcpi_probes = (u8)(pcb->persist_probe + pcb->keep_cnt_sent);
+	ti->tcpi_segs_in = t->segs_in;
+	ti->tcpi_segs_out = t->segs_out;
+	ti->tcpi_data_segs_in = t->data_segs_in;
+	ti->tcpi_data_segs_out = t->data_segs_out;
 	ti->tcpi_bytes_acked = t->tx_acked;
 	ti->tcpi_bytes_received = t->rx_total;
 	ti->tcpi_last_data_sent = ti->tcpi_last_data_recv = ti->tcpi_last_ack_recv = (tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL;
