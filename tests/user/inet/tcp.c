@@ -585,6 +585,54 @@ TEST(six)
 	CHECK(accept(l, NULL, NULL) >= 0);
 }
 
+static void lo_switch(bool up)
+{
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq r = { .ifr_name = "lo" };
+
+	CHECK_EQ(ioctl(s, SIOCGIFFLAGS, &r), 0);
+	r.ifr_flags = (short)(up ? r.ifr_flags | IFF_UP : r.ifr_flags & ~IFF_UP);
+	CHECK_EQ(ioctl(s, SIOCSIFFLAGS, &r), 0);
+	close(s);
+}
+
+/* What was written while there was no way arrives when there is one again; the address may have been gone meanwhile (::1 is). */
+TEST(connections_outlive_their_device)
+{
+	for (int six = 0; six < 2; six++) {
+		struct sockaddr_in6 a = in6("::1", 0);
+		int fd[2], l;
+		char buf[8];
+
+		lo_up();
+		if (six) {
+			l = socket(AF_INET6, SOCK_STREAM, 0);
+			CHECK_EQ(bind(l, SA(a)), 0);
+			CHECK_EQ(listen(l, 4), 0);
+			a.sin6_port = htons(port_of(l));
+			fd[0] = socket(AF_INET6, SOCK_STREAM, 0);
+			CHECK_EQ(connect(fd[0], SA(a)), 0);
+			fd[1] = accept(l, NULL, NULL);
+			CHECK_EQ(close(l), 0);
+		} else {
+			tcp_pair(fd);
+		}
+		lo_switch(false);
+		CHECK_EQ(write(fd[0], "down", 4), 4);
+		CHECK_EQ(events_of(fd[0], 0) & (POLLERR | POLLHUP), 0);
+		CHECK_EQ(events_of(fd[1], 0) & (POLLERR | POLLHUP | POLLIN), 0);
+		lo_switch(true);
+		read_all(fd[1], buf, 4);
+		CHECK(!memcmp(buf, "down", 4));
+		CHECK_EQ(write(fd[1], "up", 2), 2);
+		read_all(fd[0], buf, 2);
+		CHECK(!memcmp(buf, "up", 2));
+		CHECK_EQ(close(fd[0]), 0);
+		CHECK_EQ(read(fd[1], buf, 1), 0);
+		CHECK_EQ(close(fd[1]), 0);
+	}
+}
+
 TEST(other_loopback_addresses)
 {
 	struct sockaddr_in a = in4("127.1.2.3", 0), b;

@@ -165,7 +165,8 @@ TEST(proc_and_sys)
 			found = true;
 			CHECK_EQ(sscanf(line + 7, "%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu", n, n + 1, n + 2, n + 3, n + 4, n + 5,
 					n + 6, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12, n + 13, n + 14, n + 15), 16);
-			CHECK(n[0] == n[8] && n[1] == n[9]);
+			CHECK_EQ(n[1], n[9]);
+			CHECK_EQ(n[0], n[8]);
 		}
 	fclose(f);
 	CHECK(found);
