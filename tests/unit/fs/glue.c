@@ -1,6 +1,7 @@
 /* What the VFS needs beside the common stubs: credentials, user memory that is our own, no page cache. */
 #include <fs/file.h>
 #include <fs/inode.h>
+#include <fs/notify.h>
 #include <fs/write_gate.h>
 #include <fs/xattr.h>
 #include <mm/shmem.h>
@@ -47,6 +48,18 @@ u64 clock_real_ns(void) { static u64 t = 1000000000; return t += 1000; }
 int signal_send_task(struct task *t, int sig, const siginfo_t *info) { (void)t; (void)sig; (void)info; return 0; }
 bool task_work_add(struct task *t, struct task_work *w, void (*f)(struct task_work *)) { (void)t; f(w); return true; }
 struct list_head all_tasks = LIST_HEAD_INIT(all_tasks);
+
+/* Nobody watches files here: no hook is taken. */
+u32 notify_watches;
+void notify_path_slow(const struct path *p, u32 mask, bool by_name) { (void)p; (void)mask; (void)by_name; }
+void notify_inode_slow(struct inode *i, u32 mask) { (void)i; (void)mask; }
+void notify_name_slow(struct inode *dir, u32 mask, const char *name, u32 len, u32 cookie) { (void)dir; (void)mask; (void)name; (void)len; (void)cookie; }
+void notify_moved_slow(struct inode *odir, const struct qname *from, struct inode *ndir, const struct qname *to, struct inode *moved, struct inode *target)
+{
+	(void)odir; (void)from; (void)ndir; (void)to; (void)moved; (void)target;
+}
+void notify_gone_slow(struct inode *i) { (void)i; }
+void notify_super_gone(struct super *sb) { (void)sb; }
 
 void address_space_init(struct address_space *as, struct inode *host, const struct address_space_ops *ops)
 {
