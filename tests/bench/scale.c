@@ -1,4 +1,4 @@
-/* scale: what a second and a fourth worker bring, storms of pipes, and round trips between processors.
+/* scale: what a second and a fourth worker bring, storms of pipes and of local sockets, and round trips between processors.
  *
  * Run at -smp 4.  A scaling item runs a small operation in 1, 2 and 4 workers for a fixed time each and prints the time over all
  * operations done, so that ideal scaling halves and quarters the figure; scripts/bench prints the speed-ups.  Workers meet in a
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #define MAX_WORKERS 4
 #define RUN_NS 150000000.0
@@ -326,7 +327,7 @@ static const struct item items[] = {
 	{ "futex_pairs", futex_pair_op, futex_pair, 0, futex_pair_done },
 };
 
-/* --- the storm: groups of senders and receivers, each sender writing to each receiver's pipe --- */
+/* --- the storm: groups of senders and receivers, each sender writing to each receiver's pipe, or pair of local sockets --- */
 #define GROUPS	20
 #define SIDE	20	/* senders, and receivers, in a group */
 #define LOOPS	20
@@ -388,7 +389,10 @@ static void storm_start(int threads, void *(*f)(void *), void *arg)
 	storm_tasks++;
 }
 
-static void storm(const char *name, int threads)
+/* p[0] is read from, p[1] written to. */
+static int storm_channel(int sockets, int p[2]) { return sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p); }
+
+static void storm(const char *name, int threads, int sockets)
 {
 	static struct group groups[GROUPS];
 	double best = 0;
@@ -403,8 +407,8 @@ static void storm(const char *name, int threads)
 		for (int g = 0; g < GROUPS; g++) {
 			for (int i = 0; i < SIDE; i++) {
 				int p[2];
-				if (pipe(p))
-					fail("storm pipe");
+				if (storm_channel(sockets, p))
+					fail("storm channel");
 				groups[g].in[i] = p[0];
 				groups[g].out[i] = p[1];
 			}
@@ -536,8 +540,10 @@ int main(int argc, char **argv)
 		if (wanted(items[i].name))
 			scale(&items[i]);
 	if (wanted("storm")) {
-		storm("storm_processes", 0);
-		storm("storm_threads", 1);
+		storm("storm_processes", 0, 0);
+		storm("storm_threads", 1, 0);
+		storm("storm_sockets_processes", 0, 1);
+		storm("storm_sockets_threads", 1, 1);
 	}
 	if (wanted("trips")) {
 		yield_rtt();
