@@ -7,7 +7,7 @@
  * A call that would block there is begun and ended apart (far_begin(), far_end()), and the test does its part between.  */
 #pragma once
 #define TAP_HOOK
-#include "../inet/inet.h"
+#include "../inet/crowd.h"
 #include "../ends.h"
 #include <linux/filter.h>
 #include <sys/prctl.h>
@@ -15,8 +15,9 @@
 #define FAR_ROOM (1 << 18)
 
 /* What an agent can do beside system calls: a stream of a known pattern given or taken (fd, bytes, seed, bytes a call, milliseconds of sleep before each call); all that comes
- * sent back until the end (fd); a filter that drops everything (fd). */
-enum { FAR_GIVE = -1, FAR_TAKE = -2, FAR_ECHO = -3, FAR_DEAFEN = -4 };
+ * sent back until the end (fd); a filter that drops everything (fd); that many connections to an echo server, of so many messages each (address, its length, how many,
+ * messages): how many of all those came back right. */
+enum { FAR_GIVE = -1, FAR_TAKE = -2, FAR_ECHO = -3, FAR_DEAFEN = -4, FAR_CROWD = -5 };
 
 /* in, out: bit n says that argument n points to len[n] bytes that go there, or come back. */
 struct far_call { int64_t nr, arg[6]; uint32_t in, out, len[6]; };
@@ -121,6 +122,22 @@ static inline bool whole(int fd, void *buf, size_t len, bool out)
 	return true;
 }
 
+static inline long crowd(const struct sockaddr *to, socklen_t len, int many, int messages)
+{
+	static int c[CROWD_MOST];
+	long right = 0;
+
+	allow_files(many + 100);
+	for (int k = 0; k < many; k++) {
+		c[k] = socket(to->sa_family, SOCK_STREAM, 0);
+		if (c[k] < 0 || connect(c[k], to, len))
+			return -1;
+	}
+	for (int m = 0; m < messages; m++)
+		right += crowd_exchange(c, many, m);
+	return crowd_close(c, many) == many ? right : -1;
+}
+
 static inline long agent_call(const struct far_call *c)
 {
 	const int64_t *a = c->arg;
@@ -130,6 +147,7 @@ static inline long agent_call(const struct far_call *c)
 	case FAR_TAKE: return take((int)a[0], (size_t)a[1], (int)a[2], (size_t)a[3], (int)a[4]);
 	case FAR_ECHO: return echo((int)a[0]);
 	case FAR_DEAFEN: return deafen((int)a[0]);
+	case FAR_CROWD: return crowd((const struct sockaddr *)(intptr_t)a[0], (socklen_t)a[1], (int)a[2], (int)a[3]);
 	default: return syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
 }
