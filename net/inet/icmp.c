@@ -130,10 +130,12 @@ static void tell(struct inet_sock *o, const struct report *r, bool connected, u3
 			return;
 		hard = true;
 	}
+	if (!wants && !(connected && hard))
+		return;
+	atomic_store(&o->s.error, r->error);	/* before the report, whose coming wakes: who is woken finds both */
 	if (wants)
 		report_queue(o, &ee, &r->to, r->dport, r->offender, r->p, payload);
-	if (wants || (connected && hard))
-		socket_set_error(&o->s, r->error);
+	socket_wake(&o->s, EPOLLERR | EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
 }
 
 static void report_udp(const struct report *r)

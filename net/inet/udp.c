@@ -17,6 +17,7 @@
 #include <net/inet/route.h>
 
 #define UDP_MOST	65507u
+#define UDP6_MOST	65487u	/* the engine counts IPv6's header among the bytes that a length can say */
 #define SEGMENTS_MOST	64u	/* of UDP_SEGMENT, as on Linux */
 #define COPY_MOST	2048u	/* what is larger goes into chunks */
 
@@ -238,6 +239,8 @@ static int add_corked(struct dgramsock *d, struct message *m, size_t len, const 
 
 static ssize_t send_now(struct dgramsock *d, struct message *m, struct sending *to);
 
+static u32 most(const struct sending *to) { return IP_IS_V6(&to->to) ? UDP6_MOST : UDP_MOST; }
+
 /* All that waits, as one datagram to where its first part went. */
 int udpsock_push(struct dgramsock *d)
 {
@@ -267,7 +270,7 @@ static ssize_t send_corked(struct dgramsock *d, struct message *m, const struct 
 	int err;
 
 	mutex_lock(&d->tx_lock);
-	if (d->corked_len + len > UDP_MOST)
+	if (d->corked_len + len > most(to))
 		err = -EMSGSIZE;
 	else
 		err = add_corked(d, m, len, to);
@@ -330,7 +333,7 @@ static ssize_t send_now(struct dgramsock *d, struct message *m, struct sending *
 	size_t len = m->iter->count;
 	int err;
 
-	if (len > UDP_MOST)
+	if (len > most(to))
 		return -EMSGSIZE;
 	if (to->segment && len > to->segment)
 		return send_segments(d, m, len, to);
