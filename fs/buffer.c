@@ -16,7 +16,8 @@
  * from interrupts.  A locked page of the device is waited for while pages of files are locked, never the other way round.
  *
  * Errors.  A sector that could not be written is clean, marked as failed, and keeps its page in the cache (PG_ERROR), for what is on the disk is
- * older.  Who waits for it is told, and makes it dirty again;
+ * older.  Who waits for it is told, and makes it dirty again (he looks under
+ * the page lock: between two tries, nothing says that the first has failed);
  * so does buffers_sync, for all of the device: metadata is tried anew as long as somebody asks for it to be durable, and whoever is told that
  * it is, can believe it.
  *
@@ -360,8 +361,14 @@ void buffer_write_start(struct buffer *b)
 
 int buffer_write_wait(struct buffer *b)
 {
+	bool failed;
+
+	/* Under the page's lock: who tries anew what failed has taken the mark of that away, and has not begun yet.  His write then says it for both. */
+	page_lock(b->page);
 	page_wait_writeback(b->page);
-	if (likely(!(state(b->page) >> FAILED_SHIFT & buffer_sectors(b))))
+	failed = state(b->page) >> FAILED_SHIFT & buffer_sectors(b);
+	page_unlock(b->page);
+	if (likely(!failed))
 		return 0;
 	buffer_dirty(b);		/* the next one who writes it tries again */
 	return -EIO;
