@@ -107,7 +107,7 @@ static struct mount *mount_alloc(struct super *sb, struct dentry *root, const ch
 
 void path_follow_down(struct path *p)
 {
-	while (p->dentry->flags & DENTRY_MOUNTED) {
+	while (READ_ONCE(p->dentry->flags) & DENTRY_MOUNTED) {
 		struct mount *m;
 
 		spin_lock(&mount_lock);

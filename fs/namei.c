@@ -326,7 +326,7 @@ int dir_lookup(struct dentry *parent, const struct qname *q, struct dentry **out
 	struct dentry *d = dentry_find(parent, q);
 	int err;
 
-	if (d && (d->flags & DENTRY_REVALIDATE) && !dir->ops->revalidate(d)) {
+	if (d && (READ_ONCE(d->flags) & DENTRY_REVALIDATE) && !dir->ops->revalidate(d)) {
 		dentry_drop(d);
 		dentry_put(d);
 		d = NULL;
@@ -357,7 +357,7 @@ static int child_ref(struct walk *w, const struct qname *q, bool cached_only, st
 	struct dentry *d = dentry_find(w->path.dentry, q);
 	int err;
 
-	if (d && (d->flags & DENTRY_REVALIDATE) && !w->inode->ops->revalidate(d)) {
+	if (d && (READ_ONCE(d->flags) & DENTRY_REVALIDATE) && !w->inode->ops->revalidate(d)) {
 		dentry_drop(d);
 		dentry_put(d);
 		d = NULL;
@@ -478,7 +478,7 @@ static int step_ref(struct walk *w, const struct qname *q, bool last, bool follo
 
 	/* What is to be made is looked up under the directory's lock by open(), unless the directory believes or keeps no cached name:
 	 * there the dentry that open() finds would be stale or gone on the next walk, and O_CREAT of what exists would never end. */
-	err = child_ref(w, q, creating && !w->inode->ops->revalidate && !(w->path.dentry->flags & DENTRY_UNCACHED), &d);
+	err = child_ref(w, q, creating && !w->inode->ops->revalidate && !(READ_ONCE(w->path.dentry->flags) & DENTRY_UNCACHED), &d);
 	if (err)
 		return err;
 	if (!d || !d->inode) {

@@ -542,7 +542,7 @@ static bool wake(struct task *t, u32 mask, u32 how)
 	if (!(READ_ONCE(t->state) & mask))
 		return false;
 	rq = task_rq_lock(t, &flags);
-	was = t->state;
+	was = READ_ONCE(t->state);	/* t itself goes back to running without the lock */
 	if (was & mask) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		TRACE_TEXT(sched_wake, t->comm, (u64)t->tid, t->se.cpu);
