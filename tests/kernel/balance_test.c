@@ -75,7 +75,7 @@ KTEST(balance, idle_cpu_takes_one_that_waits)
 	if (!two_cpus())
 		return;
 	ok = spinners_start(s, 2, SCHED_NORMAL, 0);
-	ok = UNTIL(s[0].rounds && s[1].rounds) && s[0].cpu == 0 && s[1].cpu == 0 && ok;
+	ok = UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds)) && atomic_load(&s[0].cpu) == 0 && atomic_load(&s[1].cpu) == 0 && ok;
 	before = stolen();
 	sched_set_affinity(s[0].r.task, ~0ul);
 	sched_set_affinity(s[1].r.task, ~0ul);
@@ -92,7 +92,7 @@ KTEST(balance, a_mask_moves_who_runs_before_it_returns)
 
 	if (!two_cpus())
 		return;
-	ok = spinners_start(&s, 1, SCHED_NORMAL, 0) && UNTIL(s.rounds);
+	ok = spinners_start(&s, 1, SCHED_NORMAL, 0) && UNTIL(atomic_load(&s.rounds));
 	for (u32 i = 0; i < 200 && moved; i++) {
 		u32 cpu = (i + 1) & 1;
 
@@ -129,13 +129,13 @@ KTEST(balance, a_mask_moves_who_sleeps_and_who_waits)
 	ok = runner_create(&s[2].r, spin, &s[2]) && runner_sleeps(&s[2].r);
 	sched_set_affinity(s[2].r.task, 2);		/* asleep */
 	runner_go(&s[2].r);
-	ok = UNTIL(s[2].rounds) && s[2].cpu == 1 && ok;
+	ok = UNTIL(atomic_load(&s[2].rounds)) && atomic_load(&s[2].cpu) == 1 && ok;
 	atomic_store(&stop, 1u);
 	runner_join(&s[2].r);
 	ok = spinners_start(s, 2, SCHED_NORMAL, 0) && ok;
 	sched_set_affinity(s[0].r.task, 2);		/* one of the two waits on CPU 0, whichever */
 	sched_set_affinity(s[1].r.task, 2);
-	there = UNTIL(s[0].rounds && s[1].rounds && s[0].cpu == 1 && s[1].cpu == 1);
+	there = UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds) && atomic_load(&s[0].cpu) == 1 && atomic_load(&s[1].cpu) == 1);
 	spinners_stop(s, 2);
 	EXPECT(ok);
 	EXPECT(there);
@@ -151,7 +151,7 @@ KTEST(balance, real_time_is_pulled)
 		return;
 	sched_set_affinity(current, 2);
 	sched_set_policy(current, SCHED_FIFO, 90, 0);
-	ok = spinners_start(s, 2, SCHED_FIFO, 20) && UNTIL(s[0].rounds + s[1].rounds);
+	ok = spinners_start(s, 2, SCHED_FIFO, 20) && UNTIL(atomic_load(&s[0].rounds) + atomic_load(&s[1].rounds));
 	sched_set_affinity(s[0].r.task, ~0ul);
 	sched_set_affinity(s[1].r.task, ~0ul);
 	both = UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds));
@@ -175,10 +175,11 @@ KTEST(balance, virtual_time_is_taken_along)
 	flags = spin_lock_irqsave(&cpu_rq(0)->lock);
 	cpu_rq(0)->min_vruntime += 1000 * NSEC_PER_SEC;	/* as if it had run for long */
 	spin_unlock_irqrestore(&cpu_rq(0)->lock, flags);
-	ok = spinners_start(s, 2, SCHED_NORMAL, 0) && UNTIL(s[0].rounds && s[1].rounds);
+	ok = spinners_start(s, 2, SCHED_NORMAL, 0) && UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds));
 	sched_set_affinity(s[0].r.task, 2);
 	sched_set_affinity(s[1].r.task, 2);
-	s[0].rounds = s[1].rounds = 0;
+	atomic_store(&s[0].rounds, 0ul);
+	atomic_store(&s[1].rounds, 0ul);
 	both = UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds));
 	both = both && (s64)(s[1].r.task->se.vruntime - to->min_vruntime) < (s64)(10 * NSEC_PER_SEC);
 	spinners_stop(s, 2);

@@ -337,7 +337,7 @@ KTEST(rcu, a_lone_hog_holds_nothing_up)
 	sched_set_affinity(t, BIT(1));
 	for (u32 i = 0; i < 1000 && !(atomic_load(&hog_runs) && atomic_load(&t->se.cpu) == 1); i++)
 		sleep_ns(NSEC_PER_MSEC);
-	EXPECT(hog_runs);
+	EXPECT(atomic_load(&hog_runs));
 	synchronize_rcu();
 	atomic_store(&hog_stop, 1u);
 	while (READ_ONCE(t->state) != TASK_DEAD)
