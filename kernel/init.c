@@ -69,7 +69,7 @@ void run_init(void)
 	if (err)
 		panic("no memory for init, error %d", err);
 	if (syscall_trace_boot)
-		atomic_fetch_or(&current->head.flags, TIF_TRACE);
+		call_work_set(current, TIF_TRACE);
 	open_console();
 	if (rdinit)
 		try_init(rdinit);

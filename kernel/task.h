@@ -182,6 +182,21 @@ void task_put(struct task *t);
 /* process_put - each task holds one reference, so that current->proc is there until its last switch.  Context: any. */
 void process_put(struct process *p);
 
+/* call_work_set, call_work_clear - t's system calls take, or no longer take, the way through syscall_slow() for what (of TIF_CALL_REASONS).
+ * entry.S looks at the one flag that sums up all reasons, so a task without any pays nothing for there being several.  Context: any. */
+static inline void call_work_set(struct task *t, u32 what) { atomic_fetch_or(&t->head.flags, what | TIF_CALL_WORK); }
+static inline void call_work_clear(struct task *t, u32 what)
+{
+	u32 old, new;
+
+	do {
+		old = atomic_load(&t->head.flags);
+		new = old & ~what;
+		if (!(new & TIF_CALL_REASONS))
+			new &= ~TIF_CALL_WORK;
+	} while (!atomic_cas(&t->head.flags, old, new));
+}
+
 /* signal_pending - current has a signal to act on. */
 static inline bool signal_pending(void) { return atomic_load(&current->head.flags) & TIF_SIGPENDING; }
 bool fatal_signal_pending(const struct task *t);

@@ -21,7 +21,7 @@
 #define T_STALE		4
 #define T_COUNT		8
 #define TIF_NEED_RESCHED_BIT	0
-#define TIF_TRACE_BIT	3
+#define TIF_CALL_WORK_BIT	3
 
 	.macro save_regs
 	stp	x0, x1, [sp, #16 * 0]
@@ -148,7 +148,7 @@ el0_sync:
 	add	x10, x10, #1
 	str	x10, [x9, x8, lsl #3]
 	msr	daifclr, #3
-	tbnz	w11, #TIF_TRACE_BIT, 3f
+	tbnz	w11, #TIF_CALL_WORK_BIT, 3f
 #ifdef CONFIG_DEBUG
 	adr_l	x9, trace_calls
 	ldrb	w9, [x9]

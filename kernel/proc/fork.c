@@ -273,8 +273,8 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 		refcount_inc(&p->refs);
 	else
 		link_process(t, p, spec);
-	if (atomic_load(&current->head.flags) & TIF_TRACE)	/* again, under the lock: see proc_trace_set */
-		t->head.flags |= TIF_TRACE;
+	if (atomic_load(&current->head.flags) & TIF_TRACE)	/* under the lock: see process_trace_set */
+		call_work_set(t, TIF_TRACE);
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	pid_link_task(t);
@@ -297,7 +297,6 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 		t->altstack = current->altstack;
 	else
 		t->altstack.flags = 2;	/* SS_DISABLE */
-	t->head.flags = atomic_load(&current->head.flags) & TIF_TRACE;
 	if (!(spec->flags & CLONE_VM)) {
 		t->rseq = current->rseq;
 		t->rseq_sig = current->rseq_sig;

@@ -11,9 +11,12 @@
 #define TIF_NEED_RESCHED	(1u << 0)
 #define TIF_SIGPENDING		(1u << 1)
 #define TIF_NOTIFY		(1u << 2)	/* task work waits */
-#define TIF_TRACE		(1u << 3)	/* system calls are traced into the log */
+#define TIF_CALL_WORK		(1u << 3)	/* entry.S: system calls go by syscall_slow(), because of one of TIF_CALL_REASONS; call_work_set() */
 #define TIF_FP_RESTORE		(1u << 4)	/* FP state is in memory, not in the registers */
 #define TIF_RSEQ		(1u << 5)	/* it may have lost its CPU since it was told (kernel/proc/rseq.c) */
+#define TIF_TRACE		(1u << 6)	/* system calls are traced into the log */
+#define TIF_SECCOMP		(1u << 7)	/* system calls are filtered (kernel/proc/seccomp.c) */
+#define TIF_CALL_REASONS	(TIF_TRACE | TIF_SECCOMP)
 /* any of them: the long way out to EL0 */
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
 

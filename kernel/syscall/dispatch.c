@@ -18,7 +18,7 @@ long syscall_none(void)
 	return -ENOSYS;
 }
 
-/* A number beyond the table, or a traced task. */
+/* A number beyond the table, or a task with TIF_CALL_WORK. */
 void syscall_slow(struct trap_frame *tf)
 {
 	u64 nr = (u64)tf->syscallno;

@@ -1,6 +1,6 @@
 /* The built-in tracer: a log line for each call of a traced thread, its arguments decoded by the table and its result by name.
  *
- * Who is traced: a thread with TIF_TRACE, which entry.S looks at.  It is set for a process by writing 1 to /proc/<pid>/trace and
+ * Who is traced: a thread with TIF_TRACE, whose calls entry.S sends here by syscall_slow().  It is set for a process by writing 1 to /proc/<pid>/trace and
  * inherited by what it starts; `strace` on the kernel command line sets it for init, and so for everything.
  *
  * The line is printed when the call ends, because only then is known what it wrote; calls that do not end (exit, exit_group, and an
@@ -203,9 +203,9 @@ void process_trace_set(struct process *p, bool on)
 	spin_lock_irq(&proc_lock);
 	list_for_each_entry(t, &p->threads, thread_link) {
 		if (on)
-			atomic_fetch_or(&t->head.flags, TIF_TRACE);
+			call_work_set(t, TIF_TRACE);
 		else
-			atomic_fetch_and(&t->head.flags, ~TIF_TRACE);
+			call_work_clear(t, TIF_TRACE);
 	}
 	spin_unlock_irq(&proc_lock);
 }
