@@ -181,7 +181,7 @@ static void write_piece_end(struct page *p, int status)
 	if (!piece_end(p, status, &err))
 		return;
 	if (unlikely(err) && inode_is_dir(p->mapping->host))
-		atomic_fetch_or(&p->flags, (u32)PG_ERROR);
+		page_write_failed(p);
 	page_write_end(p, err);
 }
 
@@ -210,8 +210,7 @@ static int iomap_write_page(struct address_space *as, struct page *page, struct 
 	int err = 0;
 
 	page_write_begin(page);
-	if (unlikely(page_flags(page) & PG_ERROR))
-		atomic_fetch_and(&page->flags, ~(u32)PG_ERROR);
+	page_write_anew(page);
 	atomic_store(&page->private, 1);
 	end = base >= size ? 0 : (u32)min(PAGE_SIZE, size - base);	/* 0: it is just being truncated */
 	if (unlikely(end && end < PAGE_SIZE))		/* through a mapping a program may have written there */

@@ -52,6 +52,7 @@ struct address_space {
 	struct rwsem i_mmap_lock;	/* LC_I_MMAP */
 	struct list_head i_mmap;	/* [i_mmap_lock] vma.i_mmap_link */
 	u32 nr_writable;		/* shared mappings that are or may become writable [i_mmap_lock] */
+	u32 nr_failed;			/* [a] pages that could not be written and are not given up (PG_ERROR): its writer holds the inode */
 	bool unevictable;		/* [a] its pages do not go to swap: shmctl(SHM_LOCK) */
 	struct shmem_swap *swapped;	/* [tree_lock] of tmpfs: which pages are in a swap area, mm/shmem_swap.c; NULL: none ever was */
 	u64 wb_next;			/* [INODE_WRITING] where the writer goes on */

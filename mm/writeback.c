@@ -148,6 +148,30 @@ void page_write_end(struct page *p, int status)
 	page_put(p);
 }
 
+void page_write_failed(struct page *p)
+{
+	if (!(atomic_fetch_or(&p->flags, (u32)PG_ERROR) & PG_ERROR))
+		atomic_inc(&p->mapping->nr_failed);
+}
+
+void page_write_anew(struct page *p)
+{
+	if (unlikely(page_flags(p) & PG_ERROR) && atomic_fetch_and(&p->flags, ~(u32)PG_ERROR) & PG_ERROR)
+		atomic_dec(&p->mapping->nr_failed);
+}
+
+static void dirty_again(struct page *p)
+{
+	if (page_flags(p) & PG_ERROR)
+		page_set_dirty(p);
+}
+
+void filemap_retry(struct address_space *as)
+{
+	if (unlikely(atomic_load(&as->nr_failed)))
+		filemap_each(as, dirty_again);
+}
+
 bool mapping_tagged(struct address_space *as, u32 tag)
 {
 	u64 index = 0;

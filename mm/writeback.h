@@ -57,6 +57,12 @@ void balance_dirty_fault(struct address_space *as);
 int filemap_write_range(struct address_space *as, u64 start, u64 end);
 int filemap_wait_range(struct address_space *as, u64 start, u64 end);
 void filemap_start_range(struct address_space *as, u64 start, u64 end);
+/* page_write_failed - p, in flight and about to land, could not be written and holds what must not be lost: PG_ERROR.  It stays in memory, and so does its
+ * inode (while it has a name, until the file system goes).  Context: any; before page_write_end.
+ * page_write_anew - p is locked and about to be written: that is seen to now.  filemap_retry - all such pages of as are dirty again.  Context: thread. */
+void page_write_failed(struct page *p);
+void page_write_anew(struct page *p);
+void filemap_retry(struct address_space *as);
 int filemap_sync_range(struct file *f, u64 start, u64 end);
 /* A word of errors: error_note remembers one; error_sample is what somebody who begins to look now was told; error_check - the error that he was not
  * told yet, or 0.  mapping_set_error - writing failed: for the file (fsync), and for its filesystem (syncfs). */

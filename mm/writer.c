@@ -7,6 +7,8 @@
  *   dirty   those that changed, the longest dirty first (dirtied_ns)
  *   io      what the thread's pass is about: it writes CHUNK pages of the first, and puts it behind the others until it is done
  *   flying  clean, but pages may be in flight: sync(2) must find them.  The thread lets them go when the last of them has landed.
+ *   failed  directories with pages that could not be written and must not be forgotten: the disk still has the names that were removed, for numbers that
+ *           are others' by now.  They stay in memory until a write succeeds; each sync makes the pages dirty again, and so does fsync.
  *
  * An inode that is written has INODE_WRITING, which one thread has at a time; its bits of enum inode_dirty are cleared before it is looked at,
  * and set by whoever changes it after that.  Who sets a bit that is there already does nothing, so he changes first and looks then
@@ -130,21 +132,29 @@ static void forget(struct inode *i)
 	atomic_store(&i->dirty, 0u);
 }
 
+/* w->lock held, i on a list. */
+static void list_failed(struct writer *w, struct inode *i)
+{
+	atomic_store(&i->dirty, i->dirty | INODE_FAILED);
+	list_move_tail(&i->dirty_link, &w->failed);
+}
+
 bool inode_release(struct writer *w, struct inode *i)
 {
 	bool dirty = mapping_tagged(&i->data, TAG_DIRTY), flying = dirty || mapping_tagged(&i->data, TAG_WRITEBACK), gone = false;
+	bool failed = atomic_load_acquire(&i->data.nr_failed);	/* after the look at those in flight, which count themselves before they land */
 
 	spin_lock(&w->lock);
 	w->nr_claimed--;
-	i->dirty = (i->dirty & ~INODE_WRITING) | (dirty ? INODE_DIRTY_PAGES : 0);
+	i->dirty = (i->dirty & ~(u32)(INODE_WRITING | INODE_FAILED)) | (dirty ? INODE_DIRTY_PAGES : 0);
 	if (list_empty(&i->dirty_link)) {
-		if ((i->dirty & INODE_DIRTY_ALL || flying) && refcount_inc_not_zero(&i->refs)) {
+		if ((i->dirty & INODE_DIRTY_ALL || flying || failed) && refcount_inc_not_zero(&i->refs)) {
 			i->wb_seq = 0;
 			list_add_tail(&i->dirty_link, &w->flying);
 		}
 	}
 	if (!list_empty(&i->dirty_link)) {
-		if (unwanted(i) || !(i->dirty & INODE_DIRTY_ALL || flying)) {
+		if (unwanted(i) || !(i->dirty & INODE_DIRTY_ALL || flying || failed)) {
 			u32 unsure = i->dirty & (INODE_DIRTY_ALL << INODE_UNSURE_SHIFT);
 
 			forget(i);
@@ -152,8 +162,10 @@ bool inode_release(struct writer *w, struct inode *i)
 			gone = true;
 		} else if (i->dirty & INODE_DIRTY_ALL) {
 			list_dirty(w, i);
-		} else {
+		} else if (flying) {
 			list_move_tail(&i->dirty_link, &w->flying);
+		} else {
+			list_failed(w, i);
 		}
 	}
 	spin_unlock(&w->lock);
@@ -321,19 +333,23 @@ static u64 pass(struct writer *w, u64 until, bool background)
 /* All pages have landed: let go of the inodes that only waited for that. */
 static void reap(struct writer *w)
 {
-	struct inode *i;
+	struct inode *i, *drop;
 
 	do {
+		drop = NULL;
 		spin_lock(&w->lock);
 		i = list_empty(&w->flying) || atomic_load(&w->nr_flying) ? NULL : list_first_entry(&w->flying, struct inode, dirty_link);
 		if (i && i->dirty & INODE_WRITING) {
 			i = NULL;		/* its writer wakes us again */
+		} else if (i && unlikely(atomic_load_acquire(&i->data.nr_failed)) && !unwanted(i)) {
+			list_failed(w, i);
 		} else if (i) {
 			list_del_init(&i->dirty_link);
+			drop = i;
 		}
 		spin_unlock(&w->lock);
-		if (i)
-			inode_put(i);
+		if (drop)
+			inode_put(drop);
 	} while (i);
 }
 
@@ -472,6 +488,7 @@ struct writer *writer_create(const char *name)
 	list_init(&w->dirty);
 	list_init(&w->io);
 	list_init(&w->flying);
+	list_init(&w->failed);
 	w->sync_seq = 1;
 	wait_queue_init(&w->wake);
 	wait_queue_init(&w->idle);
@@ -506,7 +523,7 @@ void writer_destroy(struct writer *w)
 	spin_unlock(&writers_lock);
 	wait_event(&w->idle, !READ_ONCE(w->users));
 	release_inodes(w, NULL);	/* of a disk that was pulled out: nobody can write them any more */
-	ASSERT(list_empty(&w->dirty) && list_empty(&w->io) && list_empty(&w->flying));
+	ASSERT(list_empty(&w->dirty) && list_empty(&w->io) && list_empty(&w->flying) && list_empty(&w->failed));
 	synchronize_rcu();		/* page_write_end may still look at it */
 	kfree(w);
 }
@@ -543,6 +560,7 @@ static struct inode *pick(struct writer *w, const struct super *sb, u32 seq)
 	i = find_for(w, &w->dirty, sb, seq);
 	i = i ? i : find_for(w, &w->io, sb, seq);
 	i = i ? i : find_for(w, &w->flying, sb, seq);
+	i = i ? i : find_for(w, &w->failed, sb, seq);
 	if (i) {
 		i->wb_seq = seq;
 		inode_get(i);
@@ -561,13 +579,37 @@ static u32 new_seq(struct writer *w)
 	return seq;
 }
 
-static int write_and_wait(struct writer *w, const struct super *sb)
+/* What could not be written of sb's directories is dirty again. */
+static void retry_failed(struct writer *w, const struct super *sb)
 {
 	u32 seq = new_seq(w);
+	struct inode *i;
+
+	do {
+		spin_lock(&w->lock);
+		i = find_for(w, &w->failed, sb, seq);
+		if (i) {
+			i->wb_seq = seq;
+			inode_get(i);
+		}
+		spin_unlock(&w->lock);
+		if (i) {
+			filemap_retry(&i->data);
+			inode_put(i);
+		}
+	} while (i);
+}
+
+static int write_and_wait(struct writer *w, const struct super *sb)
+{
+	u32 seq;
 	struct block_plug plug;
 	struct inode *i;
 	int err = 0;
 
+	if (unlikely(READ_ONCE(w->failed.next) != &w->failed))
+		retry_failed(w, sb);
+	seq = new_seq(w);
 	block_plug(&plug);		/* as in pass() */
 	while ((i = pick(w, sb, seq)) != NULL) {
 		s64 budget = ALL_PAGES;

@@ -9,6 +9,7 @@
 enum {
 	INODE_DIRTY_ALL = INODE_DIRTY_META | INODE_DIRTY_DATASYNC | INODE_DIRTY_PAGES,
 	INODE_WRITING = 0x100,		/* somebody writes its numbers, or the writer walks its pages */
+	INODE_FAILED = 0x200,		/* on the list of that name */
 	INODE_UNSURE_SHIFT = 12,	/* META and DATASYNC, shifted: written, but not waited for: fsync writes them again */
 };
 
@@ -17,6 +18,7 @@ struct writer {
 	struct list_head dirty;		/* [lock] inodes, those dirty longest first */
 	struct list_head io;		/* [lock] of these the thread is writing the pages now, a part of each after the other */
 	struct list_head flying;	/* [lock] nothing dirty any more, but perhaps pages in flight */
+	struct list_head failed;	/* [lock] nothing dirty or in flight, but pages that could not be written */
 	u32 sync_seq;			/* [lock] rises with each super_write_all */
 	u32 wants;			/* [a] WANT_* */
 	struct task *thread;		/* [lock] started with the first dirty thing */

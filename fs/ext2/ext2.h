@@ -192,7 +192,6 @@ extern const struct file_ops ext2_file_fops;
 int ext2_symlink_make(struct inode *i, const char *target, u32 len);
 /* ext2_dir_write - the blocks and the inode of a directory, waiting; no flush. */
 int ext2_dir_write(struct inode *dir);
-void ext2_dir_retry(struct inode *dir);	/* what could not be written of it is dirty again */
 int ext2_open(struct inode *i, struct file *f);
 int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync);
 long ext2_ioctl(struct file *f, u32 cmd, u64 arg);

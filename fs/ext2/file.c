@@ -68,26 +68,13 @@ static void ext2_release(struct file *f)
 	rwsem_write_unlock(&e->map_lock);
 }
 
-static void dirty_again(struct page *p)
-{
-	if (page_flags(p) & PG_ERROR)
-		page_set_dirty(p);
-}
-
-/* Names are never given up: what could not be written of a directory stays in the cache (PG_ERROR), and is tried again by the next fsync and when
- * its inode goes. */
-void ext2_dir_retry(struct inode *dir)
-{
-	if (unlikely(atomic_load(&dir->data.wb_err)))
-		filemap_each(&dir->data, dirty_again);
-}
-
+/* Names are never given up: what could not be written of a directory stays in the cache (page_write_failed), and is tried again by each fsync and sync. */
 int ext2_dir_write(struct inode *dir)
 {
 	u64 since = error_sample(&dir->data.wb_err);
 	int err, err2;
 
-	ext2_dir_retry(dir);
+	filemap_retry(&dir->data);
 	(void)error_check(&dir->data.wb_err, &since);		/* that one is seen to now */
 	err = filemap_write_range(&dir->data, 0, ~0ull);
 	filemap_wait_range(&dir->data, 0, ~0ull);
@@ -123,8 +110,7 @@ int ext2_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
 	int err = atomic_load(&ext2_i(f->inode)->entry_unsynced) ? write_names(f) : 0, err2;
 
-	if (inode_is_dir(f->inode))
-		ext2_dir_retry(f->inode);
+	filemap_retry(&f->inode->data);
 	err2 = file_sync(f, start, end, datasync);
 
 	return err ? err : err2;

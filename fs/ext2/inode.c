@@ -348,27 +348,13 @@ void ext2_nlink_changed(struct inode *i)
 	atomic_add(&i->sb->nr_unlinked, e->unlinked ? 1 : -1);
 }
 
-#define LAST_TRIES 8
-
-/* A directory of which something could not be written leaves memory: what the disk has of it is old, and names that are gone would be there again, for inodes
- * that are others' by now.  So it is tried harder than elsewhere. */
-static void dir_last_try(struct inode *i)
-{
-	int err = 1;
-
-	for (u32 n = 0; err && n < LAST_TRIES; n++)
-		err = ext2_dir_write(i);
-	if (err)
-		ext2_error(ext2_sb(i->sb), "directory %lu could not be written", i->ino);
-}
-
 void ext2_evict(struct inode *i)
 {
 	struct ext2_super *s = ext2_sb(i->sb);
 	struct ext2_inode *e = ext2_i(i);
 
-	if (unlikely(e->filled && i->nlink && inode_is_dir(i) && atomic_load(&i->data.wb_err)))
-		dir_last_try(i);
+	if (unlikely(atomic_load(&i->data.nr_failed) && i->nlink))	/* as the volume goes: until then the writer held it */
+		ext2_error(s, "directory %lu could not be written", i->ino);
 	filemap_evict(&i->data);
 	if (e->names)
 		ext2_names_drop(e);
