@@ -404,12 +404,13 @@ static int wait_other(struct pipe *p, struct wait_queue *wq, const u32 *opens, u
 	return err;
 }
 
-static int fifo_open_locked(struct pipe *p, struct file *f)
+/* waits: it has a name, by which the other side may come.  What pipe2 made is only opened anew (/proc/<pid>/fd/N), and never waited for, as on Linux. */
+static int fifo_open_locked(struct pipe *p, struct file *f, bool waits)
 {
 	bool rd = f->mode & FMODE_READ, wr = f->mode & FMODE_WRITE;
 	u32 seen_w = p->w_opens, seen_r = p->r_opens;
 
-	if (wr && !rd && (f->flags & O_NONBLOCK) && !p->readers)
+	if (waits && wr && !rd && (f->flags & O_NONBLOCK) && !p->readers)
 		return -ENXIO;
 	if (rd) {
 		p->readers++;
@@ -422,7 +423,7 @@ static int fifo_open_locked(struct pipe *p, struct file *f)
 		wake_up_all(&p->rd_wait);
 	}
 	f->pos = ~0ull;		/* poll: which writers were seen; none to wait for */
-	if (rd && wr)
+	if (!waits || (rd && wr))
 		return 0;
 	if (rd && !p->writers) {
 		if (f->flags & O_NONBLOCK)
@@ -446,7 +447,7 @@ static int fifo_open(struct inode *i, struct file *f)
 	f->private = p;
 	f->mode |= FMODE_STREAM;
 	mutex_lock(&p->mutex);
-	err = fifo_open_locked(p, f);
+	err = fifo_open_locked(p, f, i->sb != anon_super());
 	mutex_unlock(&p->mutex);
 	if (err) {
 		if (err == -ENXIO)	/* was not counted as a side yet */

@@ -152,6 +152,36 @@ TEST(fifo_open_waits_for_the_other)
 	CHECK(rw >= 0 && write(rw, "x", 1) == 1 && read(rw, b, 1) == 1);
 }
 
+/* What bash's <( ) leaves to its reader: /dev/fd/N of a pipe whose writer has ended already. */
+TEST(opened_anew_without_waiting)
+{
+	int p[2];
+	char name[40], b[4] = "";
+	CHECK(pipe(p) == 0 && write(p[1], "hi", 2) == 2);
+	CHECK(close(p[1]) == 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", p[0]);
+	alarm(20);
+	int r = open(name, O_RDONLY);
+	CHECK(r >= 0);
+	struct pollfd poller = { .fd = r, .events = POLLIN };
+	CHECK_EQ(poll(&poller, 1, 0), 1);
+	CHECK_EQ(poller.revents, POLLIN | POLLHUP);
+	CHECK_EQ(read(r, b, 4), 2);
+	CHECK_EQ(read(r, b, 4), 0);
+	int w = open(name, O_WRONLY);	/* a new writer: end of file no longer */
+	CHECK(w >= 0 && fcntl(r, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_ERR(read(r, b, 4), EAGAIN);
+	close(r);
+	close(p[0]);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", w);
+	int w2 = open(name, O_WRONLY);
+	CHECK(w2 >= 0);
+	int w3 = open(name, O_WRONLY | O_NONBLOCK);	/* a FIFO without a reader would be ENXIO */
+	CHECK(w3 >= 0);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_ERR(write(w3, "x", 1), EPIPE);
+}
+
 TEST(splice_and_tee)
 {
 	int a[2], b[2];
