@@ -1,0 +1,6 @@
+# redis: its benchmark over TCP and a local socket; a snapshot in a forked child and the log of appends, read again after a restart.
+redis-server --port 6379 --unixsocket $PWD/s --dir $PWD --daemonize yes --logfile log --appendonly yes --save '' > /dev/null; until [ "$(redis-cli ping 2> /dev/null)" = PONG ]; do sleep 0.2; done
+redis-benchmark -q -n ${N:-2000} -c 20 -t set,get,incr,lpush,sadd,mset 2>&1 | tr '\r' '\n' | grep -c 'requests per second'; redis-benchmark -s s -q -n ${N:-2000} -P 16 -t set,get --threads 2 2>&1 | tr '\r' '\n' | grep -c 'requests per second'
+for i in $(seq 50); do echo "set k$i v$i"; done | redis-cli > /dev/null; redis-cli get counter:__rand_int__; redis-cli bgsave > /dev/null; until redis-cli info persistence | grep -q rdb_bgsave_in_progress:0; do sleep 0.2; done; redis-cli info persistence | grep -o 'rdb_last_bgsave_status:ok'
+redis-cli bgrewriteaof > /dev/null; sleep 1; redis-cli eval 'return redis.call("get", KEYS[1])' 1 k7; n=$(redis-cli dbsize); redis-cli shutdown; while pgrep -x redis-server > /dev/null; do sleep 0.2; done
+redis-server --dir $PWD --daemonize yes --logfile log --appendonly yes > /dev/null; until [ "$(redis-cli ping 2> /dev/null)" = PONG ]; do sleep 0.2; done; [ "$(redis-cli dbsize)" = "$n" ] && echo "all there"; redis-cli get k50; redis-cli shutdown; grep -c '# ' log > /dev/null

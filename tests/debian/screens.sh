@@ -1,0 +1,8 @@
+# tmux and vim, driven as a person would: panes, copies of what they show, a file edited, a window's size that changes.
+export TERM=xterm LANG=C.UTF-8; tmux -L t new-session -d -x 80 -y 24 'bash --norc'; tmux -L t set -g status off
+wait_for() { for i in $(seq 150); do tmux -L t capture-pane -p ${2:+-t $2} | grep -q "$1" && return; sleep 0.2; done; echo "no $1"; tmux -L t capture-pane -p; }
+tmux -L t send-keys 'stty size; echo on$((1 + 1))' Enter; wait_for on2; tmux -L t capture-pane -p | grep -x '24 80'; tmux -L t split-window -h 'bash --norc'; tmux -L t send-keys 'stty size; echo r$((2 + 1))' Enter; wait_for r3; tmux -L t capture-pane -p | grep -x '24 39'; tmux -L t list-panes | cut -d' ' -f1,2
+tmux -L t resize-window -x 120 -y 40; tmux -L t send-keys 'stty size; echo s$((2 + 2))' Enter; wait_for s4; tmux -L t capture-pane -p | grep -x '40 [0-9]*' | head -n 1; tmux -L t kill-pane
+tmux -L t send-keys 'vim -u NONE -n file' Enter; wait_for '^~'; tmux -L t send-keys 'ihello' Enter 'world' Escape 'yyp:%s/o/0/g' Enter ':w' Enter; wait_for written; tmux -L t send-keys ':!echo from the sh$((4+4))' Enter; wait_for sh8; tmux -L t send-keys Enter ':q' Enter 'echo q$((5 + 5))' Enter; wait_for q10; cat file
+tmux -L t send-keys 'less /etc/services' Enter; wait_for services; tmux -L t send-keys 'q' 'top -b -n 1 | head -n 1 | cut -c1-3; sleep 100' Enter; wait_for '^top'; tmux -L t send-keys C-z; wait_for Stopped; tmux -L t send-keys 'fg' Enter C-c 'echo st$?' Enter; wait_for 'st130'; tmux -L t kill-server; sleep 0.5; tmux -L t ls 2>&1 | cut -d' ' -f1,2
+vim -u NONE -n -es -c 'normal ifrom a script' -c 'w! f2' -c 'qa!' ; cat f2; script -qec 'tty | grep -c pts; stty size' /dev/null | tr -d '\r'
