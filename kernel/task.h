@@ -29,6 +29,7 @@ struct rlimits;
 struct posix_timers;
 struct rseq;
 struct scm_files;
+struct seccomp_filter;
 struct sem_undo_list;
 
 #define TASK_COMM_LEN 16
@@ -66,6 +67,9 @@ struct task {
 	struct fs_struct *fs;		/* [own] cwd, root, umask */
 	const struct cred *cred;	/* [R] own credentials, replaced whole */
 	struct sem_undo_list *sem_undo;	/* [own] what it undoes of semaphores at its end, NULL: nothing; kernel/ipc/sem.c */
+	bool no_new_privs;		/* [a] prctl(2): no execve gives it more rights; set by itself or by a thread's TSYNC, under [S] */
+	u32 seccomp_mode;		/* [a] SECCOMP_MODE_*; written under [S], kernel/proc/seccomp.c */
+	struct seccomp_filter *seccomp_filter;	/* [a] the newest, NULL: none; written under [S] */
 	u32 nofault;			/* [own] uaccess_nofault depth */
 
 	/* identity and kin */

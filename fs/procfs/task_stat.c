@@ -7,6 +7,7 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
@@ -183,14 +184,14 @@ static void status_identity(struct seq *s, struct task *t)
 }
 
 /* The lines that come from credentials; those at the end are handed back. */
-struct status_caps { u64 inheritable, permitted, effective, bounding, ambient, sigpending; bool no_new_privs; };
+struct status_caps { u64 inheritable, permitted, effective, bounding, ambient, sigpending; };
 
 static void status_cred(struct seq *s, struct task *t, struct status_caps *caps)
 {
 	const struct cred *c = cred_of(t);
 
 	*caps = (struct status_caps){ c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient,
-				      atomic_load(&c->user->sigpending), c->no_new_privs };
+				      atomic_load(&c->user->sigpending) };
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
 		   c->sgid, c->fsgid, descriptor_slots(t));
 	for (u32 i = 0; i < c->ngroups; i++)
@@ -227,8 +228,10 @@ int task_status_show(struct seq *s, struct task *t)
 		mm_put(mm);
 	}
 	status_signals(s, t, caps.sigpending);
-	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
-		   caps.inheritable, caps.permitted, caps.effective, caps.bounding, caps.ambient, caps.no_new_privs);
+	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", caps.inheritable, caps.permitted,
+		   caps.effective, caps.bounding, caps.ambient);
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", atomic_load(&t->no_new_privs), atomic_load(&t->seccomp_mode),
+		   seccomp_filters(t));
 	mask_format(cpus, nr_cpus, mask, sizeof(mask));
 	mask_list_format(cpus, list, sizeof(list));
 	seq_printf(s, "Cpus_allowed:\t%s\nCpus_allowed_list:\t%s\n", mask, list);

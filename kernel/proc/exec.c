@@ -515,7 +515,7 @@ static void check_setid(struct exec *x)
 
 	x->new_uid = c->euid;
 	x->new_gid = c->egid;
-	if (c->no_new_privs || (x->file->path.mnt->flags & MS_NOSUID))
+	if (atomic_load(&current->no_new_privs) || (x->file->path.mnt->flags & MS_NOSUID))
 		return;
 	if (i->mode & S_ISUID)
 		x->new_uid = i->uid;
@@ -525,8 +525,9 @@ static void check_setid(struct exec *x)
 }
 
 /* capabilities(7), "Transformation of capabilities during execve", for files that have none of their own. */
-static void exec_caps(struct cred *c, bool setid)
+static void exec_caps(struct cred *c, bool setid, bool no_gain)
 {
+	const u64 had = c->cap_permitted;
 	bool effective = false;
 
 	if (setid)
@@ -536,6 +537,8 @@ static void exec_caps(struct cred *c, bool setid)
 		c->cap_permitted = c->cap_inheritable | c->cap_bounding;
 		effective = !c->euid;
 	}
+	if (no_gain)
+		c->cap_permitted &= had;
 	c->cap_permitted |= c->cap_ambient;
 	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
 	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
@@ -543,13 +546,18 @@ static void exec_caps(struct cred *c, bool setid)
 
 static int apply_creds(struct exec *x)
 {
-	struct cred *c = cred_prepare();
+	const bool no_gain = atomic_load(&current->no_new_privs);
+	struct cred *c;
 
+	/* From here on nobody else can set it.  A thread that did after check_setid looked, with its filters (seccomp.c), is not to be obeyed half. */
+	if (no_gain && (x->new_uid != current->cred->euid || x->new_gid != current->cred->egid))
+		return -EPERM;
+	c = cred_prepare();
 	if (!c)
 		return -ENOMEM;
 	c->euid = c->suid = c->fsuid = x->new_uid;
 	c->egid = c->sgid = c->fsgid = x->new_gid;
-	exec_caps(c, x->setid);
+	exec_caps(c, x->setid, no_gain);
 	cred_commit(c);
 	current->proc->dumpable = !x->setid;
 	if (x->setid)

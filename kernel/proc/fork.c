@@ -18,6 +18,7 @@
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/rseq.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sysctl.h>
@@ -275,6 +276,7 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 		link_process(t, p, spec);
 	if (atomic_load(&current->head.flags) & TIF_TRACE)	/* under the lock: see process_trace_set */
 		call_work_set(t, TIF_TRACE);
+	seccomp_fork_locked(t);
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	pid_link_task(t);

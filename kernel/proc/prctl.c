@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/seccomp.h>
 #include <mm/vma.h>
 #include <syscall_protos.h>
 
@@ -102,15 +103,9 @@ static long ambient(unsigned long op, unsigned long cap, unsigned long a4, unsig
 
 static long no_new_privs_set(unsigned long on, unsigned long a3, unsigned long a4, unsigned long a5)
 {
-	struct cred *c;
-
 	if (on != 1 || a3 || a4 || a5)
 		return -EINVAL;
-	c = cred_prepare();
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_commit(c);
+	atomic_store(&current->no_new_privs, true);
 	return 0;
 }
 
@@ -136,7 +131,7 @@ static long prctl_cred(int option, unsigned long a2, unsigned long a3, unsigned 
 	case PR_SET_NO_NEW_PRIVS:
 		return no_new_privs_set(a2, a3, a4, a5);
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : c->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : atomic_load(&current->no_new_privs);
 	default:
 		return -EINVAL;
 	}
@@ -175,6 +170,10 @@ long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (long)(t->timer_slack_ns ? t->timer_slack_ns : TIMER_SLACK_NS);
+	case PR_SET_SECCOMP:
+		return seccomp_prctl_set(a2, user_ptr(a3));
+	case PR_GET_SECCOMP:
+		return atomic_load(&t->seccomp_mode);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:

@@ -31,7 +31,7 @@ struct cred {
 	struct refcount refs;
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
-	u32 securebits; bool no_new_privs;
+	u32 securebits;
 	u32 ngroups; u32 *groups;
 	struct user *user;		/* of uid; referenced */
 	struct rcu_head rcu;

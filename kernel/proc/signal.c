@@ -397,20 +397,27 @@ int signal_send_session_leader(s32 sid, int sig)
 
 void signal_force(int sig, int code, u64 addr)
 {
-	struct task *t = current;
-	struct sighand *sh = t->proc->sighand;
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)addr;
+	signal_force_info(&info);
+}
+
+void signal_force_info(const siginfo_t *info)
+{
+	struct task *t = current;
+	struct sighand *sh = t->proc->sighand;
+	int sig = info->si_signo;
+
 	spin_lock_irq(&sh->lock);
 	if (sh->action[sig - 1].handler == (u64)SIG_IGN || (t->blocked.bits & sig_bit(sig))) {
 		sh->action[sig - 1].handler = (u64)SIG_DFL;
 		t->blocked.bits &= ~sig_bit(sig);
 	}
-	(void)enqueue(&t->pending, t->proc, sig, &info);	/* without its details, if there is no memory */
+	(void)enqueue(&t->pending, t->proc, sig, info);	/* without its details, if there is no memory */
 	recalc_sigpending_locked(t);
 	spin_unlock_irq(&sh->lock);
 }

@@ -6,6 +6,7 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/sched/sched_internal.h>
 #include <mm/slab.h>
 
@@ -52,6 +53,7 @@ void task_put(struct task *t)
 	if (refcount_dec_and_test(&t->refs)) {
 		DEBUG_ASSERT(!t->stack);
 		cred_put(t->cred);	/* a zombie keeps its own: whose child it was is asked until it is reaped */
+		seccomp_release(t);
 		process_put(t->proc);
 		call_rcu(&t->rcu, task_free_rcu);
 	}

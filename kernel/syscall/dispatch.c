@@ -7,6 +7,7 @@
 #include <fs/vfs.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/syscall/trace.h>
 #include <kernel/task.h>
@@ -21,9 +22,12 @@ long syscall_none(void)
 /* A number beyond the table, or a task with TIF_CALL_WORK. */
 void syscall_slow(struct trap_frame *tf)
 {
-	u64 nr = (u64)tf->syscallno;
+	u64 nr;
 	syscall_fn *fn;
 
+	if ((atomic_load(&current->head.flags) & TIF_SECCOMP) && !seccomp_call(tf))
+		return;
+	nr = (u64)tf->syscallno;
 	if (nr >= NR_SYSCALLS || syscall_table[nr] == syscall_none) {
 		tf->x[0] = (u64)-ENOSYS;
 		return;

@@ -69,6 +69,10 @@ static const struct row { const char *name; long nr; long a[6]; } rows[] = {
 	{ "setsockopt", SYS_setsockopt, { SOCK, 1, 8, P, 4 } },
 	{ "getsockopt value", SYS_getsockopt, { SOCK, 1, 3, P, PATH } },
 	{ "getsockopt len", SYS_getsockopt, { SOCK, 1, 3, PATH, P } },
+	{ "seccomp filter", SYS_seccomp, { 1, 0, P } },
+	{ "seccomp action", SYS_seccomp, { 2, 0, P } },
+	{ "seccomp sizes", SYS_seccomp, { 3, 0, P } },
+	{ "prctl seccomp", SYS_prctl, { 22, 2, P, 0, 0 } },
 	{ "execve", SYS_execve, { P, 0, 0 } },
 	{ "execve argv", SYS_execve, { PATH, P, 0 } },
 	{ "wait4", SYS_wait4, { -1, 0, 0, 0 } },	/* ECHILD: see below */
