@@ -22,6 +22,6 @@ void tcp_hook_removed(struct tcp_pcb *pcb);
 struct tcp_options_in { u16_t len, len1; u8_t *more; };
 /* tcp_option - the value of size bytes of that option; false: there is none, or of another size. */
 bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size);
-/* tcp_hook_sent - a segment goes out: p from its header on.  pcb may be NULL. */
-void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, const struct tcp_hdr *hdr);
+/* tcp_hook_sent - a segment goes out: p from its header on, whose checksum is still to come.  pcb may be NULL. */
+void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr);
 err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p);

@@ -165,8 +165,10 @@ void tcp_cookie_answer(struct tcpsock *l, const struct tcp_hdr *syn, const struc
 		random_bytes(key, sizeof(key));
 	cookie = make(&e, syn->seqno, f.size);
 	f.size = tcp_eff_send_mss_netif(TCP_MSS, n, e.remote);
+	if (l->maxseg)
+		f.size = min(f.size, l->maxseg);
 	words = put_options(opt, &f, stamp_with(f.scale | (f.sack ? 16u : 0)), f.stamp, TCP_RCV_SCALE);
-	p = segment(syn->dest, syn->src, cookie, syn->seqno + 1, TCP_SYN | TCP_ACK, (u16)min(max(atomic_load(&l->rx_want), 2048u), 0xffffu), opt, words);
+	p = segment(syn->dest, syn->src, cookie, syn->seqno + 1, TCP_SYN | TCP_ACK, (u16)min(tcpsock_window(l), 0xffffu), opt, words);
 	if (!p)
 		return;
 	IF__NETIF_CHECKSUM_ENABLED(n, NETIF_CHECKSUM_GEN_TCP)

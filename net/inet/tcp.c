@@ -74,8 +74,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct tcpsock *t = arg;
 
-	(void)pcb;
 	tcpsock_acked(t, len);
+	if (unlikely(pcb->flags & TF_HOLD))
+		tcpsock_release_more(t);
 	if (atomic_load(&t->tx_full) && tcpsock_writable(t)) {
 		atomic_store(&t->tx_full, false);
 		socket_wake(&t->i.s, EPOLLOUT | EPOLLWRNORM);
@@ -167,7 +168,7 @@ void tcpsock_attach(struct tcpsock *t, struct tcp_pcb *pcb)
 
 void tcpsock_set_window(struct tcpsock *t, struct tcp_pcb *pcb)
 {
-	u32 want = max(atomic_load(&t->rx_want), 2048u);
+	u32 want = tcpsock_window(t);
 
 	if (want >= pcb->rcv_wnd) {
 		if (t->pcb == pcb)		/* and not its listener */
@@ -256,6 +257,7 @@ void tcpsock_adopt(struct tcpsock *t, struct tcpsock *l, struct tcp_pcb *pcb)
 	t->i.opt = l->i.opt;
 	t->i.s.filter = filter_share(&l->i.s);
 	t->nodelay = l->nodelay;
+	t->corked = l->corked;
 	t->keep_idle = l->keep_idle;
 	t->keep_interval = l->keep_interval;
 	t->keep_count = l->keep_count;
@@ -264,6 +266,8 @@ void tcpsock_adopt(struct tcpsock *t, struct tcpsock *l, struct tcp_pcb *pcb)
 	if (socket_option(&l->i.s, SO_ZEROCOPY))
 		(void)reports_want(&t->i);
 	t->maxseg = l->maxseg;
+	t->window_clamp = l->window_clamp;
+	t->notsent_lowat = l->notsent_lowat;
 	t->tx_limit = l->tx_limit;
 	t->rx_want = l->rx_want;
 	t->i.local = pcb->local_ip;
@@ -308,7 +312,7 @@ static int tcpsock_bind(struct socket *s, const struct sockaddr_any *name, u32 l
 /* The first segment tells our window, of which the other side makes up its mind how large its segments may be; lwIP would tell its own. */
 static err_t connect_pcb(struct tcpsock *t, struct tcp_pcb *pcb)
 {
-	u32 usual, want = max(atomic_load(&t->rx_want), 2048u);
+	u32 usual, want = tcpsock_window(t);
 	err_t err;
 
 	tcp_input_pcb = pcb;		/* tcp_output() leaves it alone */

@@ -49,11 +49,16 @@ struct tcpsock {
 	struct list_head tx_runs;	/* [C] */
 	u32 tx_seq;			/* [C] of the first byte of them */
 	bool nodelay, corked;		/* [C] */
-	u32 rx_want;			/* [a] our window */
+	u32 held_since;			/* [C] ms: since when bytes wait for more, nothing being under way; 0: none do */
+	u32 rx_want;			/* [a] our window, but for TCP_WINDOW_CLAMP */
+	u32 rx_owed;			/* [C] by how much the window has to become smaller, as bytes are read */
 	u16 maxseg;			/* [C,r] TCP_MAXSEG, 0 */
 	u32 keep_idle, keep_interval, keep_count;	/* [C,r] s, s, number; 0: the default */
 	u32 user_timeout;		/* [C,r] ms */
-	s32 defer_accept, syn_count, linger2, window_clamp, notsent_lowat;	/* [C,r] as told */
+	s32 defer_accept, syn_count, linger2;	/* [C,r] as told */
+	u32 window_clamp;		/* [C,r] bytes; 0: none */
+	u32 notsent_lowat;		/* [C,r] bytes; 0: no limit */
+	u32 tx_unsent;			/* [C,r] written, and never sent; kept while there is such a limit */
 	bool quickack;
 	struct rb_node keep_link;	/* [C] */
 	u64 keep_due;			/* [C] ns: parked, and to be probed then; 0: not in that tree */
@@ -74,6 +79,14 @@ struct tcpsock {
 /* tcpsock_full - nobody else may wait for accept(): as on Linux, one more than listen() said is allowed. */
 static inline bool tcpsock_full(const struct tcpsock *l) { return READ_ONCE(l->nr_accepted) > READ_ONCE(l->backlog); }
 
+/* tcpsock_window - what the other side may send before some of it is read. */
+static inline u32 tcpsock_window(const struct tcpsock *t)
+{
+	u32 most = READ_ONCE(t->window_clamp), want = max(atomic_load(&t->rx_want), 2048u);
+
+	return most ? min(want, most) : want;
+}
+
 static inline struct tcpsock *tcpsock_of(struct socket *s) { return container_of(s, struct tcpsock, i.s); }
 
 int tcpsock_create(u16 family, struct socket **out);
@@ -92,6 +105,10 @@ void tcpsock_tell(struct tcpsock *t);
 void tcpsock_drop_runs(struct tcpsock *t);
 void tcpsock_acked(struct tcpsock *t, u32 len);
 bool tcpsock_writable(const struct tcpsock *t);
+/* tcpsock_sends - a segment goes out, with len bytes, of a socket with TCP_NOTSENT_LOWAT.  tcpsock_count_unsent - it has that from now on.
+ * Context: core locked. */
+void tcpsock_sends(struct tcpsock *t, const struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u32 len);
+void tcpsock_count_unsent(struct tcpsock *t);
 
 /* Limits in time (tcp_limits.c).  tcpsock_watch - t has something to count from now on; tcpsock_unwatch - no more.  tcp_limits_tick, _needed - the timer.
  * Context: core locked. */
@@ -100,6 +117,13 @@ void tcpsock_unwatch(struct tcpsock *t);
 void tcp_limits_tick(void);
 bool tcp_limits_needed(void);
 int tcp_syn_retries(void);
+/* Bytes that wait for more (tcp_cork.c).  tcpsock_output - what was written goes out, but for what does not fill a segment if there is to come more.
+ * tcpsock_push - that, too.  _release_more - MSG_MORE holds nothing any more.  _hold_tick - of a pcb with TF_HOLD, now and then.  Context: core locked,
+ * there is a pcb, which is no listener. */
+void tcpsock_output(struct tcpsock *t, bool more);
+void tcpsock_push(struct tcpsock *t);
+void tcpsock_release_more(struct tcpsock *t);
+void tcpsock_hold_tick(struct tcp_pcb *pcb);
 /* Urgent data (tcp_urgent.c).  tcpsock_mark_urgent - the last byte written so far is.  tcpsock_urgent_input - a segment that may have to do with it, its header
  * in host order but for the pointer.  Context: core locked. */
 void tcpsock_mark_urgent(struct tcp_pcb *pcb);

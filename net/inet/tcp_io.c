@@ -24,6 +24,7 @@
 
 #define MSS_LEAST	48u		/* as on Linux */
 #define TX_RUNS		8u
+#define LOWAT_STEP	(32u << 10)	/* what one write may add where TCP_NOTSENT_LOWAT is less */
 #define READS_ALONE	3u	/* reads in a row without a write: it is no dialogue */
 #define TX_BATCH	(128u << 10)	/* bytes for one hold of the core lock */
 
@@ -31,17 +32,47 @@
 
 struct run { u8 *at; u32 len; };
 
-static u32 room(const struct tcpsock *t)
+/* TCP_NOTSENT_LOWAT: the program does not want to have written more than about that much of what the other side, or the way to it, does not take yet. */
+static u32 room_to_send(const struct tcpsock *t, u32 low)
 {
-	u32 queued = atomic_load(&t->tx_queued), limit = atomic_load(&t->tx_limit);
+	u32 unsent = READ_ONCE(t->tx_unsent);
 
-	return queued < limit ? limit - queued : 0;
+	return unsent >= low ? 0 : max(low - unsent, LOWAT_STEP);
 }
 
-/* A third must be free, lest a writer be woken for every segment. */
+static u32 room(const struct tcpsock *t)
+{
+	u32 queued = atomic_load(&t->tx_queued), limit = atomic_load(&t->tx_limit), low = READ_ONCE(t->notsent_lowat), n;
+
+	n = queued < limit ? limit - queued : 0;
+	return likely(!low) ? n : min(n, room_to_send(t, low));
+}
+
+/* A third must be free, lest a writer be woken for every segment; and half of TCP_NOTSENT_LOWAT. */
 bool tcpsock_writable(const struct tcpsock *t)
 {
-	return room(t) >= atomic_load(&t->tx_limit) / 3;
+	u32 queued = atomic_load(&t->tx_queued), limit = atomic_load(&t->tx_limit), low = READ_ONCE(t->notsent_lowat);
+
+	return queued < limit && limit - queued >= limit / 3 && (likely(!low) || READ_ONCE(t->tx_unsent) < (low + 1) / 2);
+}
+
+void tcpsock_count_unsent(struct tcpsock *t)
+{
+	WRITE_ONCE(t->tx_unsent, t->pcb->snd_lbb - t->pcb->snd_nxt);
+}
+
+void tcpsock_sends(struct tcpsock *t, const struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u32 len)
+{
+	u32 end = lwip_ntohl(hdr->seqno) + len;
+
+	if ((s32)(end - pcb->snd_nxt) <= 0)
+		return;
+	WRITE_ONCE(t->tx_unsent, pcb->snd_lbb - end);
+	smp_mb();		/* pairs with that in tcpsock_poll */
+	if (atomic_load(&t->tx_full) && tcpsock_writable(t)) {
+		atomic_store(&t->tx_full, false);
+		socket_wake(&t->i.s, EPOLLOUT | EPOLLWRNORM);
+	}
 }
 
 /* The first len bytes of the runs. */
@@ -88,6 +119,7 @@ void tcpsock_drop_runs(struct tcpsock *t)
 {
 	release_runs(t, 0xffffffff);
 	atomic_store(&t->tx_queued, 0u);
+	WRITE_ONCE(t->tx_unsent, 0u);
 }
 
 /* Whatever the other side says it can take, segments have room for options and some bytes. */
@@ -130,6 +162,8 @@ static int hand_over(struct tcpsock *t, const struct run *r, bool more)
 		last->len += done;
 	}
 	__atomic_fetch_add(&t->tx_queued, done, __ATOMIC_RELAXED);
+	if (unlikely(t->notsent_lowat))
+		tcpsock_count_unsent(t);
 	return (int)done;
 }
 
@@ -156,11 +190,6 @@ static u32 copy_runs(struct tcpsock *t, struct iov_iter *from, u32 want, struct 
 		want -= n;
 	}
 	return nr;
-}
-
-static bool waits_for_more(const struct tcpsock *t, u32 flags)
-{
-	return t->corked || (flags & MSG_MORE);
 }
 
 /* One batch.  Bytes, or an error; 0: wait. */
@@ -192,9 +221,10 @@ static ssize_t send_batch(struct tcpsock *t, struct message *m)
 			tcpsock_mark_urgent(t->pcb);
 		if (t->pcb && done && t->user_timeout && (list_empty(&t->watch_link) || atomic_load(&t->tx_queued) == (u32)done))
 			tcpsock_watch(t);
-		/* More that follows at once goes out with this, unless a full segment waits. */
-		if (t->pcb && (!waits_for_more(t, m->flags) || atomic_load(&t->tx_queued) >= t->pcb->mss))
-			tcp_output(t->pcb);
+		if (t->pcb && (m->flags & MSG_OOB))
+			tcpsock_push(t);
+		else if (t->pcb)
+			tcpsock_output(t, m->flags & MSG_MORE);
 		net_core_unlock();
 		for (u32 k = 0; k < nr; k++)
 			chunk_put(runs[k].at);
@@ -226,6 +256,17 @@ static int check_sendable(struct tcpsock *t, u64 deadline, bool some)
 	return state != TS_CONNECTED || (atomic_load(&s->shut) & SHUT_BOTH_SEND) ? -EPIPE : 0;
 }
 
+/* Who waits for room does not wait for more bytes. */
+static void push_held(struct tcpsock *t)
+{
+	net_core_lock();
+	if (t->pcb && t->state == TS_CONNECTED && (t->pcb->flags & TF_HOLD)) {
+		tcp_wake(t->pcb);
+		tcpsock_push(t);
+	}
+	net_core_unlock();
+}
+
 ssize_t tcpsock_send(struct socket *s, struct message *m)
 {
 	struct tcpsock *t = tcpsock_of(s);
@@ -247,6 +288,8 @@ ssize_t tcpsock_send(struct socket *s, struct message *m)
 		done += n;
 		if (n)
 			continue;
+		if (READ_ONCE(t->corked) || (m->flags & MSG_MORE))
+			push_held(t);
 		if (!deadline) {
 			atomic_store(&t->tx_full, true);
 			err = -EAGAIN;
@@ -269,8 +312,10 @@ ssize_t tcpsock_send(struct socket *s, struct message *m)
 
 void tcpsock_tell(struct tcpsock *t)
 {
-	u32 n = __atomic_exchange_n(&t->rx_untold, 0u, __ATOMIC_RELAXED);
+	u32 n = __atomic_exchange_n(&t->rx_untold, 0u, __ATOMIC_RELAXED), kept = min(n, t->rx_owed);
 
+	t->rx_owed -= kept;
+	n -= kept;
 	if (!n || !t->pcb)
 		return;
 	tcp_wake(t->pcb);
@@ -292,7 +337,7 @@ static void told_some(struct tcpsock *t, u32 n)
 
 	/* A quarter of the window; or all that there was, if it is not acknowledged yet and nothing is going to be answered that would carry the
 	 * acknowledgement: the other side may wait for that with the rest. */
-	if (untold < atomic_load(&t->rx_want) / 4 && (READ_ONCE(t->rx_bytes) || READ_ONCE(t->rx_answered) || ++t->reads < READS_ALONE))
+	if (untold < tcpsock_window(t) / 4 && (READ_ONCE(t->rx_bytes) || READ_ONCE(t->rx_answered) || ++t->reads < READS_ALONE))
 		return;
 	net_core_lock();
 	tcpsock_tell(t);
@@ -512,7 +557,7 @@ u32 tcpsock_poll(struct socket *s, struct file *f, struct poll_table *pt)
 			mask |= EPOLLOUT | EPOLLWRNORM;
 		} else {
 			atomic_store(&t->tx_full, true);
-			smp_mb();		/* pairs with the release in tcpsock_acked: one of us sees the other */
+			smp_mb();		/* pairs with the release in tcpsock_acked and the barrier in tcpsock_sends: one of us sees the other */
 			if (tcpsock_writable(t))
 				mask |= EPOLLOUT | EPOLLWRNORM;
 		}

@@ -203,14 +203,33 @@ err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tc
 	return ERR_OK;
 }
 
-void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, const struct tcp_hdr *hdr)
+/* TCP_MAXSEG: the other side is asked for segments that small.  lwIP's first option of a SYN is what our interface takes. */
+static void announce_size(const struct tcpsock *t, struct tcp_hdr *hdr)
+{
+	u8 *option = (u8 *)(hdr + 1);
+
+	if (option[0] != LWIP_TCP_OPT_MSS || (u32)(option[2] << 8 | option[3]) <= t->maxseg)
+		return;
+	option[2] = (u8)(t->maxseg >> 8);
+	option[3] = (u8)t->maxseg;
+}
+
+void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr)
 {
 	struct tcpsock *t = pcb && pcb->state != SYN_RCVD && pcb->state != TIME_WAIT ? pcb->callback_arg : NULL;
 
+	if (unlikely(TCPH_FLAGS(hdr) & TCP_SYN) && pcb) {
+		const struct tcpsock *l = t || !pcb->listener ? t : pcb->listener->callback_arg;
+
+		if (l && l->maxseg && TCPH_HDRLEN_BYTES(hdr) > TCP_HLEN)
+			announce_size(l, hdr);
+	}
 	if (!t)
 		return;
 	t->segs_out++;
 	t->data_segs_out += p->tot_len > TCPH_HDRLEN_BYTES(hdr);
+	if (unlikely(t->notsent_lowat))
+		tcpsock_sends(t, pcb, hdr, p->tot_len - TCPH_HDRLEN_BYTES(hdr));
 }
 
 static int start_listening(struct tcpsock *t)

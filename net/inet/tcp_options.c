@@ -4,6 +4,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/time/time.h>
+#include <linux/eventpoll.h>
 #include <linux/in.h>
 #include <linux/tcp.h>
 #include <net/inet/engine.h>
@@ -17,6 +18,7 @@
 #define KEEP_INTERVAL	75u
 #define KEEP_COUNT	9u
 #define LINGER2_MAX	120
+#define CLAMP_LEAST	1152u		/* as on Linux */
 
 /* All that a pcb knows of the socket's options.  Core locked; t->pcb is no listener's. */
 void tcpsock_apply_options(struct tcpsock *t)
@@ -35,6 +37,8 @@ void tcpsock_apply_options(struct tcpsock *t)
 		tcp_nagle_disable(pcb);
 	else
 		tcp_nagle_enable(pcb);
+	if (t->corked)
+		tcp_set_flags(pcb, TF_HOLD);
 	pcb->ttl = (u8_t)(IP_IS_V6(&pcb->remote_ip) ? (t->i.opt.hops >= 0 ? t->i.opt.hops : TCP_TTL) : t->i.opt.ttl >= 0 ? t->i.opt.ttl : TCP_TTL);
 	pcb->tos = IP_IS_V6(&pcb->remote_ip) ? t->i.opt.tclass : t->i.opt.tos;
 }
@@ -97,6 +101,41 @@ static s32 whole_periods(s32 seconds)
 	return all;
 }
 
+/* What was announced stays; the window becomes smaller as bytes are read, but not so small that lwIP would never tell of a segment's room. */
+static int set_window_clamp(struct tcpsock *t, u32 most)
+{
+	u32 was = tcpsock_window(t), now;
+
+	if (!most && t->state != TS_CLOSED)
+		return -EINVAL;
+	most = most ? max(most, CLAMP_LEAST) : 0;
+	if (t->state == TS_CONNECTED && t->pcb)
+		most = max(most, 2u * t->pcb->mss);
+	WRITE_ONCE(t->window_clamp, most);
+	now = tcpsock_window(t);
+	if (t->state != TS_CONNECTED || now == was)
+		return 0;
+	if (now < was) {
+		t->rx_owed += was - now;
+	} else {
+		u32 kept = min(t->rx_owed, now - was);
+
+		t->rx_owed -= kept;
+		__atomic_fetch_add(&t->rx_untold, now - was - kept, __ATOMIC_RELAXED);
+		tcpsock_tell(t);
+	}
+	return 0;
+}
+
+static void set_notsent_lowat(struct tcpsock *t, u32 low)
+{
+	if (low && has_connection(t))
+		tcpsock_count_unsent(t);
+	WRITE_ONCE(t->notsent_lowat, low);
+	if (t->state == TS_CONNECTED && tcpsock_writable(t))
+		socket_wake(&t->i.s, EPOLLOUT | EPOLLWRNORM);
+}
+
 static int set_number(struct tcpsock *t, int name, s32 v)
 {
 	switch (name) {
@@ -133,10 +172,9 @@ static int set_number(struct tcpsock *t, int name, s32 v)
 		t->linger2 = v < 0 ? -1 : min(v, LINGER2_MAX);
 		return 0;
 	case TCP_WINDOW_CLAMP:
-		t->window_clamp = v;
-		return 0;
+		return set_window_clamp(t, (u32)v);
 	case TCP_NOTSENT_LOWAT:
-		t->notsent_lowat = v;
+		set_notsent_lowat(t, (u32)v);
 		return 0;
 	case TCP_QUICKACK:
 		t->quickack = v;
@@ -181,8 +219,10 @@ int tcpsock_set_option(struct socket *s, int level, int name, const void *value,
 	err = set_number(t, name, v);
 	if (!err && has_connection(t)) {
 		tcpsock_apply_options(t);
-		if ((name == TCP_NODELAY && v) || (name == TCP_CORK && !v))
-			tcp_output(t->pcb);
+		if (name == TCP_NODELAY && v)
+			tcpsock_push(t);
+		if (name == TCP_CORK && !v)
+			tcpsock_output(t, false);
 		if (name == TCP_QUICKACK && v && t->pcb->flags & TF_ACK_DELAY) {
 			tcp_ack_now(t->pcb);
 			tcp_output(t->pcb);
@@ -270,8 +310,8 @@ static s32 get_number(struct tcpsock *t, int name, int *err)
 	case TCP_USER_TIMEOUT: return (s32)t->user_timeout;
 	case TCP_DEFER_ACCEPT: return t->defer_accept;
 	case TCP_LINGER2: return t->linger2 ? t->linger2 : 60;
-	case TCP_WINDOW_CLAMP: return t->window_clamp;
-	case TCP_NOTSENT_LOWAT: return t->notsent_lowat;
+	case TCP_WINDOW_CLAMP: return (s32)(t->window_clamp || !has_connection(t) ? t->window_clamp : tcpsock_window(t));
+	case TCP_NOTSENT_LOWAT: return (s32)t->notsent_lowat;
 	case TCP_QUICKACK: return !has_connection(t) || t->quickack;
 	default: *err = -ENOPROTOOPT; return 0;
 	}

@@ -162,6 +162,8 @@ void tcp_timer_run(void)
 	for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
 		next = p->next;
 		back_off(p);
+		if (unlikely(p->flags & TF_HOLD))
+			tcpsock_hold_tick(p);
 		if (!busy(p))
 			park(p);
 	}

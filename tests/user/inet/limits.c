@@ -1,6 +1,6 @@
 /* How long connections try, and what they hold back: TCP_USER_TIMEOUT, TCP_SYNCNT, TCP_DEFER_ACCEPT, TCP_LINGER2, TCP_CORK, keep-alive; a peer that
  * hears nothing is one whose filter drops all segments. */
-#include "wire.h"
+#include "segment.h"
 #include <linux/filter.h>
 #include <linux/sockios.h>
 
@@ -361,54 +361,6 @@ TEST(info_of_retransmissions)
 }
 
 /* --- the path shrinks under a connection: the test is the other end, and the router --- */
-
-struct segment { uint32_t seq, ack; int flags, len; unsigned char packet[2000]; };
-
-static bool next_segment(int w, struct segment *s, int ms)
-{
-	unsigned char p[70000];
-	int n = wire_read(w, IPPROTO_TCP, p, sizeof(p), ms), off;
-
-	if (!n)
-		return false;
-	off = p[32] >> 4;
-	s->seq = (uint32_t)p[24] << 24 | p[25] << 16 | p[26] << 8 | p[27];
-	s->ack = (uint32_t)p[28] << 24 | p[29] << 16 | p[30] << 8 | p[31];
-	s->flags = p[33] & 0x3f;
-	s->len = n - 20 - off * 4;
-	memcpy(s->packet, p, (size_t)n < sizeof(s->packet) ? (size_t)n : sizeof(s->packet));
-	return true;
-}
-
-static int window = 0xffff;
-
-static void send_segment(int w, int sport, int dport, uint32_t seq, uint32_t ack, int flags)
-{
-	unsigned char t[12 + 24] = { 0 }, *h = t + 12;
-	struct sockaddr_in from = in4("10.9.0.7", 0), to = in4("10.9.0.1", 0);
-	int len = flags & 2 ? 24 : 20;
-	unsigned sum;
-
-	memcpy(t, &from.sin_addr, 4);
-	memcpy(t + 4, &to.sin_addr, 4);
-	t[9] = 6;
-	t[11] = (unsigned char)len;
-	h[0] = (unsigned char)(sport >> 8); h[1] = (unsigned char)sport;
-	h[2] = (unsigned char)(dport >> 8); h[3] = (unsigned char)dport;
-	for (int i = 0; i < 4; i++) {
-		h[4 + i] = (unsigned char)(seq >> (24 - 8 * i));
-		h[8 + i] = (unsigned char)(ack >> (24 - 8 * i));
-	}
-	h[12] = (unsigned char)(len / 4 << 4);
-	h[13] = (unsigned char)flags;
-	h[14] = (unsigned char)(window >> 8); h[15] = (unsigned char)window;
-	if (flags & 2) {
-		h[20] = 2; h[21] = 4; h[22] = 1460 >> 8; h[23] = 1460 & 255;
-	}
-	sum = ~sum16(t, 12 + len, 0);
-	h[16] = (unsigned char)(sum >> 8); h[17] = (unsigned char)sum;
-	wire_write(w, "10.9.0.7", "10.9.0.1", IPPROTO_TCP, h, len);
-}
 
 TEST(path_mtu_of_connections)
 {
