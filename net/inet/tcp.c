@@ -35,6 +35,7 @@
 #include <net/inet/route.h>
 #include <net/inet/tcp.h>
 
+#define RTO_AFTER_SYNS	(3000 / TCP_SLOW_INTERVAL)	/* RFC 6298, 5.7 */
 #define EVERYTHING	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLRDHUP)
 
 struct tcp_counts tcp_counts;
@@ -94,6 +95,8 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 		pcb->mss = min(pcb->mss, t->maxseg);
 	tcpsock_path_shrank(t, pmtu_of(&pcb->remote_ip, 0xffff));
 	tcpsock_unwatch(t);
+	if (t->syn_tries)
+		pcb->rto = RTO_AFTER_SYNS;	/* nothing was measured, and what tcp_limits.c set counts no more */
 	t->syn_tries = 0;
 	t->done = true;
 	atomic_store_release(&t->state, TS_CONNECTED);

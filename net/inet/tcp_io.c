@@ -127,6 +127,7 @@ static void keep_sane(struct tcp_pcb *pcb)
 {
 	pcb->mss = max(pcb->mss, (u16)MSS_LEAST);
 	pcb->snd_wnd_max = max(pcb->snd_wnd_max, (tcpwnd_size_t)(2 * MSS_LEAST));
+	pcb->cwnd = max(pcb->cwnd, (tcpwnd_size_t)pcb->mss);	/* lwIP's was made of the size it was told: not one segment would fit in */
 }
 
 /* Core locked: the bytes of r are lwIP's. */

@@ -301,6 +301,28 @@ TEST(size_is_announced)
 	CHECK_EQ(s.mss, 1460);
 }
 
+/* One that takes a byte a segment gets 48 less options, at once. */
+TEST(silly_size)
+{
+	struct segment s;
+	struct talk t;
+	int got = 0;
+
+	size_told = 1;
+	t = talk();
+	give(&t, 500, 0);
+	while (got < 500) {
+		CHECK(next_bytes(&t, &s, 20000));
+		CHECK(s.len > 1);
+		CHECK(s.len <= 48);
+		if (s.seq == t.ack) {
+			got += s.len;
+			acknowledge(&t, &s);
+		}
+	}
+	CHECK_EQ(got, 500);
+}
+
 TEST(window_is_clamped)
 {
 	struct sockaddr_in a = in4("10.9.0.1", 99);

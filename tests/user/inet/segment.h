@@ -25,7 +25,7 @@ static inline bool next_segment(int w, struct segment *s, int ms)
 	return true;
 }
 
-static int window = 0xffff;		/* of what is sent from here on */
+static int window = 0xffff, size_told = 1460;		/* of what is sent from here on */
 
 static inline void send_bytes(int w, int sport, int dport, uint32_t seq, uint32_t ack, int flags, int bytes)
 {
@@ -50,7 +50,7 @@ static inline void send_bytes(int w, int sport, int dport, uint32_t seq, uint32_
 	h[13] = (unsigned char)flags;
 	h[14] = (unsigned char)(window >> 8); h[15] = (unsigned char)window;
 	if (flags & 2) {
-		h[20] = 2; h[21] = 4; h[22] = 1460 >> 8; h[23] = 1460 & 255;
+		h[20] = 2; h[21] = 4; h[22] = (unsigned char)(size_told >> 8); h[23] = (unsigned char)size_told;
 	}
 	sum = ~sum16(t, 12 + (size_t)(len + bytes), 0);
 	h[16] = (unsigned char)(sum >> 8); h[17] = (unsigned char)sum;
