@@ -277,7 +277,7 @@ TEST(size_is_announced)
 	CHECK_EQ(bind(l, SA(a)), 0);
 	CHECK_EQ(set_option(l, IPPROTO_TCP, TCP_MAXSEG, 800), 0);
 	CHECK_EQ(listen(l, 5), 0);
-	for (int cookies = 1; cookies <= 2; cookies++) {
+	for (int cookies = 2; cookies >= 1; cookies--) {		/* 1 is the default */
 		char v[2] = { (char)('0' + cookies) };
 		int fd = open("/proc/sys/net/ipv4/tcp_syncookies", O_WRONLY);
 
