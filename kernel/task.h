@@ -87,6 +87,7 @@ struct task {
 	int exit_code;			/* [T] wait status */
 	u32 pdeath_signal;		/* [own] written by itself; sent to it when the thread that forked its process ends */
 	u64 timer_slack_ns;		/* [own] told to prctl; every timer here is exact */
+	u32 ioprio;			/* [a] ioprio_set(2); 0: nothing was said */
 	u64 start_ns;			/* [I] monotonic */
 
 	/* signals */

@@ -1,15 +1,20 @@
-/* Advice about memory and what is resident: madvise(2), mincore(2). */
+/* Advice about memory and what is resident: madvise(2), process_madvise(2), mincore(2). */
 #include <arch/uaccess.h>
 #include <asm/mman.h>
 #include <fs/file.h>
 #include <fs/inode.h>
+#include <fs/iov.h>
 #include <kernel/errno.h>
+#include <kernel/proc/access.h>
+#include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc.h>
+#include <linux/capability.h>
 #include <mm/filemap.h>
 #include <mm/lru.h>
 #include <mm/mm_internal.h>
 #include <mm/readahead.h>
 #include <mm/shmem.h>
+#include <mm/slab.h>
 #include <mm/swap.h>
 #include <syscall_protos.h>
 
@@ -185,9 +190,8 @@ static int advise_nothing(struct vma *vma, void *arg)
 	return 0;
 }
 
-long sys_madvise(unsigned long addr, size_t len, int advice)
+static long advise(struct mm *mm, u64 addr, size_t len, int advice)
 {
-	struct mm *mm = current->mm;
 	struct flag_change change = { 0, 0 };
 	int (*fn)(struct vma *, void *) = advise_flags;
 	size_t rounded;
@@ -240,6 +244,83 @@ long sys_madvise(unsigned long addr, size_t len, int advice)
 	merge_range(mm, addr, addr + len);
 	rwsem_write_unlock(&mm->mmap_lock);
 	return err;
+}
+
+long sys_madvise(unsigned long addr, size_t len, int advice)
+{
+	return advise(current->mm, addr, len, advice);
+}
+
+/* The first thread of the process that fd names, referenced: -EBADF, -ESRCH. */
+static int advised_task(int fd, struct task **out)
+{
+	struct file *f = fd_get(fd);
+	struct process *p = f ? pidfd_process(f) : NULL;
+	struct task *t = p ? task_find_get(p->pid) : NULL;
+	int err = !p ? -EBADF : 0;
+
+	if (!err && (!t || t->proc != p)) {	/* reaped, and the number may be another's */
+		if (t)
+			task_put(t);
+		err = -ESRCH;
+	}
+	if (f)
+		file_put(f);
+	*out = t;
+	return err;
+}
+
+/* Its address space, referenced, if current may give it that advice. */
+static int advised_mm(int fd, int advice, struct mm **out)
+{
+	struct task *t;
+	struct mm *mm = NULL;
+	int err = advised_task(fd, &t);
+
+	if (err)
+		return err;
+	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED)
+		err = -EINVAL;
+	else if (task_may_access(t, ACCESS_FS_IDS))
+		err = -EACCES;
+	else
+		mm = task_mm_get(t);
+	task_put(t);
+	if (err)
+		return err;
+	if (!mm)
+		return -ESRCH;
+	if (!capable(CAP_SYS_NICE)) {		/* of one's own, too, as on Linux 6.1 */
+		mm_put(mm);
+		return -EPERM;
+	}
+	*out = mm;
+	return 0;
+}
+
+/* Bytes of the segments that were gone through, or the error of the first. */
+ssize_t sys_process_madvise(int pidfd, const struct iovec __user *vec, unsigned long vlen, int advice, u32 flags)
+{
+	struct iov_import im;
+	struct mm *mm;
+	ssize_t done = 0;
+	long err;
+
+	if (flags)
+		return -EINVAL;
+	err = iov_import(&im, vec, vlen);
+	if (err)
+		return err;
+	err = advised_mm(pidfd, advice, &mm);
+	if (!err) {
+		for (u32 i = 0; i < im.it.nr && !err; i++) {
+			err = advise(mm, (u64)im.it.segs[i].base, im.it.segs[i].len, advice);
+			done += err ? 0 : (ssize_t)im.it.segs[i].len;
+		}
+		mm_put(mm);
+	}
+	kfree(im.alloc);
+	return done ? done : err;
 }
 
 long sys_mincore(unsigned long addr, size_t len, void __user *vec)

@@ -295,6 +295,7 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 	cred_get(t->cred);
 	t->blocked = current->blocked;
 	t->timer_slack_ns = current->timer_slack_ns;
+	t->ioprio = READ_ONCE(current->ioprio);
 	if (!(spec->flags & CLONE_VM) || (spec->flags & CLONE_VFORK))
 		t->altstack = current->altstack;
 	else
