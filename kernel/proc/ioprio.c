@@ -31,10 +31,10 @@ static int check(int value)
 /* Whom which and who mean: called for each thread, under RCU. */
 static bool is_meant(const struct task *t, int which, s32 who)
 {
-	if (t->pflags & (PF_KTHREAD | PF_EXITING))
+	if (READ_ONCE(t->pflags) & (PF_KTHREAD | PF_EXITING))
 		return false;
 	switch (which) {
-	case IOPRIO_WHO_PROCESS: return t->tid == (who ? who : current->tid);
+	case IOPRIO_WHO_PROCESS: return READ_ONCE(t->tid) == (who ? who : current->tid);
 	case IOPRIO_WHO_PGRP: return READ_ONCE(t->proc->pgid) == (who ? who : READ_ONCE(current->proc->pgid));
 	default: return rcu_dereference(t->cred)->uid == (u32)who;
 	}

@@ -174,10 +174,10 @@ static s32 sync_hindered(const struct task *me)
 	struct task *t;
 
 	list_for_each_entry_rcu(t, &me->proc->threads, thread_link) {
-		if (t == me || (t->pflags & PF_EXITING) || t->seccomp_mode == SECCOMP_MODE_DISABLED)
+		if (t == me || (READ_ONCE(t->pflags) & PF_EXITING) || t->seccomp_mode == SECCOMP_MODE_DISABLED)
 			continue;
 		if (t->seccomp_mode != SECCOMP_MODE_FILTER || !comes_before(t->seccomp_filter, me->seccomp_filter))
-			return t->tid;
+			return READ_ONCE(t->tid);
 	}
 	return 0;
 }
@@ -188,7 +188,7 @@ static void sync_threads(struct task *me)
 	struct task *t;
 
 	list_for_each_entry_rcu(t, &me->proc->threads, thread_link) {
-		if (t == me || (t->pflags & PF_EXITING))
+		if (t == me || (READ_ONCE(t->pflags) & PF_EXITING))
 			continue;
 		refcount_inc(&f->refs);
 		old = t->seccomp_filter;
