@@ -143,7 +143,7 @@ static int set_number(struct tcpsock *t, int name, s32 v)
 		t->nodelay = v;
 		return 0;
 	case TCP_CORK:
-		t->corked = v;
+		WRITE_ONCE(t->corked, v != 0);
 		return 0;
 	case TCP_MAXSEG:
 		if (v && (v < 88 || v > 32767))

@@ -275,9 +275,10 @@ static void tap_on(struct netdev *dev)
 	atomic_inc(&netdev_nr_taps);
 }
 
+/* A bound for a busy host, on which QEMU may be without a CPU for seconds. */
 static bool tap_wait(u32 n)
 {
-	return !wait_event_timeout(&tap.wq, atomic_load(&tap.came) >= n, clock_mono_ns() + 5 * NSEC_PER_SEC);
+	return !wait_event_timeout(&tap.wq, atomic_load(&tap.came) >= n, clock_mono_ns() + 60 * NSEC_PER_SEC);
 }
 
 static int set_up(struct netdev *dev, bool up)
