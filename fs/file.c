@@ -143,9 +143,9 @@ int file_open_inode(struct file *f, struct inode *inode, u32 o_flags)
 			f->mode |= FMODE_ATIME;
 	}
 	if (f->ops->open) {
-		f->flags |= o_flags & O_EXCL;	/* means something to block devices */
+		f->flags |= o_flags & (O_EXCL | O_NOCTTY);	/* mean something to block devices and to terminals */
 		err = f->ops->open(inode, f);
-		f->flags &= ~(u32)O_EXCL;
+		f->flags &= ~(u32)(O_EXCL | O_NOCTTY);
 		if (err) {
 			f->ops = NULL;	/* never opened: no release */
 			return err;

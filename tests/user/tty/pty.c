@@ -212,6 +212,31 @@ TEST(control_backslash) { CHECK_EQ(key_gives(28), 41); }
 TEST(resize_gives_sigwinch) { CHECK_EQ(key_gives(-1), 43); }
 TEST(closing_the_master_hangs_up) { CHECK_EQ(key_gives(-2), 44); }
 
+/* A server of terminals leads a session and keeps them at arm's length (tmux): they become its controlling terminal only where it lets them. */
+static void lead(void)
+{
+	CHECK(setsid() == getpid());
+	int s = pty();
+	CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
+	CHECK_EQ(fcntl(s, F_GETFL) & O_NOCTTY, 0);
+	CHECK(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY) >= 0);
+	CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
+	CHECK(ioctl(master, TIOCGPTPEER, O_RDWR) >= 0);
+	int tty = open("/dev/tty", O_RDWR | O_NOCTTY);
+	CHECK(tty >= 0 && tcgetsid(tty) == getpid());
+	CHECK_EQ(fcntl(tty, F_GETFL) & O_NOCTTY, 0);
+	signal(SIGHUP, SIG_IGN);	/* it is lost at the end */
+	_exit(7);
+}
+
+TEST(a_leader_gets_no_terminal_unasked)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		lead();
+	CHECK(EXITED(wait_status(pid), 7));
+}
+
 TEST(slave_after_hangup)
 {
 	int s = pty();
