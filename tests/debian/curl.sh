@@ -1,6 +1,6 @@
 # curl: files, a local server over both families, ranges, posts, many at once, refusals, a name that is not; TLS to a server of openssl's.
 mkdir www; seq 100000 > www/big; echo small > www/small; (cd www; exec python3 -m http.server 8000 --bind :: > /dev/null 2>&1) & server=$!
 curl -s file:///etc/hostname; until curl -s -o /dev/null http://127.0.0.1:8000/; do sleep 0.2; done; curl -s http://127.0.0.1:8000/big | md5sum; curl -s 'http://[::1]:8000/small'; curl -s -r 0-9 -o /dev/null -w '%{http_code} %{size_download}\n' http://localhost:8000/big
-curl -s -Z -o '#1' 'http://127.0.0.1:8000/{big,small}'; cmp big www/big && cat small; curl -s http://127.0.0.1:1/; echo "refused $?"; curl -s --max-time 20 http://no.such.invalid/; echo "no name $?"; curl -s -I http://127.0.0.1:8000/none | head -n 1; kill $server
+curl -s -Z -o '#1' 'http://127.0.0.1:8000/{big,small}' 2> /dev/null; cmp big www/big && cat small; curl -s http://127.0.0.1:1/; echo "refused $?"; curl -s --max-time 20 http://no.such.invalid/; echo "no name $?"; curl -s -I http://127.0.0.1:8000/none | head -n 1; kill $server
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k -out c -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 9000 2> /dev/null
 (cd www; exec openssl s_server -quiet -accept 8443 -key ../k -cert ../c -WWW) & server=$!; for i in $(seq 50); do curl -s --cacert c -o got https://localhost:8443/big && break; sleep 0.2; done; cmp got www/big && echo tls; curl -s https://localhost:8443/big; echo "untrusted $?"; kill $server
