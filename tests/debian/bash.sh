@@ -4,9 +4,9 @@ declare -A a=([one]=1 [two]=2 [three]=3)
 for k in $(printf '%s\n' "${!a[@]}" | sort); do echo "$k=${a[$k]}"; done
 diff <(seq 1 5) <(seq 1 6)
 coproc CAT { while read -r line; do echo "got $line"; done; }
-echo hello >&"${CAT[1]}"; read -r x <&"${CAT[0]}"; echo "$x"; exec {CAT[1]}>&-; wait
+echo hello >&"${CAT[1]}"; read -r x <&"${CAT[0]}"; echo "$x"; exec {CAT[1]}>&-; wait 2> /dev/null; jobs > /dev/null
 trap 'echo usr1' USR1; kill -USR1 $$
-sleep 100 & kill -STOP %1; sleep 0.2; jobs | sed 's/ \+/ /g'; kill -CONT %1; kill %1; wait %1; echo "killed $?"
+sleep 100 & kill -STOP $!; sleep 0.2; jobs | grep -c Stopped; kill -CONT $!; kill $!; wait $! 2> /dev/null; echo "killed $?"
 cat <<-X
 	here $((1 << 40)) ${PATH:+path}
 X

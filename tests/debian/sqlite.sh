@@ -5,4 +5,4 @@ for mode in delete truncate persist wal; do
 	for i in 1 2 3 4; do (for j in 1 2 3; do sqlite3 -cmd '.timeout 60000' $mode.db "insert into t(b) values('p$i');"; done) & done; wait
 	sqlite3 $mode.db "select count(*) from t where b like 'p%'; vacuum; pragma integrity_check; select max(a) from t where b < '5';"
 done
-(sqlite3 wal.db 'begin exclusive; select 1;' '.shell sqlite3 wal.db "begin immediate;"' 2>&1); sqlite3 wal.db .dump | md5sum; sqlite3 :memory: "select json_extract('{\"a\":[1,2]}', '$.a[1]'), strftime('%Y', 0, 'unixepoch');"; ls
+(sqlite3 wal.db 'begin exclusive; select 1;' '.shell sqlite3 wal.db "begin immediate;"' 2>&1); sqlite3 wal.db .dump | sed 's/.*,//' | sort | md5sum; sqlite3 :memory: "select json_extract('{\"a\":[1,2]}', '$.a[1]'), strftime('%Y', 0, 'unixepoch');"; ls
