@@ -12,6 +12,7 @@
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/locks.h>
+#include <fs/seq.h>
 #include <kernel/errno.h>
 #include <kernel/proc/proc.h>
 #include <kernel/sched/sched.h>
@@ -34,9 +35,17 @@ struct file_locks {
 	struct spinlock lock;		/* LC_FILE_LOCKS */
 	struct list_head records, flocks;	/* [lock] */
 	struct wait_queue wait;
+	struct inode *inode;		/* [I] whose they are */
+	struct list_head all;		/* [all_lock] */
 };
 
-struct waiter { struct list_head link; const void *owner, *for_owner; };
+/* A sleeper, and what it wants. */
+struct waiter { struct list_head link; const void *owner, *for_owner; const struct file_locks *at; const struct file_lock *want; };
+
+/* Every inode's locks, for /proc/locks.  all_lock < an inode's (1) < waiters_lock (2). */
+static DEFINE_SPINLOCK(all_lock, LC_FILE_LOCKS);
+static struct list_head all_locks = LIST_HEAD_INIT(all_locks);	/* [all_lock] */
+
 static DEFINE_SPINLOCK(waiters_lock, LC_FILE_LOCKS);
 static struct list_head waiters = LIST_HEAD_INIT(waiters);	/* [waiters_lock] */
 
@@ -53,15 +62,22 @@ static struct file_locks *locks_get(struct inode *i)
 	list_init(&l->records);
 	list_init(&l->flocks);
 	wait_queue_init(&l->wait);
+	l->inode = i;
 	if (!atomic_cas(&i->locks, (struct file_locks *)NULL, l)) {
 		kfree(l);
-		l = atomic_load_acquire(&i->locks);
+		return atomic_load_acquire(&i->locks);
 	}
+	spin_lock(&all_lock);
+	list_add_tail(&l->all, &all_locks);
+	spin_unlock(&all_lock);
 	return l;
 }
 
 void file_locks_free(struct inode *i)
 {
+	spin_lock(&all_lock);
+	list_del(&i->locks->all);
+	spin_unlock(&all_lock);
 	kfree(i->locks);	/* all files are gone, and with them the locks */
 	i->locks = NULL;
 }
@@ -170,6 +186,22 @@ static bool would_deadlock(const void *owner, const void *blocker)
 	return found;
 }
 
+/* Under ls->lock: the request is about to sleep until the owner has unlocked something. */
+static void waits_for(struct waiter *w, const struct file_locks *ls, const struct file_lock *want, const void *owner)
+{
+	*w = (struct waiter){ .owner = want->owner, .for_owner = owner, .at = ls, .want = want };
+	spin_lock_nested(&waiters_lock, 2);
+	list_add(&w->link, &waiters);
+	spin_unlock(&waiters_lock);
+}
+
+static void waits_no_more(struct waiter *w)
+{
+	spin_lock(&waiters_lock);
+	list_del(&w->link);
+	spin_unlock(&waiters_lock);
+}
+
 /* One try. 0 done; 1 must wait, and *w is queued as waiting (posix) ; -errno */
 static int try_record(struct file_locks *ls, const struct file_lock *want, struct file_lock *spare[2], struct list_head *junk,
 		      struct waiter *w, bool wait)
@@ -186,11 +218,7 @@ static int try_record(struct file_locks *ls, const struct file_lock *want, struc
 	} else if (want->pid != -1 && would_deadlock(want->owner, c->owner)) {
 		ret = -EDEADLK;
 	} else {
-		w->owner = want->owner;
-		w->for_owner = c->owner;
-		spin_lock_nested(&waiters_lock, 2);
-		list_add(&w->link, &waiters);
-		spin_unlock(&waiters_lock);
+		waits_for(w, ls, want, c->owner);
 		ret = 1;
 	}
 	spin_unlock(&ls->lock);
@@ -224,9 +252,7 @@ static int set_record(struct inode *i, const struct file_lock *want, bool wait)
 		ret = wait_check(TASK_INTERRUPTIBLE, TIME_NEVER);
 		if (!ret)
 			schedule();
-		spin_lock(&waiters_lock);
-		list_del(&w.link);
-		spin_unlock(&waiters_lock);
+		waits_no_more(&w);
 		if (ret)
 			break;
 	}
@@ -378,13 +404,15 @@ void locks_release(struct file *f)
 
 /* --- flock --- */
 
-/* 0 done, 1 must wait.  *spare is consumed when the lock is new. */
-static int try_flock(struct file_locks *ls, struct file *f, u8 type, struct file_lock **spare, bool *released)
+/* 0 done, 1 must wait, and if w it is queued.  *spare is consumed when the lock is new. */
+static int try_flock(struct file_locks *ls, const struct file_lock *want, struct file_lock **spare, bool *released, struct waiter *w)
 {
-	struct file_lock *l, *mine = NULL;
+	struct file_lock *l, *mine = NULL, *against = NULL;
+	const void *f = want->owner;
+	u8 type = want->type;
 	int ret = 0;
 
-	spin_lock(&ls->lock);
+	spin_lock_nested(&ls->lock, 1);
 	list_for_each_entry(l, &ls->flocks, link)
 		if (l->owner == f)
 			mine = l;
@@ -398,15 +426,17 @@ static int try_flock(struct file_locks *ls, struct file *f, u8 type, struct file
 	}
 	list_for_each_entry(l, &ls->flocks, link)
 		if (type == F_WRLCK || l->type == F_WRLCK)
-			ret = 1;
+			against = l, ret = 1;
 	if (!ret) {
 		struct file_lock *add = mine ? mine : *spare;
 
 		if (!mine)
 			*spare = NULL;
-		*add = (struct file_lock){ .owner = f, .file = f, .type = type };
+		*add = *want;
 		list_add(&add->link, &ls->flocks);
 		mine = NULL;
+	} else if (w) {
+		waits_for(w, ls, want, against->owner);
 	}
 	spin_unlock(&ls->lock);
 	kfree(mine);
@@ -417,7 +447,9 @@ static long do_flock(struct file *f, u8 type, bool wait)
 {
 	struct file_locks *ls = locks_get(f->inode);
 	struct file_lock *spare = kmalloc(sizeof(*spare), GFP_KERNEL);
+	const struct file_lock want = { .owner = f, .file = f, .end = ~0ull, .pid = current_pid(), .type = type };
 	struct wait_entry we;
+	struct waiter w;
 	bool released = false;
 	long ret;
 
@@ -429,13 +461,16 @@ static long do_flock(struct file *f, u8 type, bool wait)
 	wait_entry_init(&we);
 	for (;;) {
 		prepare_to_wait(&ls->wait, &we, TASK_INTERRUPTIBLE);
-		ret = try_flock(ls, f, type, &spare, &released);
+		ret = try_flock(ls, &want, &spare, &released, wait ? &w : NULL);
 		if (!ret)
 			break;
 		ret = wait ? wait_check(TASK_INTERRUPTIBLE, TIME_NEVER) : -EAGAIN;
+		if (!ret)
+			schedule();
+		if (wait)
+			waits_no_more(&w);
 		if (ret)
 			break;
-		schedule();
 	}
 	finish_wait(&ls->wait, &we);
 	kfree(spare);
@@ -469,3 +504,83 @@ long sys_flock(int fd, unsigned op)
 	fdref_put(f, ref);
 	return ret;
 }
+
+/* --- /proc/locks: number, kind, whose, where; beneath a lock those who wait for its owner there.  What is shown is copied under the spin
+ * locks, and put into words after them. */
+
+struct lock_copy { struct file_lock lock; u64 nr, ino; dev_t_k dev; bool waits; };
+
+static bool is_flock(const struct file_lock *l) { return l->file && l->pid != -1; }
+
+/* The n-th copy, if there is room for it. */
+static void copy_lock(struct lock_copy *to, u32 room, u32 n, const struct file_locks *ls, const struct file_lock *l, u64 nr, bool waits)
+{
+	if (n < room)
+		to[n] = (struct lock_copy){ .lock = *l, .nr = nr, .ino = ls->inode->ino, .dev = ls->inode->sb->dev, .waits = waits };
+}
+
+static void copy_list(struct lock_copy *to, u32 room, u32 *n, u64 *nr, const struct file_locks *ls, const struct list_head *list)
+{
+	const struct file_lock *l;
+	const struct waiter *w;
+
+	list_for_each_entry(l, list, link) {
+		copy_lock(to, room, (*n)++, ls, l, ++*nr, false);
+		spin_lock_nested(&waiters_lock, 2);
+		list_for_each_entry(w, &waiters, link)
+			if (w->at == ls && w->for_owner == l->owner && is_flock(w->want) == is_flock(l))
+				copy_lock(to, room, (*n)++, ls, w->want, *nr, true);
+		spin_unlock(&waiters_lock);
+	}
+}
+
+/* Copy what there is room for; how many there are. */
+static u32 copy_all(struct lock_copy *to, u32 room)
+{
+	struct file_locks *ls;
+	u64 nr = 0;
+	u32 n = 0;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(ls, &all_locks, all) {
+		spin_lock_nested(&ls->lock, 1);
+		copy_list(to, room, &n, &nr, ls, &ls->records);
+		copy_list(to, room, &n, &nr, ls, &ls->flocks);
+		spin_unlock(&ls->lock);
+	}
+	spin_unlock(&all_lock);
+	return n;
+}
+
+static void lock_line(struct seq *s, const struct lock_copy *c)
+{
+	const struct file_lock *l = &c->lock;
+
+	seq_printf(s, "%lu: %s%-6s ADVISORY  %s %d %02x:%02x:%lu %lu ", c->nr, c->waits ? "-> " : "",
+		   is_flock(l) ? "FLOCK" : l->pid == -1 ? "OFDLCK" : "POSIX", l->type == F_WRLCK ? "WRITE" : "READ", l->pid, DEV_MAJOR(c->dev),
+		   DEV_MINOR(c->dev), c->ino, l->start);
+	if (l->end >= (u64)INT64_MAX)
+		seq_puts(s, "EOF\n");
+	else
+		seq_printf(s, "%lu\n", l->end);
+}
+
+static int locks_show(struct seq *s, void *arg)
+{
+	struct lock_copy *copies = NULL;
+	u32 room = 0, n;
+
+	(void)arg;
+	while ((n = copy_all(copies, room)) > room) {
+		kvfree(copies);
+		room = n + 16;
+		copies = kvmalloc(room * sizeof(*copies), GFP_KERNEL);
+		if (!copies)
+			return -ENOMEM;
+	}
+	for (u32 i = 0; i < n; i++)
+		lock_line(s, &copies[i]);
+	kvfree(copies);
+	return 0;
+}
+PROC_FILE(locks, .path = "locks", .mode = 0444, .show = locks_show);
