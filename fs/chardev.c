@@ -92,6 +92,27 @@ static int devices_show(struct seq *s, void *arg)
 }
 PROC_FILE(devices, .path = "devices", .mode = 0444, .show = devices_show);
 
+static void misc_line(struct seq *s, const struct chardev *cd)
+{
+	const char *slash = cd->name ? strrchr(cd->name, '/') : NULL;
+
+	if (DEV_MAJOR(cd->dev) == 10)
+		seq_printf(s, "%3u %s\n", DEV_MINOR(cd->dev), cd->misc ? cd->misc : slash ? slash + 1 : cd->name);
+}
+
+static int misc_show(struct seq *s, void *arg)
+{
+	const struct chardev *cd;
+
+	(void)arg;
+	for (struct chardev_node *n = atomic_load_acquire(&registered); n; n = n->next)
+		misc_line(s, n->cd);
+	for (cd = __chardevs_start; cd < __chardevs_end; cd++)
+		misc_line(s, cd);
+	return 0;
+}
+PROC_FILE(misc, .path = "misc", .mode = 0444, .show = misc_show);
+
 static int chardev_open(struct inode *inode, struct file *f)
 {
 	const struct chardev *cd = chardev_find(inode->rdev);

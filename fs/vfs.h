@@ -354,6 +354,7 @@ int initramfs_unpack(const void *data, size_t size);	/* fs/initramfs.c; gzip or 
 struct attr_group;
 struct chardev {
 	const char *name, *driver;	/* in /dev; in /proc/devices, NULL: the name */
+	const char *misc;		/* in /proc/misc; NULL: the last part of the name */
 	dev_t_k dev;
 	u32 count, mode;
 	const struct file_ops *fops;
@@ -367,7 +368,14 @@ int chardev_register(const struct chardev *cd);		/* at run time (ttys, pts); add
 
 /* /proc files: one show function and one line, in the file that owns the data. */
 struct seq;				/* fs/seq.h: seq_printf(seq, ...), seq_puts, seq_write */
-struct proc_entry { const char *path; u32 mode; int (*show)(struct seq *s, void *arg); int (*write)(const char *buf, size_t len, void *arg); void *arg; };
+struct proc_entry {
+	const char *path;
+	u32 mode;
+	int (*show)(struct seq *s, void *arg);
+	int (*write)(const char *buf, size_t len, void *arg);
+	void *arg;
+	const struct file_ops *fops;	/* of a file that is no text made by show; NULL */
+};
 #define PROC_FILE(ident, ...) static const struct proc_entry __proc_##ident __used __aligned(8) __section(".proc_files") = { __VA_ARGS__ }
 extern const struct proc_entry __proc_files_start[], __proc_files_end[];
 /* proc_add - such a file made at run time, for good: e and its path stay.  0 or -ENOMEM; a second of one name is refused with a warning.

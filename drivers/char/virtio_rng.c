@@ -248,4 +248,4 @@ static ssize_t hwrng_read(struct file *file, struct iov_iter *to, u64 *pos)
 }
 
 static const struct file_ops hwrng_fops = { .read = hwrng_read };
-CHARDEV(hwrng, .name = "hwrng", .driver = "misc", .class = "misc", .dev = MKDEV_K(10, 183), .count = 1, .mode = 0600, .fops = &hwrng_fops);
+CHARDEV(hwrng, .name = "hwrng", .driver = "misc", .misc = "hw_random", .class = "misc", .dev = MKDEV_K(10, 183), .count = 1, .mode = 0600, .fops = &hwrng_fops);

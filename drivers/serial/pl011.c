@@ -259,6 +259,8 @@ static const struct file_ops dev_fops = { .open = tty_dev_open };
 CHARDEV(ttyAMA, .name = "ttyAMA0", .driver = "ttyAMA", .class = "tty", .on = "pl011",
 	.dev = MKDEV_K(204, 64), .count = 1, .mode = 0600, .fops = &dev_fops);
 
+TTY_DRIVER(pl011, "ttyAMA", "ttyAMA", "serial", 204, 64, 64);
+
 static int pl011_probe(int node)
 {
 	struct uart *u = &uart0;
@@ -284,7 +286,7 @@ static int pl011_probe(int node)
 	err = irq_request(irq, uart_irq, u, edge ? IRQ_EDGE : 0, "ttyAMA0");
 	if (err)
 		return err;
-	u->con = (struct console){ .name = "ttyAMA0", .write = console_write };
+	u->con = (struct console){ .name = "ttyAMA0", .write = console_write, .dev = 204 << 20 | 64 };
 	if (console_wanted("ttyAMA0"))
 		console_register(&u->con);
 	spin_lock_irq(&u->lock);

@@ -27,10 +27,12 @@ static int wait_drained(struct tty *tty, struct file *file)
 	return wait_event_interruptible(&tty->write_wait, !tty->ops->pending(tty) || tty_file_dead(tty, file) || atomic_load(&tty->gone));
 }
 
+/* Output is stopped by ^S and started by ^Q, and a packet-mode master may do that itself. */
+static bool stops_by_keys(const struct termios2 *t) { return (t->c_iflag & IXON) && t->c_cc[VSTART] == 17 && t->c_cc[VSTOP] == 19; }
+
 static void apply_termios(struct tty *tty, struct termios2 *t)
 {
-	u32 old_iflag = tty->ld.t.c_iflag;
-	bool was_stopped = tty->ld.stopped, ixon, old_ixon = old_iflag & IXON;
+	bool was_stopped = tty->ld.stopped, keys, old_keys = stops_by_keys(&tty->ld.t), external = (tty->ld.t.c_lflag | t->c_lflag) & EXTPROC;
 	irqflags_t flags;
 
 	t->c_ospeed = baud_of(t->c_cflag, t->c_ospeed);
@@ -41,12 +43,11 @@ static void apply_termios(struct tty *tty, struct termios2 *t)
 	if (was_stopped && !tty->ld.stopped)
 		tty_write_wakeup(tty);
 	wake_up_all(&tty->read_wait);	/* what counts as readable may have changed */
-	ixon = (t->c_iflag & IXON) && t->c_cc[VSTART] == 17 && t->c_cc[VSTOP] == 19;
-	if (tty->ops->changed && ixon != old_ixon)
-		tty->ops->changed(tty, ixon ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
+	keys = stops_by_keys(t);
+	if (tty->ops->changed && (keys != old_keys || external))
+		tty->ops->changed(tty, (u8)((keys == old_keys ? 0 : keys ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP) | (external ? TIOCPKT_IOCTL : 0)));
 }
 
-/* set_termios - from user memory, in the layout of the call; size says which. */
 /* The settings t, once what was written has gone out (drain), and what was typed is forgotten (flush). */
 static long change_termios(struct tty *tty, struct file *file, struct termios2 *t, bool drain, bool flush)
 {
@@ -62,6 +63,7 @@ static long change_termios(struct tty *tty, struct file *file, struct termios2 *
 	return 0;
 }
 
+/* From user memory, in the layout of the call; size says which. */
 static long set_termios(struct tty *tty, struct file *file, u64 arg, size_t size, bool drain, bool flush)
 {
 	struct termios2 t;

@@ -353,6 +353,11 @@ static u32 input_char(struct ldisc *ld, u8 c)
 	u32 ev = 0;
 	bool done;
 
+	if (LFLAG(EXTPROC)) {	/* whoever has the master has done all that */
+		store(ld, c, false);
+		ld->canon_head = ld->head;
+		return LD_READABLE;
+	}
 	if (IFLAG(ISTRIP))
 		c &= 0x7f;
 	if (ld->lnext) {
@@ -399,6 +404,9 @@ static u32 input_char(struct ldisc *ld, u8 c)
 	return ev | store_plain(ld, c);
 }
 
+/* Lines are made here: not under EXTPROC, where the master sends them whole. */
+static bool by_lines(const struct ldisc *ld) { return (ld->t.c_lflag & (ICANON | EXTPROC)) == ICANON; }
+
 u32 ldisc_input(struct ldisc *ld, const u8 *p, u32 n)
 {
 	u32 ev = 0;
@@ -415,7 +423,7 @@ u32 ldisc_room(const struct ldisc *ld)
 
 	if (IFLAG(PARMRK))
 		room /= 2;
-	if (room == 0 && LFLAG(ICANON) && ld->canon_head == ld->tail)
+	if (room == 0 && by_lines(ld) && ld->canon_head == ld->tail)
 		return 1;	/* the excess of one long line is dropped, or its end would never come */
 	return room > LDISC_SIZE ? 0 : room;
 }
@@ -425,7 +433,7 @@ bool ldisc_readable(const struct ldisc *ld, u32 min)
 {
 	u32 have = ld->canon_head - ld->tail;
 
-	return LFLAG(ICANON) ? have != 0 : have >= (min ? min : 1);
+	return by_lines(ld) ? have != 0 : have >= (min ? min : 1);
 }
 
 u32 ldisc_count(const struct ldisc *ld)
@@ -433,7 +441,7 @@ u32 ldisc_count(const struct ldisc *ld)
 	u32 n = 0;
 
 	for (u32 p = ld->tail; p != ld->canon_head; p++)
-		n += !(LFLAG(ICANON) && marked(ld, p) && AT(p) == 0);
+		n += !(by_lines(ld) && marked(ld, p) && AT(p) == 0);
 	return n;
 }
 
@@ -442,7 +450,7 @@ u32 ldisc_read(struct ldisc *ld, u8 *to, u32 n, bool *line_done)
 	u32 got = 0;
 
 	*line_done = false;
-	if (!LFLAG(ICANON)) {
+	if (!by_lines(ld)) {
 		for (; got < n && ld->tail != ld->canon_head; ld->tail++)
 			to[got++] = AT(ld->tail);
 		return got;
@@ -476,12 +484,12 @@ void ldisc_flush_input(struct ldisc *ld)
 
 void ldisc_set_termios(struct ldisc *ld, const struct termios2 *t)
 {
-	bool toggled = (ld->t.c_lflag ^ t->c_lflag) & ICANON;
+	bool before = by_lines(ld);
 
 	ld->t = *t;
-	if (toggled) {
+	if (by_lines(ld) != before) {
 		memset(ld->eol, 0, sizeof(ld->eol));
-		if (LFLAG(ICANON) && ld->head != ld->tail)
+		if (by_lines(ld) && ld->head != ld->tail)
 			mark(ld, ld->head - 1, true);
 		ld->canon_head = ld->head;
 		ld->lnext = false;

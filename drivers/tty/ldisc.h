@@ -14,7 +14,6 @@ struct ldisc {
 	u32 head, tail, canon_head;	/* free-running; tail <= canon_head <= head; canon_head ends the last whole line */
 	u32 column, canon_column;	/* of the output; where the line being typed began */
 	bool lnext, stopped;
-	bool external;			/* packet mode's EXTPROC is not ours; reserved for the core */
 	void (*echo)(void *arg, const u8 *s, u32 n);
 	void *arg;
 	u32 echo_len;

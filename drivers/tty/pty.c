@@ -11,11 +11,13 @@
 #include <asm/ioctls.h>
 #include <drivers/tty/pty.h>
 #include <drivers/tty/tty_internal.h>
+#include <fs/seq.h>
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
+#include <kernel/sysctl.h>
 #include <linux/eventpoll.h>
 #include <mm/slab.h>
 
@@ -23,7 +25,8 @@
 
 struct pty {
 	struct tty slave;
-	u32 index;			/* [I] */
+	struct super *sb;		/* [I] devpts, the instance */
+	u32 index;			/* [I] there */
 	bool locked;			/* [a] TIOCSPTLCK */
 	bool slave_closed;		/* [a] was open, is not */
 	struct spinlock lock;		/* LC_DEVICE */
@@ -35,7 +38,16 @@ struct pty {
 };
 
 static DEFINE_MUTEX(table_mutex, LC_CONSOLE_MUTEX);
-static struct pty *table[PTY_MAX];	/* [table_mutex] */
+static u64 pty_nr, pty_max = 4096;		/* [table_mutex] of all instances */
+SYSCTL(pty_max, "kernel/pty/max", .value = &pty_max, .min = 0, .max = PTY_INDEX_MAX);
+
+static int pty_nr_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%lu\n", READ_ONCE(pty_nr));
+	return 0;
+}
+PROC_FILE(pty_nr, .path = "sys/kernel/pty/nr", .mode = 0444, .show = pty_nr_show);
 
 static struct pty *pty_of(struct tty *tty) { return container_of(tty, struct pty, slave); }
 
@@ -93,8 +105,13 @@ static void slave_changed(struct tty *tty, u8 status)
 	irqflags_t flags = spin_lock_irqsave(&p->lock);
 	bool tell = p->packet;
 
-	if (tell)
+	if (tell) {	/* of two opposites the last one counts */
+		if (status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP))
+			p->status &= (u8)~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
+		if (status & (TIOCPKT_STOP | TIOCPKT_START))
+			p->status &= (u8)~(TIOCPKT_STOP | TIOCPKT_START);
 		p->status |= status;
+	}
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (tell)
 		wake_up_key(&p->read_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM | EPOLLPRI));
@@ -255,14 +272,17 @@ static long set_packet(struct pty *p, u64 arg)
 	return 0;
 }
 
-static long open_peer(struct pty *p, u32 o_flags)
+/* The slave, whatever its name is to the caller now: through the mount that the master's file goes by. */
+static long open_peer(struct pty *p, struct file *master, u32 o_flags)
 {
-	char path[32];
+	struct path where;
 	struct file *f;
-	int err;
+	int err = devpts_of(&master->path, &where);
 
-	ksnprintf(path, sizeof(path), "/dev/pts/%u", p->index);
-	err = vfs_open(path, o_flags & ~(u32)O_CREAT, 0, &f);
+	if (err)
+		return err;
+	err = where.dentry->sb == p->sb ? devpts_open(&where, p->index, o_flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC), &f) : -ENODEV;
+	path_put(&where);
 	if (err)
 		return err;
 	err = fd_install_new(f, o_flags);
@@ -291,7 +311,7 @@ static long master_ioctl(struct file *file, u32 cmd, u64 arg)
 	case TIOCGPKT:
 		return put_user((s32)p->packet, (s32 __user *)user_ptr(arg));
 	case TIOCGPTPEER:
-		return open_peer(p, (u32)arg);
+		return open_peer(p, file, (u32)arg);
 	case TIOCSIG:
 		if (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP)
 			return -EINVAL;
@@ -316,10 +336,10 @@ static void master_release(struct file *file)
 
 	if (!p)
 		return;
+	devpts_remove(p->sb, p->index);
 	mutex_lock(&table_mutex);
-	table[p->index] = NULL;
+	pty_nr--;
 	mutex_unlock(&table_mutex);
-	devpts_remove(p->index);
 	atomic_store(&p->slave.gone, true);
 	tty_hangup(&p->slave);
 	tty_put(&p->slave);
@@ -329,10 +349,9 @@ static const struct file_ops master_fops = {
 	.release = master_release, .read = master_read, .write = master_write, .poll = master_poll, .ioctl = master_ioctl,
 };
 
-static struct pty *pty_create(u32 index)
+static struct pty *pty_create(void)
 {
 	struct pty *p = kzalloc(sizeof(*p), GFP_KERNEL);
-	char name[16];
 
 	if (!p)
 		return NULL;
@@ -341,41 +360,48 @@ static struct pty *pty_create(u32 index)
 		kfree(p);
 		return NULL;
 	}
-	ksnprintf(name, sizeof(name), "pts/%u", index);
-	tty_init(&p->slave, &slave_ops, p, name, MKDEV_K(136 + (index >> 8), index & 255));
-	p->slave.dev = MKDEV_K(136, index);
+	tty_init(&p->slave, &slave_ops, p, "pts", MKDEV_K(136, 0));
 	spin_lock_init(&p->lock, LC_DEVICE);
 	wait_queue_init(&p->read_wait);
 	wait_queue_init(&p->write_wait);
-	p->index = index;
 	p->locked = true;
 	return p;
 }
 
-static int ptmx_open(struct inode *inode, struct file *file)
+/* One more pair, and a node for its slave.  Nobody can open that before it has its name: table_mutex. */
+static int pty_add(struct super *sb, struct pty *p)
 {
-	struct pty *p = NULL;
-	u32 i = 0;
 	int err = -ENOSPC;
 
-	(void)inode;
 	mutex_lock(&table_mutex);
-	while (i < PTY_MAX && table[i])
-		i++;
-	if (i < PTY_MAX) {
-		p = pty_create(i);
-		err = p ? 0 : -ENOMEM;
-		table[i] = p;
+	if (pty_nr < pty_max) {
+		err = devpts_add(sb, p, &p->index);
+		pty_nr += !err;
+	}
+	if (!err) {
+		p->sb = sb;
+		p->slave.dev = MKDEV_K(136, p->index);
+		ksnprintf(p->slave.name, sizeof(p->slave.name), "pts/%u", p->index);
 	}
 	mutex_unlock(&table_mutex);
+	return err;
+}
+
+static int ptmx_open(struct inode *inode, struct file *file)
+{
+	struct path where;
+	struct pty *p;
+	int err = devpts_of(&file->path, &where);
+
+	(void)inode;
 	if (err)
 		return err;
-	err = devpts_add(i, current_cred()->fsuid, current_cred()->fsgid);
+	p = pty_create();
+	err = p ? pty_add(where.dentry->sb, p) : -ENOMEM;
+	path_put(&where);
 	if (err) {
-		mutex_lock(&table_mutex);
-		table[i] = NULL;
-		mutex_unlock(&table_mutex);
-		tty_put(&p->slave);
+		if (p)
+			tty_put(&p->slave);
 		return err;
 	}
 	file->private = p;
@@ -384,26 +410,26 @@ static int ptmx_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void get_pty(void *pty) { tty_get(&((struct pty *)pty)->slave); }
+
 static int pts_open(struct inode *inode, struct file *file)
 {
-	u32 index = DEV_MINOR(inode->rdev);
-	struct tty *tty = NULL;
+	struct pty *p;
 	int err;
 
 	mutex_lock(&table_mutex);
-	if (index < PTY_MAX && table[index]) {
-		tty = &table[index]->slave;
-		tty_get(tty);
-	}
+	p = devpts_pty(inode, get_pty);
 	mutex_unlock(&table_mutex);
-	if (!tty)
+	if (!p)
 		return -EIO;
-	err = tty_open_file(tty, file);
-	tty_put(tty);
+	err = tty_open_file(&p->slave, file);
+	tty_put(&p->slave);
 	return err;
 }
+
+TTY_DRIVER(pty_slave, "pty_slave", "pts", "pty:slave", 136, 0, PTY_INDEX_MAX - 1);
 
 static const struct file_ops ptmx_fops = { .open = ptmx_open };
 static const struct file_ops pts_fops = { .open = pts_open };
 CHARDEV(ptmx, .name = "ptmx", .driver = "/dev/ptmx", .class = "tty", .dev = MKDEV_K(5, 2), .count = 1, .mode = 0666, .fops = &ptmx_fops);
-CHARDEV(pts, .name = NULL, .driver = "pts", .dev = MKDEV_K(136, 0), .count = PTY_MAX, .mode = 0620, .fops = &pts_fops);
+CHARDEV(pts, .name = NULL, .driver = "pts", .dev = MKDEV_K(136, 0), .count = PTY_INDEX_MAX, .mode = 0620, .fops = &pts_fops);

@@ -13,6 +13,7 @@
 #include <asm/fcntl.h>
 #include <drivers/base/kobject.h>
 #include <drivers/tty/tty_internal.h>
+#include <fs/seq.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -232,7 +233,7 @@ static ssize_t tty_read(struct file *file, struct iov_iter *to, u64 *pos)
 		err = lock_for_io(&tty->read_mutex, file);
 		if (err)
 			return err;
-		n = tty->ld.t.c_lflag & ICANON ? read_canonical(tty, file, to, want) : read_raw(tty, file, to, want);
+		n = (tty->ld.t.c_lflag & (ICANON | EXTPROC)) == ICANON ? read_canonical(tty, file, to, want) : read_raw(tty, file, to, want);
 		mutex_unlock(&tty->read_mutex);
 		return n;
 	}
@@ -427,6 +428,23 @@ static int active_show(struct seq *s, void *object)
 static const struct attr console_attrs[] = { { .name = "active", .show = active_show }, { 0 } };
 static const struct attr_group console_group = { .attrs = console_attrs };
 static const struct attr_group *const console_groups[] = { &console_group, NULL };
+
+static int drivers_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_puts(s, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		    "/dev/console         /dev/console    5       1 system:console\n/dev/ptmx            /dev/ptmx       5       2 system\n");
+	for (const struct tty_driver_line *l = __tty_drivers_start; l < __tty_drivers_end; l++) {
+		seq_printf(s, "%-20s /dev/%-8s %3u ", l->driver, l->node, l->major);
+		if (l->first == l->last)
+			seq_printf(s, "%7u ", l->first);
+		else
+			seq_printf(s, "%u-%u ", l->first, l->last);
+		seq_printf(s, "%s\n", l->type);
+	}
+	return 0;
+}
+PROC_FILE(tty_drivers, .path = "tty/drivers", .mode = 0444, .show = drivers_show);
 
 static const struct file_ops console_fops = { .open = console_open };
 static const struct file_ops current_fops = { .open = current_open };

@@ -46,6 +46,11 @@ struct tty {
 	struct wait_queue read_wait, write_wait;
 };
 
+/* A line of /proc/tty/drivers, as Linux words it. */
+struct tty_driver_line { const char *driver, *node, *type; u32 major, first, last; };
+#define TTY_DRIVER(ident, ...) static const struct tty_driver_line __tty_driver_##ident __used __aligned(8) __section(".tty_drivers") = { __VA_ARGS__ }
+extern const struct tty_driver_line __tty_drivers_start[], __tty_drivers_end[];
+
 /* tty_init - for a zeroed struct; refs 1. */
 void tty_init(struct tty *tty, const struct tty_ops *ops, void *data, const char *name, dev_t_k dev);
 /* tty_receive - bytes from the device (or a pty's master).  Context: any. */
