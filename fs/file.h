@@ -120,11 +120,14 @@ static inline ssize_t file_read_iter(struct file *f, struct iov_iter *to, u64 *p
 	if (unlikely(!f->ops->read))
 		return file_no_read(f);
 	n = f->ops->read(f, to, pos);
+	current->io.syscr++;
 	TRACE(vfs_read, f->inode->ino, *pos, (u64)n);
 	if ((f->mode & FMODE_ATIME) && n >= 0)
 		file_accessed(f);
-	if (n > 0)
+	if (n > 0) {
+		current->io.rchar += (u64)n;
 		notify_file(f, IN_ACCESS);
+	}
 	return n;
 }
 static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64 *pos)
@@ -132,8 +135,11 @@ static inline ssize_t file_write_iter(struct file *f, struct iov_iter *from, u64
 	ssize_t n = likely(f->ops->write) ? f->ops->write(f, from, pos) : -EINVAL;
 
 	TRACE(vfs_write, f->inode->ino, *pos, (u64)n);
-	if (n > 0)
+	current->io.syscw++;
+	if (n > 0) {
+		current->io.wchar += (u64)n;
 		notify_file(f, IN_MODIFY);
+	}
 	return n;
 }
 s64 generic_seek(struct file *f, s64 off, int whence);

@@ -162,6 +162,8 @@ static void submit(struct direct *d, struct bio *bio)
 {
 	atomic_inc(&d->flying);
 	d->submitted += bio->len;
+	if (d->write)
+		current->io.write_bytes += bio->len;
 	bio_submit(bio);
 }
 

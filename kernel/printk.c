@@ -186,6 +186,27 @@ bool console_wanted(const char *name)
 	return nr_console_names == 0;
 }
 
+bool console_preferred(const char *name)
+{
+	return nr_console_names && !strcmp(console_names[nr_console_names - 1], name);
+}
+
+/* Consoles stay: the list needs no lock.  E enabled, C /dev/console, B early, p shows what came before it, a on any CPU. */
+static int consoles_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	for (const struct console *c = consoles; c; c = c->next) {
+		bool first = console_preferred(c->name) || (!nr_console_names && !c->next);
+
+		seq_printf(s, "%-20s -W- (E%c%cp a)", c->name, first ? 'C' : ' ', c->early ? 'B' : ' ');
+		if (c->dev)
+			seq_printf(s, " %4u:%u", c->dev >> 20, c->dev & 0xfffff);
+		seq_putc(s, '\n');
+	}
+	return 0;
+}
+PROC_FILE(consoles, .path = "consoles", .mode = 0444, .show = consoles_show);
+
 static void param_console(const char *value)
 {
 	size_t n = 0;

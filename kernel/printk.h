@@ -33,12 +33,15 @@ struct console {
 	const char *name;		/* [I] "ttyAMA0" */
 	void (*write)(struct console *con, const char *s, size_t len);	/* [I] */
 	bool early;			/* [I] replaced by the first that is not */
+	u32 dev;			/* [I] its terminal, major << 20 | minor; 0: it is none */
 	struct console *next;
 };
 /* console_register - add it; a first real console replaces the early one, and shows what was not yet shown. */
 void console_register(struct console *con);
 /* console_wanted - does the command line ask for this device (console=NAME[,options]; none given: yes)? */
 bool console_wanted(const char *name);
+/* console_preferred - is it the one that /dev/console is (the last console=)?  False for all if none was given. */
+bool console_preferred(const char *name);
 
 extern int console_loglevel;		/* levels below it are shown */
 

@@ -168,6 +168,19 @@ void backtrace_task(struct task *t)
 		printk(LOG_NOTICE "  [<%016lx>] %pS\n", p.pc[i], (void *)p.pc[i]);
 }
 
+u32 backtrace_collect(struct task *t, u64 *pcs, u32 max)
+{
+	struct places p = { .n = 0 };
+
+	if (t == current)
+		return stack_walk((u64)__builtin_frame_address(0), pcs, max);
+	if (!task_look(t, collect, &p))
+		return 0;
+	p.n = min(p.n, max);
+	memcpy(pcs, p.pc, p.n * sizeof(*pcs));
+	return p.n;
+}
+
 static int symbols_init(void)
 {
 	fmt_symbol_hook = symbol_format;

@@ -16,5 +16,7 @@ void symbol_format(char *buf, size_t len, u64 addr);
 void backtrace_frame(u64 pc, u64 fp);
 /* backtrace_task - log that of a task that does not run (of one that runs, nothing).  Context: any, no run queue's lock held. */
 void backtrace_task(struct task *t);
+/* backtrace_collect - the return addresses of a task that does not run, or of current, innermost first, at most max; how many.  Context: as above. */
+u32 backtrace_collect(struct task *t, u64 *pcs, u32 max);
 /* stack_walk - return addresses from fp, at most max; how many.  Context: any. */
 u32 stack_walk(u64 fp, u64 *pcs, u32 max);

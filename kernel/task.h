@@ -50,6 +50,9 @@ struct restart_block {		/* for ERESTART_RESTARTBLOCK; [own] */
 	u64 args[6];
 };
 
+/* /proc/<pid>/io: bytes that calls moved and how many calls did; bytes for which a device was read, that were made dirty or written around the cache. */
+struct io_counts { u64 rchar, wchar, syscr, syscw, read_bytes, write_bytes; };
+
 struct task {
 	struct task_head head;		/* first: entry.S */
 	struct arch_thread arch;	/* [own] while switched out */
@@ -104,6 +107,7 @@ struct task {
 	u64 sampled_ns, kernel_ns;	/* [Q] kernel/sched/times.c: run time up to the last sample, and the kernel's part of it */
 	bool sampled_kernel;		/* [Q] what that sample hit */
 	u64 nvcsw, nivcsw, min_flt, maj_flt;	/* [own] written; others read them racily */
+	struct io_counts io;		/* [own] written; others read them racily */
 	bool accounted;			/* [S] its usage is in proc->dead */
 	u64 nr_syscalls;
 	u32 nr_dirtied;			/* [own] pages since balance_dirty last looked at the limits */
@@ -133,7 +137,7 @@ struct task {
 };
 
 /* What getrusage(2) tells. */
-struct usage { u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_pages; };
+struct usage { u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_pages; struct io_counts io; };
 
 /* A process: the thread group. */
 struct process {
@@ -173,7 +177,7 @@ struct process {
 	struct file *exe;		/* [R] */
 	struct usage dead;		/* [S] threads that are gone */
 	struct usage child_usage;		/* [T] waited-for children and theirs */
-	s32 oom_score_adj;		/* [a] */
+	s32 oom_score_adj, oom_score_adj_min;	/* [a] the second: what one without CAP_SYS_RESOURCE may not go below */
 	u32 dumpable;			/* [a] */
 	u32 personality;		/* [a] personality(2) */
 	struct rcu_head rcu;

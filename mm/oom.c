@@ -10,6 +10,7 @@
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/printk.h>
+#include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
@@ -17,6 +18,7 @@
 #include <kernel/sysctl.h>
 #include <kernel/time/time.h>
 #include <mm/oom.h>
+#include <mm/swap.h>
 #include <mm/vma.h>
 
 #define STUCK_NS	(2 * NSEC_PER_SEC)
@@ -31,6 +33,19 @@ static s64 badness(const struct task *t, const struct mm *mm)
 	if (t->proc->is_init || t->proc->oom_score_adj == -1000)
 		return -1;
 	return max(1l, rss + (s64)page_nr_total() / 1000 * t->proc->oom_score_adj);
+}
+
+u64 oom_score(struct task *t)
+{
+	struct mm *mm = task_mm_get(t);
+	s64 all = (s64)(page_nr_total() + swap_total()), adj = READ_ONCE(t->proc->oom_score_adj), used = 0;
+	bool never = !mm || t->proc->is_init || adj == -1000;
+
+	if (mm) {
+		used = (s64)mm_rss(mm) + max(atomic_load(&mm->swapped), 0l);
+		mm_put(mm);
+	}
+	return never ? 0 : (u64)max(0l, (1000 + (used + all / 1000 * adj) * 1000 / all) * 2 / 3);
 }
 
 /* Under RCU: a task's address space may go meanwhile, but stays readable. */

@@ -31,9 +31,6 @@
 #define MAX_ORDER	10
 #define RECLAIM_TRIES	24u
 #define RECLAIM_BATCH	32u	/* pages of files let go for one that is wanted */
-#define PCP_HIGH	64
-#define PCP_ORDER	4
-#define PCP_BATCH	(1u << PCP_ORDER)
 #define POISON_FREE	0x6b
 
 u64 page_array;
@@ -156,6 +153,8 @@ static struct page *alloc_single(gfp_t gfp)
 	return p;
 }
 
+u64 page_reserve(void) { return reserve; }
+u32 page_cpu_stock(u32 cpu) { return READ_ONCE(per_cpu_ptr(&page_cpu, cpu)->count); }
 bool page_memory_low(void) { return READ_ONCE(nr_free) < 4 * reserve; }
 
 #ifdef CONFIG_DEBUG

@@ -56,6 +56,7 @@ void page_set_dirty(struct page *p)
 		return;
 	vmstat_add(VM_DIRTY_PAGES, 1);
 	vmstat_add(VM_DIRTIED, 1);
+	current->io.write_bytes += PAGE_SIZE;
 	atomic_inc(&as->writer->nr_dirty);
 	inode_mark_dirty(as->host, INODE_DIRTY_PAGES);
 }

@@ -145,10 +145,13 @@ void bio_submit(struct bio *bio)
 	int err = bio_refused(bio);
 
 	might_sleep();
-	if (unlikely(err))
+	if (unlikely(err)) {
 		bio_end(bio, err);
-	else
+	} else {
+		if (bio->op == BIO_READ)
+			current->io.read_bytes += bio->len;
 		disk->ops->submit(disk, bio);
+	}
 }
 
 static void set_end(struct bio *bio, void (*end)(struct bio *bio), void *private)

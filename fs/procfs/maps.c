@@ -48,7 +48,7 @@ static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq
 	struct rb_node *n;
 	char *buf;
 
-	if (t->proc != current->proc && current_cred()->fsuid && current_cred()->fsuid != t->cred->uid)
+	if (!proc_may_inspect(t))
 		return -EACCES;
 	mm = task_mm_get(t);
 	if (!mm)
@@ -67,8 +67,8 @@ static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq
 
 int task_maps_show(struct seq *s, struct task *t) { return for_each_range(s, t, map_line); }
 
-/* What is mapped in one range; bytes.  A page counts as shared if anybody else maps it too. */
-struct mapped { u64 rss, pss, clean[2], dirty[2] /* private, shared */, anon, blocks; };
+/* What is mapped in a range, or in several; bytes.  A page counts as shared if anybody else maps it too. */
+struct mapped { u64 rss, pss, pss_dirty, pss_of[3] /* anonymous, of files, of memory shared */, clean[2], dirty[2] /* private, shared */, anon, blocks, swapped, locked; };
 
 static int count_pages(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 {
@@ -81,14 +81,14 @@ static int count_pages(void *arg, vaddr_t addr, const struct pte_info *info, u32
 		struct page *p = pfn_to_page(info->pfn + i);
 		u32 flags = READ_ONCE(p->flags);
 		s32 mappings = max(READ_ONCE(p->mapcount), 1);
-		bool shared = mappings > 1;
+		bool shared = mappings > 1, dirty = flags & (PG_ANON | PG_DIRTY) || info->writable;
+		u64 part = PAGE_SIZE / (u32)mappings;
 
 		u->rss += PAGE_SIZE;
-		u->pss += PAGE_SIZE / (u32)mappings;
-		if (flags & (PG_ANON | PG_DIRTY) || info->writable)
-			u->dirty[shared] += PAGE_SIZE;
-		else
-			u->clean[shared] += PAGE_SIZE;
+		u->pss += part;
+		u->pss_of[flags & PG_ANON ? 0 : flags & PG_SWAPBACKED ? 2 : 1] += part;
+		u->pss_dirty += dirty ? part : 0;
+		*(dirty ? &u->dirty[shared] : &u->clean[shared]) += PAGE_SIZE;
 		if (flags & PG_ANON)
 			u->anon += PAGE_SIZE;
 	}
@@ -112,28 +112,80 @@ static void vm_flags_line(struct seq *s, const struct vma *v)
 	seq_putc(s, '\n');
 }
 
-static void smaps_range(struct seq *s, struct mm *mm, struct vma *v, char *buf)
+static void add_range(struct mm *mm, const struct vma *v, struct mapped *u)
 {
-	struct mapped u = { 0 };
-	u64 swapped = 0, slot;
+	u64 pss = u->pss, slot;
 
 	if (!(v->flags & VM_SPECIAL))
-		pt_walk(mm, v->start, v->end, count_pages, &u);
+		pt_walk(mm, v->start, v->end, count_pages, u);
 	for (vaddr_t at = v->start; unlikely(atomic_load(&mm->swapped)) && (at = pt_next_swap(mm, at, v->end, 0, 0, &slot)) < v->end; at += PAGE_SIZE)
-		swapped += PAGE_SIZE;
-	const struct { const char *name; u64 bytes; } rows[] = {
-		{ "Size:", v->end - v->start }, { "KernelPageSize:", PAGE_SIZE }, { "MMUPageSize:", PAGE_SIZE }, { "Rss:", u.rss }, { "Pss:", u.pss },
-		{ "Shared_Clean:", u.clean[1] }, { "Shared_Dirty:", u.dirty[1] }, { "Private_Clean:", u.clean[0] },
-		{ "Private_Dirty:", u.dirty[0] }, { "Referenced:", u.rss }, { "Anonymous:", u.anon }, { "LazyFree:", 0 },
-		{ "AnonHugePages:", u.blocks }, { "ShmemPmdMapped:", 0 }, { "FilePmdMapped:", 0 }, { "Shared_Hugetlb:", 0 },
-		{ "Private_Hugetlb:", 0 }, { "Swap:", swapped }, { "SwapPss:", swapped }, { "Locked:", v->flags & VM_LOCKED ? u.pss : 0 },
+		u->swapped += PAGE_SIZE;
+	if (v->flags & VM_LOCKED)
+		u->locked += u->pss - pss;
+}
+
+struct row { const char *name; u64 bytes; };
+
+static void print_rows(struct seq *s, const struct row *rows, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		seq_printf(s, "%-16s%8lu kB\n", rows[i].name, rows[i].bytes >> 10);
+}
+
+/* The lines that a range and the roll-up share; whole: the latter's own ones too. */
+static void mapped_rows(struct seq *s, const struct mapped *u, bool whole)
+{
+	const struct row first[] = { { "Rss:", u->rss }, { "Pss:", u->pss }, { "Pss_Dirty:", u->pss_dirty } };
+	const struct row kinds[] = { { "Pss_Anon:", u->pss_of[0] }, { "Pss_File:", u->pss_of[1] }, { "Pss_Shmem:", u->pss_of[2] } };
+	const struct row rest[] = {
+		{ "Shared_Clean:", u->clean[1] }, { "Shared_Dirty:", u->dirty[1] }, { "Private_Clean:", u->clean[0] },
+		{ "Private_Dirty:", u->dirty[0] }, { "Referenced:", u->rss }, { "Anonymous:", u->anon }, { "LazyFree:", 0 },
+		{ "AnonHugePages:", u->blocks }, { "ShmemPmdMapped:", 0 }, { "FilePmdMapped:", 0 }, { "Shared_Hugetlb:", 0 },
+		{ "Private_Hugetlb:", 0 }, { "Swap:", u->swapped }, { "SwapPss:", u->swapped }, { "Locked:", u->locked },
 	};
 
+	print_rows(s, first, ARRAY_SIZE(first));
+	if (whole)
+		print_rows(s, kinds, ARRAY_SIZE(kinds));
+	print_rows(s, rest, ARRAY_SIZE(rest));
+}
+
+static void smaps_range(struct seq *s, struct mm *mm, struct vma *v, char *buf)
+{
+	const struct row sizes[] = { { "Size:", v->end - v->start }, { "KernelPageSize:", PAGE_SIZE }, { "MMUPageSize:", PAGE_SIZE } };
+	struct mapped u = { 0 };
+
+	add_range(mm, v, &u);
 	map_line(s, mm, v, buf);
-	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
-		seq_printf(s, "%-16s%8lu kB\n", rows[i].name, rows[i].bytes >> 10);
+	print_rows(s, sizes, ARRAY_SIZE(sizes));
+	mapped_rows(s, &u, false);
 	seq_printf(s, "THPeligible:    %u\n", vma_may_have_blocks(v));
 	vm_flags_line(s, v);
 }
 
 int task_smaps_show(struct seq *s, struct task *t) { return for_each_range(s, t, smaps_range); }
+
+/* All ranges as one. */
+int task_smaps_rollup_show(struct seq *s, struct task *t)
+{
+	struct mapped u = { 0 };
+	struct vma *first = NULL, *last = NULL;
+	struct mm *mm;
+
+	if (!proc_may_inspect(t))
+		return -EACCES;
+	mm = task_mm_get(t);
+	if (!mm)
+		return -ESRCH;
+	rwsem_read_lock(&mm->mmap_lock);
+	for (struct rb_node *n = rb_first(&mm->vmas); n; n = rb_next(n)) {
+		last = rb_entry(n, struct vma, node);
+		first = first ? first : last;
+		add_range(mm, last, &u);
+	}
+	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0%30s[rollup]\n", first ? first->start : 0ul, last ? last->end : 0ul, "");
+	rwsem_read_unlock(&mm->mmap_lock);
+	mm_put(mm);
+	mapped_rows(s, &u, true);
+	return 0;
+}

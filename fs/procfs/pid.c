@@ -9,6 +9,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
 #include <linux/capability.h>
 #include <linux/limits.h>
@@ -52,37 +53,50 @@ s32 pid_next(s32 n)
 	return best;
 }
 
-bool proc_may_inspect(struct task *t)
+bool proc_may_inspect(struct task *t) { return !task_may_access(t, ACCESS_FS_IDS); }
+
+int proc_open_guarded(const struct inode *inode)
+{
+	const struct pid_entry *e = proc_i(inode)->entry;
+	struct task *t;
+	int err;
+
+	if (!e || !e->guarded)
+		return 0;
+	t = proc_task(inode);
+	if (!t)
+		return -ESRCH;
+	err = proc_may_inspect(t) ? 0 : -EACCES;
+	task_put(t);
+	return err;
+}
+
+/* Whose a file of t's is: its effective ids, but root's when what is in its memory is not for its user.  A directory
+ * stays its user's: what leads on from it asks again. */
+static void owner_of(struct task *t, u32 mode, u32 *uid, u32 *gid)
 {
 	const struct cred *c;
-	bool ok;
 
-	if (t->proc == current->proc || capable(CAP_SYS_PTRACE))
-		return true;
+	*uid = *gid = 0;
 	rcu_read_lock();
 	c = READ_ONCE(t->cred);
-	ok = c && current_cred()->fsuid == c->uid && current_cred()->fsuid == c->euid && current_cred()->fsuid == c->suid;
+	if (c && (MODE_IS(mode, S_IFDIR) || atomic_load(&t->proc->dumpable) == 1)) {
+		*uid = c->euid;
+		*gid = c->egid;
+	}
 	rcu_read_unlock();
-	return ok;
 }
 
 static struct inode *task_inode(struct super *sb, struct task *t, u32 mode, u32 index)
 {
 	struct inode *i = proc_new_inode(sb, mode, (u64)(u32)t->tid << 16 | index);
-	const struct cred *c;
 
 	if (!i)
 		return NULL;
 	proc_i(i)->pid = t->proc->pid;
 	proc_i(i)->tid = t->tid;
 	proc_i(i)->start_ns = t->start_ns;
-	rcu_read_lock();
-	c = READ_ONCE(t->cred);
-	if (c) {
-		i->uid = c->euid;
-		i->gid = c->egid;
-	}
-	rcu_read_unlock();
+	owner_of(t, mode, &i->uid, &i->gid);
 	return i;
 }
 
@@ -145,10 +159,27 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 		i->fops = fd ? &fd_dir_fops : &task_dir_fops;
 		i->nlink = 2;
 	} else {
-		i->fops = &proc_text_fops;
+		i->fops = e->fops ? e->fops : &proc_text_fops;
 	}
 	*out = i;
 	return 0;
+}
+
+/* A name is believed as long as its file's owner is what the process says: it may have become another. */
+static bool pid_dir_revalidate(struct dentry *d)
+{
+	struct inode *i = READ_ONCE(d->inode);
+	struct task *t;
+	u32 uid, gid;
+
+	if (!i || !proc_i(i)->pid)
+		return i != NULL;
+	t = proc_task(i);
+	if (!t)
+		return false;
+	owner_of(t, i->mode, &uid, &gid);
+	task_put(t);
+	return i->uid == uid && i->gid == gid;
 }
 
 static bool dots(struct file *f, struct dir_context *ctx)
@@ -173,7 +204,7 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops pid_dir_iops = { .lookup = pid_dir_lookup, .create = proc_no_create, .mkdir = proc_no_mkdir };
+static const struct inode_ops pid_dir_iops = { .lookup = pid_dir_lookup, .revalidate = pid_dir_revalidate, .create = proc_no_create, .mkdir = proc_no_mkdir };
 
 static int pid_dir_names_process(struct file *f, struct process **out)
 {

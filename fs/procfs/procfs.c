@@ -118,7 +118,7 @@ static int node_inode(struct super *sb, const struct proc_node *n, struct inode 
 		return -ENOMEM;
 	proc_i(i)->node = n;
 	if (n->entry) {
-		i->fops = &proc_text_fops;
+		i->fops = n->entry->fops ? n->entry->fops : &proc_text_fops;
 	} else {
 		i->ops = n == &root_node ? &root_iops : &dir_iops;
 		i->fops = &dir_fops;
@@ -257,6 +257,10 @@ int proc_text_open(struct inode *inode, struct file *f)
 {
 	const struct proc_node *node = proc_i(inode)->node;
 
+	int err = proc_open_guarded(inode);
+
+	if (err)
+		return err;
 	/* Under /proc/sys modes bind root too. */
 	if ((f->mode & FMODE_WRITE) && node && !node->entry->write && str_has_prefix(node->entry->path, "sys/"))
 		return -EACCES;

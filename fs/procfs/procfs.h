@@ -26,6 +26,7 @@ struct pid_entry {
 	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
 	int (*write)(struct task *t, const char *buf, size_t len);
+	bool guarded;				/* opened and read only by who may look into the process: -EACCES */
 	int (*lookup)(struct super *sb, struct inode **out);	/* of a directory that is the same for all */
 	const struct inode_ops *iops;
 	const struct file_ops *fops;
@@ -45,10 +46,16 @@ int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t
 int proc_no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out);
 extern const struct file_ops proc_text_fops;
 int proc_text_open(struct inode *inode, struct file *f);
-/* proc_may_inspect - may current look into t?  Its owner and root may. */
+/* proc_may_inspect - may current look into t?  As ptrace(2) says, by the ids for files. */
 bool proc_may_inspect(struct task *t);
+/* proc_open_guarded - -EACCES if the process behind a guarded file is not current's to look into; -ESRCH: it is gone. */
+int proc_open_guarded(const struct inode *inode);
 int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
 int task_schedstat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
-int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t);
+int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t), task_smaps_rollup_show(struct seq *s, struct task *t);
+int task_auxv_show(struct seq *s, struct task *t), task_stack_show(struct seq *s, struct task *t), task_personality_show(struct seq *s, struct task *t);
+int task_io_show(struct seq *s, struct task *t), thread_io_show(struct seq *s, struct task *t);
+int task_oom_score_show(struct seq *s, struct task *t);
+extern const struct file_ops proc_pagemap_fops;
 int proc_path_link(struct path *p, char *buf, size_t size);	/* readlink of a jump; drops *p */

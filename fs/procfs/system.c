@@ -129,6 +129,14 @@ static int text_show(struct seq *s, void *arg)
 	seq_printf(s, "%s\n", (const char *)arg);
 	return 0;
 }
+static int execdomains_show(struct seq *s, void *arg)
+{
+	(void)arg;
+	seq_puts(s, "0-0\tLinux           \t[kernel]\n");
+	return 0;
+}
+PROC_FILE(execdomains, .path = "execdomains", .mode = 0444, .show = execdomains_show);
+
 static int empty_show(struct seq *s, void *arg) { (void)s; (void)arg; return 0; }
 PROC_FILE(modules, .path = "modules", .mode = 0444, .show = empty_show);
 PROC_FILE(cap_last_cap, .path = "sys/kernel/cap_last_cap", .mode = 0444, .show = text_show, .arg = (void *)"40");

@@ -12,6 +12,7 @@
 #include <kernel/sched/sched.h>
 #include <kernel/sync/spinlock.h>
 #include <kernel/syscall/trace.h>
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
@@ -48,9 +49,7 @@ static int cmdline_show(struct seq *s, struct task *t) { return memory_show(s, t
 
 static int environ_show(struct seq *s, struct task *t)
 {
-	if (t->proc != current->proc && current_cred()->fsuid && current_cred()->fsuid != t->cred->uid)
-		return -EACCES;
-	return memory_show(s, t, true);
+	return proc_may_inspect(t) ? memory_show(s, t, true) : -EACCES;
 }
 
 static int comm_show(struct seq *s, struct task *t)
@@ -163,7 +162,11 @@ static int oom_write(struct task *t, const char *buf, size_t len)
 	(void)len;
 	if (kstrtos64(buf, 10, &v) || v < -1000 || v > 1000)
 		return -EINVAL;
+	if (v < t->proc->oom_score_adj_min && !capable(CAP_SYS_RESOURCE))
+		return -EACCES;
 	t->proc->oom_score_adj = (s32)v;
+	if (capable(CAP_SYS_RESOURCE))
+		t->proc->oom_score_adj_min = (s32)v;	/* below it only who has it may go again */
 	return 0;
 }
 
@@ -257,9 +260,16 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "statm", .mode = S_IFREG | 0444, .show = task_statm_show },
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show },
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },
-	{ .name = "environ", .mode = S_IFREG | 0400, .show = environ_show },
-	{ .name = "maps", .mode = S_IFREG | 0444, .show = task_maps_show },
-	{ .name = "smaps", .mode = S_IFREG | 0444, .show = task_smaps_show },
+	{ .name = "environ", .mode = S_IFREG | 0400, .guarded = true, .show = environ_show },
+	{ .name = "maps", .mode = S_IFREG | 0444, .guarded = true, .show = task_maps_show },
+	{ .name = "smaps", .mode = S_IFREG | 0444, .guarded = true, .show = task_smaps_show },
+	{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .guarded = true, .show = task_smaps_rollup_show },
+	{ .name = "pagemap", .mode = S_IFREG | 0400, .guarded = true, .fops = &proc_pagemap_fops },
+	{ .name = "auxv", .mode = S_IFREG | 0400, .guarded = true, .show = task_auxv_show },
+	{ .name = "io", .mode = S_IFREG | 0400, .show = task_io_show, .show_thread = thread_io_show },
+	{ .name = "stack", .mode = S_IFREG | 0400, .show = task_stack_show },
+	{ .name = "personality", .mode = S_IFREG | 0400, .show = task_personality_show },
+	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = task_oom_score_show },
 	{ .name = "limits", .mode = S_IFREG | 0444, .show = limits_show },
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show },
 	{ .name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show },

@@ -1,6 +1,7 @@
 /* /dev/kmsg: one record a read, as Linux formats it; a write is a line of the log.  And syslog(2), the older way. */
 #include <arch/uaccess.h>
 #include <asm/fcntl.h>
+#include <fs/iov.h>
 #include <fs/vfs.h>
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
@@ -222,7 +223,8 @@ static long read_all(char __user *buf, size_t len, bool clear)
 	return done;
 }
 
-static long read_new(char __user *buf, size_t len)
+/* read_new - lines that nobody has read this way, as many as fit; waits for the first. */
+static long read_new(struct iov_iter *to)
 {
 	struct scratch *s = kmalloc(sizeof(*s), GFP_KERNEL);
 	struct log_cursor before;
@@ -235,11 +237,11 @@ static long read_new(char __user *buf, size_t len)
 		n = format_next(&read_point, s);
 		if (!n)
 			break;
-		if ((size_t)done + n > len) {
+		if (n > to->count) {
 			read_point = before;
 			break;
 		}
-		if (copy_to_user(buf + done, s->line, n)) {
+		if (copy_to_iter(s->line, n, to) != n) {
 			read_point = before;
 			err = -EFAULT;
 			break;
@@ -248,6 +250,17 @@ static long read_new(char __user *buf, size_t len)
 	}
 	kfree(s);
 	return done ? done : err;
+}
+
+static long read_new_locked(struct iov_iter *to)
+{
+	long ret = mutex_lock_interruptible(&read_lock);
+
+	if (ret)
+		return ret;
+	ret = read_new(to);
+	mutex_unlock(&read_lock);
+	return ret;
 }
 
 static long size_unread(void)
@@ -271,6 +284,8 @@ SYSCTL(dmesg_restrict, "kernel/dmesg_restrict", .value = &dmesg_restrict, .max =
 long sys_syslog(int type, void __user *buf, int len)
 {
 	static int saved_level = -1;
+	struct iov_seg seg;
+	struct iov_iter it;
 	long ret;
 
 	if ((READ_ONCE(dmesg_restrict) || (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER)) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
@@ -283,9 +298,13 @@ long sys_syslog(int type, void __user *buf, int len)
 			return -EINVAL;
 		if (!len)
 			return 0;
-		mutex_lock(type == SYSLOG_READ ? &read_lock : &clear_lock);
-		ret = type == SYSLOG_READ ? read_new(buf, (size_t)len) : read_all(buf, (size_t)len, type == SYSLOG_READ_CLEAR);
-		mutex_unlock(type == SYSLOG_READ ? &read_lock : &clear_lock);
+		if (type == SYSLOG_READ) {
+			iov_iter_user(&it, &seg, buf, (size_t)len);
+			return read_new_locked(&it);
+		}
+		mutex_lock(&clear_lock);
+		ret = read_all(buf, (size_t)len, type == SYSLOG_READ_CLEAR);
+		mutex_unlock(&clear_lock);
 		return ret;
 	case SYSLOG_CLEAR:
 		log_end(&clear_point);
@@ -314,3 +333,28 @@ long sys_syslog(int type, void __user *buf, int len)
 		return -EINVAL;
 	}
 }
+
+/* --- /proc/kmsg: what syslog(2) would read, for whoever could open it ---------------------------------------------------------- */
+static int proc_kmsg_open(struct inode *inode, struct file *file)
+{
+	(void)inode;
+	file->mode |= FMODE_STREAM;
+	return capable(CAP_SYSLOG) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static ssize_t proc_kmsg_read(struct file *file, struct iov_iter *to, u64 *pos)
+{
+	(void)pos;
+	if ((file->flags & O_NONBLOCK) && !log_has(&read_point))
+		return -EAGAIN;
+	return to->count ? read_new_locked(to) : 0;
+}
+
+static u32 proc_kmsg_poll(struct file *file, struct poll_table *pt)
+{
+	poll_wait(pt, file, &log_wait);
+	return log_has(&read_point) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_ops proc_kmsg_fops = { .open = proc_kmsg_open, .read = proc_kmsg_read, .poll = proc_kmsg_poll };
+PROC_FILE(kmsg, .path = "kmsg", .mode = 0400, .fops = &proc_kmsg_fops);

@@ -125,6 +125,7 @@ static struct process *process_create(u64 flags)
 	spin_lock_init(&p->cpu_lock, LC_CPU_TIMER);
 	list_init(&p->cpu_targets);
 	p->oom_score_adj = old->oom_score_adj;
+	p->oom_score_adj_min = old->oom_score_adj_min;
 	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
 	p->dumpable = 1;
 	p->personality = READ_ONCE(old->personality);

@@ -25,6 +25,7 @@ void __noreturn thread_exit(int wait_status);	/* this thread */
  * usage_of_task - one thread. */
 void usage_of_process(struct process *p, struct usage *sum);
 void usage_of_process_locked(struct process *p, struct usage *sum);	/* its sighand lock is held */
+void usage_of_family(struct process *p, struct usage *sum);	/* and the children that it waited for, with theirs; no lock held */
 void usage_of_task(struct task *t, struct usage *u);
 
 struct cred {

@@ -25,12 +25,20 @@ void usage_add(struct usage *to, const struct usage *u)
 	to->nvcsw += u->nvcsw;
 	to->nivcsw += u->nivcsw;
 	to->maxrss_pages = max(to->maxrss_pages, u->maxrss_pages);
+	to->io.rchar += u->io.rchar;
+	to->io.wchar += u->io.wchar;
+	to->io.syscr += u->io.syscr;
+	to->io.syscw += u->io.syscw;
+	to->io.read_bytes += u->io.read_bytes;
+	to->io.write_bytes += u->io.write_bytes;
 }
 
 void usage_of_task(struct task *t, struct usage *u)
 {
 	*u = (struct usage){ .min_flt = READ_ONCE(t->min_flt), .maj_flt = READ_ONCE(t->maj_flt), .nvcsw = READ_ONCE(t->nvcsw),
-			     .nivcsw = READ_ONCE(t->nivcsw) };
+			     .nivcsw = READ_ONCE(t->nivcsw),
+			     .io = { READ_ONCE(t->io.rchar), READ_ONCE(t->io.wchar), READ_ONCE(t->io.syscr), READ_ONCE(t->io.syscw),
+				     READ_ONCE(t->io.read_bytes), READ_ONCE(t->io.write_bytes) } };
 	task_times(t, &u->utime_ns, &u->stime_ns);
 }
 
@@ -74,6 +82,16 @@ void usage_of_process(struct process *p, struct usage *sum)
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
+void usage_of_family(struct process *p, struct usage *sum)
+{
+	irqflags_t flags = spin_lock_irqsave(&proc_lock);
+	struct usage kids = p->child_usage;
+
+	spin_unlock_irqrestore(&proc_lock, flags);
+	usage_of_process(p, sum);
+	usage_add(sum, &kids);
+}
+
 void usage_to_rusage(const struct usage *u, struct rusage *ru)
 {
 	memset(ru, 0, sizeof(*ru));
@@ -86,6 +104,8 @@ void usage_to_rusage(const struct usage *u, struct rusage *ru)
 	ru->ru_majflt = (s64)u->maj_flt;
 	ru->ru_nvcsw = (s64)u->nvcsw;
 	ru->ru_nivcsw = (s64)u->nivcsw;
+	ru->ru_inblock = (s64)(u->io.read_bytes >> 9);
+	ru->ru_oublock = (s64)(u->io.write_bytes >> 9);
 }
 
 static void children_of_current(struct usage *u)
