@@ -38,11 +38,14 @@ static int zoneinfo_show(struct seq *s, void *arg)
 	(void)arg;
 	seq_puts(s, "Node 0, zone   Normal\n");
 	node_stats(s);
-	seq_printf(s, "  pages free     %lu\n        boost    0\n        min      %lu\n        low      %lu\n        high     %lu\n        spanned  %lu\n"
-		   "        present  %lu\n        managed  %lu\n        cma      0\n        protection: (0)\n      nr_free_pages %lu\n  pagesets\n", page_nr_free(),
-		   reserve, 2 * reserve, 4 * reserve, spanned, spanned, page_nr_total(), page_nr_free());
+	seq_printf(s, "  pages free     %lu\n        boost    0\n        min      %lu\n        low      %lu\n        high     %lu\n", page_nr_free(),
+		   reserve, 2 * reserve, 4 * reserve);
+	seq_printf(s, "        spanned  %lu\n        present  %lu\n        managed  %lu\n        cma      0\n        protection: (0)\n", spanned, spanned,
+		   page_nr_total());
+	seq_printf(s, "      nr_free_pages %lu\n  pagesets\n", page_nr_free());
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
-		seq_printf(s, "    cpu: %u\n              count: %u\n              high:  %u\n              batch: %u\n", cpu, page_cpu_stock(cpu), PCP_HIGH, PCP_BATCH);
+		seq_printf(s, "    cpu: %u\n              count: %u\n              high:  %u\n              batch: %u\n", cpu, page_cpu_stock(cpu),
+			   PCP_HIGH, PCP_BATCH);
 	seq_printf(s, "  start_pfn:           %lu\n", page_base_pfn);
 	return 0;
 }

@@ -375,7 +375,7 @@ static int pty_add(struct super *sb, struct pty *p)
 
 	mutex_lock(&table_mutex);
 	if (pty_nr < pty_max) {
-		err = devpts_add(sb, p, &p->index);
+		err = devpts_add(sb, p, current_cred()->fsuid, current_cred()->fsgid, &p->index);
 		pty_nr += !err;
 	}
 	if (!err) {

@@ -18,7 +18,6 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/rbtree.h>
 #include <kernel/lib/string.h>
-#include <kernel/proc/proc.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
@@ -391,7 +390,7 @@ static void entry_link(struct instance *in, struct entry *e)
 	spin_unlock(&in->lock);
 }
 
-int devpts_add(struct super *sb, void *pty, u32 *index)
+int devpts_add(struct super *sb, void *pty, u32 uid, u32 gid, u32 *index)
 {
 	struct instance *in = instance_of(sb);
 	struct entry *e = kzalloc(sizeof(*e), GFP_KERNEL);
@@ -407,8 +406,8 @@ int devpts_add(struct super *sb, void *pty, u32 *index)
 	if (e->index < in->opt.max) {
 		i->ino = e->index + 3;
 		inode_init_mode(i, S_IFCHR | in->opt.mode, MKDEV_K(136, e->index));
-		i->uid = in->opt.uid >= 0 ? (u32)in->opt.uid : current_cred()->fsuid;
-		i->gid = in->opt.gid >= 0 ? (u32)in->opt.gid : current_cred()->fsgid;
+		i->uid = in->opt.uid >= 0 ? (u32)in->opt.uid : uid;
+		i->gid = in->opt.gid >= 0 ? (u32)in->opt.gid : gid;
 		i->private = pty;
 		e->inode = i;
 		*index = e->index;

@@ -68,7 +68,10 @@ static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq
 int task_maps_show(struct seq *s, struct task *t) { return for_each_range(s, t, map_line); }
 
 /* What is mapped in a range, or in several; bytes.  A page counts as shared if anybody else maps it too. */
-struct mapped { u64 rss, pss, pss_dirty, pss_of[3] /* anonymous, of files, of memory shared */, clean[2], dirty[2] /* private, shared */, anon, blocks, swapped, locked; };
+struct mapped {
+	u64 rss, pss, pss_dirty, pss_of[3] /* anonymous, of files, of shared memory */, clean[2], dirty[2] /* private, shared */;
+	u64 anon, blocks, swapped, locked;
+};
 
 static int count_pages(void *arg, vaddr_t addr, const struct pte_info *info, u32 nr)
 {
