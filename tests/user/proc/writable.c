@@ -7,7 +7,7 @@
 
 /* What Linux gives to everybody.  "*": any characters but a slash. */
 static const char *const open_to_all[] = { "/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory", "/proc/sys/kernel/ns_last_pid", "/proc/*/timerslack_ns",
-	"/proc/*/task/*/timerslack_ns" };
+	"/proc/*/task/*/timerslack_ns", "/proc/*/attr/*", "/proc/*/attr/apparmor/*", "/proc/*/task/*/attr/*", "/proc/*/task/*/attr/apparmor/*" };
 
 static bool like(const char *pattern, const char *s)
 {
