@@ -53,7 +53,7 @@ static __always_inline_ void capture_frame(struct trap_frame *tf)
 		     : : "r"(tf->x) : "memory");
 	tf->sp = (u64)__builtin_frame_address(0);
 	tf->pc = (u64)__builtin_return_address(0);
-	tf->pstate = read_sysreg(daif) | PSR_MODE_EL1h;
+	tf->pstate = read_sysreg(daif) | PSTATE_EL1h;
 }
 
 static void __noreturn halt(void)

@@ -16,6 +16,7 @@
 #include <kernel/sync/wait.h>
 #include <kernel/sched/entity.h>
 #include <kernel/proc/signal_types.h>
+#include <asm/siginfo.h>
 
 struct mm;
 struct fdtable;
@@ -87,7 +88,7 @@ struct task {
 	void __user *robust_list;	/* [own] */
 	size_t robust_list_len;
 	struct completion *vfork_done;	/* [T] the parent waits */
-	int exit_code;			/* [T] wait status */
+	int exit_code;			/* [T] a traced thread's wait status; [S] in a traced stop: what is told of it, then what it resumes with */
 	u32 pdeath_signal;		/* [own] written by itself; sent to it when the thread that forked its process ends */
 	u64 timer_slack_ns;		/* [own] told to prctl; every timer here is exact */
 	u32 ioprio;			/* [a] ioprio_set(2); 0: nothing was said */
@@ -99,7 +100,12 @@ struct task {
 	bool restore_sigmask;		/* [own] */
 	struct sigpending pending;	/* [S] thread-directed */
 	struct sigaltstack_state altstack;	/* [own] */
-	u32 jobctl;			/* [S] stop state of this thread */
+	u32 jobctl;			/* [S] stop state of this thread: JOBCTL_* */
+	u32 ptrace;			/* [T,S] PT_*; 0: nobody traces it */
+	struct task *tracer;		/* [T,R] who does: kernel/proc/ptrace.c */
+	struct list_head tracees, trace_link;	/* [T] whom it traces; in the list of who traces it */
+	siginfo_t *stop_info;		/* [S] in a traced stop: the signal or the event, NULL of a group's stop */
+	u64 stop_message;		/* [S] in a traced stop: PTRACE_GETEVENTMSG */
 	struct restart_block restart;	/* [own] */
 
 	/* accounting */
@@ -146,6 +152,7 @@ struct process {
 	struct task *leader;		/* [T] */
 	struct list_head threads;	/* [T,R] task.thread_link */
 	u32 nr_threads;			/* [T] alive ones */
+	u32 nr_unreaped;		/* [T] traced threads, not the first, that have ended and are not waited for */
 	struct process *parent;		/* [T] */
 	struct list_head children, sibling;	/* [T] */
 	struct task *forker;		/* [T] the thread of parent that made it, or its heir; never NULL while parent is set */
@@ -155,6 +162,7 @@ struct process {
 	struct tty *ctty;		/* [T] controlling terminal */
 	bool session_leader;		/* [T] */
 	bool did_exec;			/* [T] for setpgid */
+	u32 exec_gains;			/* [T] threads that exec a program which will have more rights: nobody with fewer begins to trace it */
 	struct wait_queue child_wait;	/* wait4 */
 	struct wait_queue end_wait;	/* kernel/proc/pidfd.c */
 	struct sighand *sighand;	/* [I] shared with CLONE_SIGHAND */

@@ -19,6 +19,7 @@
 #include <mm/slab.h>
 
 static struct slab_cache *mm_cache;
+static u64 last_id;			/* [a] */
 
 static struct mm *create(struct mm *parent)
 {
@@ -42,6 +43,7 @@ static struct mm *create(struct mm *parent)
 	}
 	rwsem_init(&mm->mmap_lock, LC_MMAP);
 	refcount_set(&mm->users, 1);
+	mm->id = atomic_add_return(&last_id, 1ul);
 	mm->thp_disabled = current->mm && current->mm->thp_disabled;
 	return mm;
 }

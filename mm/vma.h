@@ -67,6 +67,7 @@ struct mm {
 	struct list_head moved;		/* [mmap_lock] VMAs that mremap has moved */
 	struct arch_mm arch;
 	struct refcount users;		/* tasks, /proc readers */
+	u64 id;				/* [I] no two ever have the same */
 	vaddr_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	vaddr_t arg_start, arg_end, env_start, env_end, mmap_base, vdso;
 	u64 hiwater_vm;			/* [mmap_lock] pages: the most total_vm ever was */

@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/fpsimd.h>
 #include <arch/irqflags.h>
+#include <arch/ptrace.h>
 #include <arch/unwind.h>
 #include <kernel/debug.h>
 #include <kernel/lib/string.h>
@@ -67,6 +68,8 @@ void fpsimd_changed_current(void)
 struct task *arch_switch(struct task *prev, struct task *next)
 {
 	fpsimd_switch(prev, next);
+	if (unlikely(prev->arch.debug_live))
+		arch_debug_unload(prev);
 	if (!(prev->pflags & PF_KTHREAD))
 		prev->arch.tls = read_sysreg(tpidr_el0);
 	if (!(next->pflags & PF_KTHREAD))
@@ -115,7 +118,7 @@ void arch_thread_init_user(struct task *t, const struct trap_frame *tf, u64 tls,
 
 void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp)
 {
-	*tf = (struct trap_frame){ .pc = pc, .sp = sp, .pstate = PSR_MODE_EL0t, .syscallno = -1 };
+	*tf = (struct trap_frame){ .pc = pc, .sp = sp, .pstate = PSTATE_EL0t, .syscallno = -1 };
 	frame_changed();
 	fpsimd_changed_current();
 	memset(&current->arch.fp, 0, sizeof(current->arch.fp));

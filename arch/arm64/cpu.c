@@ -2,6 +2,7 @@
 #include <asm/hwcap.h>
 #include <arch/cpu.h>
 #include <arch/hwcap.h>
+#include <arch/ptrace.h>
 #include <fs/seq.h>
 #include <fs/vfs.h>
 #include <kernel/time/time.h>
@@ -15,7 +16,11 @@ static const struct { u64 cap; const char *name; } names[] = {
 
 static DEFINE_PER_CPU(u64, cpu_midr);
 
-void cpu_identify(void) { this_cpu(cpu_midr) = read_sysreg(midr_el1); }
+void cpu_identify(void)
+{
+	this_cpu(cpu_midr) = read_sysreg(midr_el1);
+	arch_debug_init();
+}
 
 static u32 field(u64 reg, u32 shift) { return reg >> shift & 15; }
 

@@ -69,7 +69,7 @@ int arch_setup_sigframe(struct trap_frame *tf, int sig, const struct ksigaction 
 	tf->x[30] = act->flags & 0x04000000 /* SA_RESTORER */ ? act->restorer : vdso_sigreturn(current->mm);
 	tf->sp = sp;
 	tf->pc = act->handler;
-	tf->pstate = PSR_MODE_EL0t;
+	tf->pstate = PSTATE_EL0t;
 	return 0;
 }
 
@@ -119,10 +119,10 @@ long sys_rt_sigreturn(void)
 	    user_copy_in(tf->x, &f->uc.uc_mcontext.regs, 33 * 8) || get_records(f))
 		goto bad;
 	pstate = user_get_8(&f->uc.uc_mcontext.pstate);
-	if (pstate.err || (pstate.value & 0x1f) != PSR_MODE_EL0t)	/* another exception level is refused, as on Linux */
+	if (pstate.err || (pstate.value & 0x1f) != PSTATE_EL0t)	/* another exception level is refused, as on Linux */
 		goto bad;
 	signal_set_blocked(head.mask);
-	tf->pstate = (pstate.value & PSR_USER_MASK) | PSR_MODE_EL0t;
+	tf->pstate = (pstate.value & PSR_USER_MASK) | PSTATE_EL0t;
 	tf->syscallno = -1;
 	frame_changed();
 	current->altstack = (struct sigaltstack_state){ head.ss_sp, head.ss_size, (u32)head.ss_flags };

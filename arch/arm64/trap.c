@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <arch/fpsimd.h>
 #include <arch/irqflags.h>
+#include <arch/ptrace.h>
 #include <arch/uaccess.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -147,6 +148,9 @@ void trap_el0_sync(struct trap_frame *tf, u64 esr, u64 far)
 	case EC_BRK64:
 		signal_force(SIGTRAP, TRAP_BRKPT, tf->pc);
 		break;
+	case EC_STEP_LOW:
+		arch_step_trap(tf);
+		break;
 	case EC_WFX:
 		tf->pc += 4;	/* a hint */
 		frame_changed();
@@ -231,5 +235,7 @@ void exit_to_user_work(struct trap_frame *tf)
 	}
 	if (flags & TIF_FP_RESTORE)
 		fpsimd_restore_current();
+	if (unlikely(flags & TIF_DEBUG))
+		arch_debug_load();
 	lock_check_none_held();
 }

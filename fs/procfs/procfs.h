@@ -44,7 +44,7 @@ bool pid_alive_rcu(const struct inode *i);	/* RCU read side */
 /* proc_no_create, proc_no_mkdir - the operations of every directory here: what is not there cannot be made (-ENOENT, as on Linux). */
 int proc_no_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out);
 int proc_no_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, struct inode **out);
-extern const struct file_ops proc_text_fops;
+extern const struct file_ops proc_text_fops, proc_mem_fops;
 int proc_text_open(struct inode *inode, struct file *f);
 /* proc_may_inspect - may current look into t?  As ptrace(2) says, by the ids for files. */
 bool proc_may_inspect(struct task *t);

@@ -273,6 +273,7 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "limits", .mode = S_IFREG | 0444, .show = limits_show },
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show },
 	{ .name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show },
+	{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops },
 	{ .name = "trace", .mode = S_IFREG | 0600, .show = trace_show, .write = trace_write },
 	{ .name = "net", .mode = S_IFDIR | 0555, .lookup = proc_net_lookup },
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },

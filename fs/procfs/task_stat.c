@@ -7,6 +7,7 @@
 #include <kernel/lib/fmt.h>
 #include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/seccomp.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/user.h>
@@ -25,6 +26,7 @@ static const char *state_words(char c)
 	case 'S': return "S (sleeping)";
 	case 'D': return "D (disk sleep)";
 	case 'T': return "T (stopped)";
+	case 't': return "t (tracing stop)";
 	default: return "Z (zombie)";
 	}
 }
@@ -179,8 +181,8 @@ static void status_identity(struct seq *s, struct task *t)
 	rcu_read_unlock();
 	if (fs)
 		seq_printf(s, "Umask:\t%04o\n", umask);
-	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_words(task_state_char(t)), p->pid, t->tid,
-		   parent_pid(p));
+	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_words(task_state_char(t)), p->pid, t->tid,
+		   parent_pid(p), ptrace_tracer_tid(t));
 }
 
 /* The lines that come from credentials; those at the end are handed back. */

@@ -26,6 +26,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/rseq.h>
 #include <kernel/random/random.h>
 #include <kernel/sysctl.h>
@@ -57,7 +58,7 @@ struct exec {
 	bool stack_exec, pie;
 	u64 bss_end;
 	u32 new_uid, new_gid;
-	bool setid;
+	bool setid, gains;		/* gains: counted in process.exec_gains */
 };
 
 /* --- argument strings */
@@ -508,6 +509,33 @@ static int load_script(struct exec *x, const char *name, char **interp)
 	return err ? err : *interp ? 0 : -ENOMEM;
 }
 
+/* A tracer without rights of its own would have the program's: it gets none then; and none comes before it has them. */
+static void check_tracer(struct exec *x)
+{
+	const struct cred *c = current->cred;
+
+	spin_lock_irq(&proc_lock);
+	if (current->ptrace && !(current->ptrace & PT_CAPABLE) && !capable(CAP_SETUID)) {
+		x->new_uid = c->uid;
+		x->new_gid = c->gid;
+		x->setid = false;
+	} else {
+		current->proc->exec_gains++;
+		x->gains = true;
+	}
+	spin_unlock_irq(&proc_lock);
+}
+
+static void gained(struct exec *x)
+{
+	if (likely(!x->gains))
+		return;
+	spin_lock_irq(&proc_lock);
+	current->proc->exec_gains--;
+	spin_unlock_irq(&proc_lock);
+	x->gains = false;
+}
+
 static void check_setid(struct exec *x)
 {
 	const struct inode *i = x->file->inode;
@@ -522,6 +550,8 @@ static void check_setid(struct exec *x)
 	if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		x->new_gid = i->gid;
 	x->setid = x->new_uid != c->uid || x->new_gid != c->gid;
+	if (x->setid)
+		check_tracer(x);
 }
 
 /* capabilities(7), "Transformation of capabilities during execve", for files that have none of their own. */
@@ -602,6 +632,8 @@ static int kill_other_threads(void)
 	if (p->leader != t) {
 		struct task *old = p->leader;
 
+		if (old->ptrace)
+			ptrace_unlink_locked(old);
 		pid_unlink_task(t);
 		pid_unlink_task(old);
 		list_del_rcu(&old->thread_link);
@@ -706,6 +738,7 @@ static int exec_binary(struct exec *x, int dirfd, const char *path, const char *
 	else
 		become(x, sp);
 out:
+	gained(x);
 	vfs_exec_put(x->file);
 	return err;
 }
@@ -742,6 +775,7 @@ static int name_program(struct exec *x, int dfd)
 static long do_execveat(int dfd, const char __user *upath, const u64 __user *argv, const u64 __user *envp, u32 flags)
 {
 	struct exec *x = kzalloc(sizeof(*x), GFP_KERNEL);
+	s32 old_tid = current->tid;
 	size_t limit = min(max(rlimit(RLIMIT_STACK) / 4, 32 * PAGE_SIZE), 6ul << 20);
 	ssize_t n;
 	long err;
@@ -770,6 +804,8 @@ static long do_execveat(int dfd, const char __user *upath, const u64 __user *arg
 		sched_exec();
 	TRACE_TEXT(sched_exec, x->path, (u64)err);
 	exec_free(x);
+	if (!err)
+		ptrace_exec(old_tid);
 	return err;
 }
 

@@ -16,6 +16,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/itimer.h>
 #include <kernel/sync/lockcheck.h>
@@ -99,19 +100,53 @@ static void reap_locked(struct process *p)
 	pid_groups_leave(p);
 }
 
-/* Tell the parent; true if nobody will wait for it, so that it goes at once. */
-static bool zombie_notify_locked(struct process *p)
+static int end_code(int status) { return status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED; }
+static int end_value(int status) { return status & 0x7f ? status & 0x7f : status >> 8 & 0xff; }
+
+/* By ignoring SIGCHLD, or with SA_NOCLDWAIT, one says that one does not wait. */
+static bool ignores_children(const struct process *p)
+{
+	const struct ksigaction *act = &p->sighand->action[SIGCHLD - 1];
+
+	return act->handler == (u64)SIG_IGN || (act->flags & SA_NOCLDWAIT);
+}
+
+/* A tracer elsewhere is told first; the parent when that has waited, or lets go. */
+void zombie_notify_locked(struct process *p, struct reaped *r)
 {
 	struct process *parent = p->parent;
-	const struct ksigaction *act = &parent->sighand->action[SIGCHLD - 1];
-	bool ignored = p->exit_signal == SIGCHLD && (act->handler == (u64)SIG_IGN || (act->flags & SA_NOCLDWAIT));
+	bool ignored = p->exit_signal == SIGCHLD && ignores_children(parent);
 	int status = p->group_exit_code;
 
-	if (p->exit_signal && !(ignored && act->handler == (u64)SIG_IGN))
-		notify_parent_locked(p, status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED,
-				     status & 0x7f ? status & 0x7f : status >> 8 & 0xff);
+	if (p->nr_unreaped)
+		return;		/* told when they have gone */
+	if (ptrace_reparented_locked(p->leader)) {
+		struct process *tracer = p->leader->tracer->proc;
+
+		process_tell_locked(tracer, p->leader, SIGCHLD, end_code(status), end_value(status));
+		if (!ignores_children(tracer))
+			return;
+	}
+	if (p->leader->ptrace && (ignored || p->autoreap || ptrace_reparented_locked(p->leader)))
+		ptrace_unlink_locked(p->leader);
+	if (p->exit_signal && !(ignored && parent->sighand->action[SIGCHLD - 1].handler == (u64)SIG_IGN))
+		notify_parent_locked(p, end_code(status), end_value(status));
 	wake_up_all(&parent->child_wait);
-	return ignored || p->autoreap;
+	if (ignored || p->autoreap) {
+		reap_locked(p);
+		list_add_tail(&p->sibling, &r->processes);
+	}
+}
+
+void thread_reap_locked(struct task *t, struct reaped *r)
+{
+	struct process *p = t->proc;
+
+	pid_unlink_task(t);
+	list_del_rcu(&t->thread_link);
+	list_add_tail(&t->trace_link, &r->threads);
+	if (--p->nr_unreaped == 0 && p->zombie)
+		zombie_notify_locked(p, r);
 }
 
 /* prctl(2), PR_SET_PDEATHSIG: the parent whose end counts is the thread that forked.  Its children go to heir; all of the
@@ -144,7 +179,7 @@ static struct task *living_thread(struct process *p)
 	return p->leader;
 }
 
-static void reparent_children_locked(struct process *dead, struct list_head *orphans)
+static void reparent_children_locked(struct process *dead, struct reaped *r)
 {
 	struct process *heir = new_parent(dead), *c, *n;
 
@@ -152,12 +187,10 @@ static void reparent_children_locked(struct process *dead, struct list_head *orp
 		c->parent = heir;
 		list_move_tail(&c->sibling, &heir->children);
 		c->exit_signal = SIGCHLD;
-		if (!c->zombie) {
+		if (!c->zombie)
 			orphan_check_locked(c, dead);
-		} else if (zombie_notify_locked(c)) {
-			reap_locked(c);
-			list_add_tail(&c->sibling, orphans);
-		}
+		else if (!ptrace_reparented_locked(c->leader))	/* a tracer has been told, and passes it on */
+			zombie_notify_locked(c, r);
 	}
 }
 
@@ -172,12 +205,23 @@ static void drop_reaped(struct process *p)
 	task_put(leader);	/* the tables' reference */
 }
 
+void reaped_put(struct reaped *r)
+{
+	struct process *p, *np;
+	struct task *t, *nt;
+
+	list_for_each_entry_safe(t, nt, &r->threads, trace_link) {
+		list_del_init(&t->trace_link);
+		task_put(t);
+	}
+	list_for_each_entry_safe(p, np, &r->processes, sibling)
+		drop_reaped(p);
+}
+
 /* The last thread is gone. */
 static void process_end(struct process *p)
 {
-	struct process *c, *n;
-	LIST_HEAD(orphans);
-	bool reap;
+	struct reaped r = REAPED_INIT(r);
 
 	if (p->session_leader && tty_session_exit_hook)
 		tty_session_exit_hook(p);
@@ -187,26 +231,38 @@ static void process_end(struct process *p)
 	task_work_run();
 	spin_lock_irq(&proc_lock);
 	forker_gone_locked(current, living_thread(new_parent(p)), true);
-	reparent_children_locked(p, &orphans);
+	reparent_children_locked(p, &r);
 	atomic_store(&p->zombie, true);
 	pidfd_ended(p);
 	orphan_check_locked(p, p->parent);	/* it may have changed until the lock was taken */
-	reap = zombie_notify_locked(p);
-	if (reap)
-		reap_locked(p);
+	zombie_notify_locked(p, &r);
 	spin_unlock_irq(&proc_lock);
-	list_for_each_entry_safe(c, n, &orphans, sibling)
-		drop_reaped(c);
-	if (reap)
-		drop_reaped(p);
+	reaped_put(&r);
+}
+
+/* t is a traced thread, not the first: it stays until its tracer has waited for it. */
+static void stay_for_tracer_locked(struct task *t, int status, struct reaped *r)
+{
+	struct process *p = t->proc, *tracer = t->tracer->proc;
+
+	t->exit_code = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : status;
+	p->nr_unreaped++;
+	task_get(t);
+	process_tell_locked(tracer, t, SIGCHLD, end_code(t->exit_code), end_value(t->exit_code));
+	if (ignores_children(tracer)) {
+		ptrace_unlink_locked(t);
+		thread_reap_locked(t, r);
+	}
 }
 
 void thread_exit(int status)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
+	struct reaped r = REAPED_INIT(r);
 	bool last;
 
+	ptrace_exit(status);
 	signal_thread_leaves();
 	TRACE_TEXT(sched_exit, t->comm, (u64)status);
 	if (p->is_init && p->nr_threads == 1)
@@ -221,7 +277,13 @@ void thread_exit(int status)
 	spin_unlock(&p->sighand->lock);
 	if (!last)
 		forker_gone_locked(t, living_thread(p), false);
-	if (p->leader != t) {
+	if (unlikely(!list_empty(&t->tracees)))
+		ptrace_tracer_ends_locked(&r);
+	if (p->leader != t && unlikely(t->ptrace)) {
+		stay_for_tracer_locked(t, status, &r);
+		if (p->group_exec)
+			task_wake(p->group_exec, TASK_UNINTERRUPTIBLE);
+	} else if (p->leader != t) {
 		pid_unlink_task(t);
 		list_del_rcu(&t->thread_link);
 		if (p->group_exec)
@@ -232,6 +294,7 @@ void thread_exit(int status)
 			task_wake(p->group_exec, TASK_UNINTERRUPTIBLE);
 	}
 	spin_unlock_irq(&proc_lock);
+	reaped_put(&r);
 	spin_lock_irq(&p->sighand->lock);
 	sigpending_flush(&t->pending);
 	spin_unlock_irq(&p->sighand->lock);
@@ -259,8 +322,10 @@ void group_exit_locked(struct process *p, int status)
 	p->group_flags &= ~(u32)PROC_STOPPED;
 	p->group_exit_code = status;
 	list_for_each_entry_rcu(t, &p->threads, thread_link)
-		if (t != current && !(t->pflags & PF_EXITING))
+		if (t != current && !(t->pflags & PF_EXITING)) {
+			t->jobctl &= ~(u32)JOBCTL_PENDING;
 			kill_thread_locked(t);
+		}
 }
 
 void process_exit(int status)
@@ -301,7 +366,7 @@ struct wait_spec {
 	u32 uid;
 	struct rusage ru;
 	struct usage usage;
-	struct process *reaped;
+	struct reaped reaped;
 };
 
 static bool wait_matches(const struct wait_spec *w, const struct process *c)
@@ -331,25 +396,77 @@ static void take(struct wait_spec *w, struct process *c, int status, int code)
 	w->usage = u;
 }
 
-/* Is there something to report of c?  proc_lock held. */
+/* The end of c, which current's process is to hear of: as its parent, or as its tracer, who passes it on. */
+static void take_end(struct wait_spec *w, struct process *c)
+{
+	int st = c->group_exit_code;
+	bool elsewhere = ptrace_reparented_locked(c->leader);
+
+	take(w, c, st, end_code(st));
+	if (w->options & WNOWAIT)
+		return;
+	if (c->leader->ptrace)
+		ptrace_unlink_locked(c->leader);
+	if (elsewhere) {
+		zombie_notify_locked(c, &w->reaped);
+		return;
+	}
+	usage_add(&current->proc->child_usage, &w->usage);
+	reap_locked(c);
+	list_add_tail(&c->sibling, &w->reaped.processes);
+}
+
+static void take_thread(struct wait_spec *w, struct task *t, int status, int code)
+{
+	take(w, t->proc, status, code);
+	w->pid = t->tid;
+	w->uid = t->cred->uid;
+}
+
+/* Is there something to report of t, which a thread of current's process traces?  proc_lock held. */
+static bool try_tracee(struct wait_spec *w, struct task *t)
+{
+	struct process *p = t->proc;
+	int code = 0;
+
+	if (p->leader == t && p->zombie && !p->nr_unreaped && (w->options & WEXITED)) {
+		take_end(w, p);
+		return true;
+	}
+	if (p->leader != t && t->accounted && (w->options & WEXITED)) {
+		int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : t->exit_code;	/* the process may have ended after it */
+
+		take_thread(w, t, st, end_code(st));
+		if (!(w->options & WNOWAIT)) {
+			ptrace_unlink_locked(t);
+			thread_reap_locked(t, &w->reaped);
+		}
+		return true;
+	}
+	spin_lock(&p->sighand->lock);
+	if (READ_ONCE(t->state) == TASK_TRACED && !(t->jobctl & JOBCTL_LISTENING)) {
+		code = t->exit_code;
+		if (!(w->options & WNOWAIT))
+			t->exit_code = 0;
+	}
+	spin_unlock(&p->sighand->lock);
+	if (code)
+		take_thread(w, t, code << 8 | 0x7f, CLD_TRAPPED);
+	return code;
+}
+
+/* Is there something to report of the child c?  proc_lock held. */
 static bool try_child(struct wait_spec *w, struct process *c)
 {
-	struct process *me = current->proc;
-
-	if (c->zombie && (w->options & WEXITED)) {
-		int st = c->group_exit_code;
-
-		take(w, c, st, st & 0x7f ? (st & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED);
-		if (!(w->options & WNOWAIT)) {
-			usage_add(&me->child_usage, &w->usage);
-			reap_locked(c);
-			w->reaped = c;
-		}
+	if (c->leader->tracer && c->leader->tracer->proc == current->proc && try_tracee(w, c->leader))
+		return true;
+	if (c->zombie && (w->options & WEXITED) && !c->nr_unreaped && !ptrace_reparented_locked(c->leader)) {
+		take_end(w, c);
 		return true;
 	}
 	if (c->zombie)
 		return false;
-	if ((w->options & WUNTRACED) && (c->wait_events & WAIT_EV_STOPPED)) {
+	if ((w->options & WUNTRACED) && (c->wait_events & WAIT_EV_STOPPED) && (!c->leader->ptrace || ptrace_reparented_locked(c->leader))) {
 		take(w, c, (int)(c->stop_sig << 8 | 0x7f), CLD_STOPPED);
 		if (!(w->options & WNOWAIT))
 			c->wait_events &= ~(u32)WAIT_EV_STOPPED;
@@ -364,25 +481,69 @@ static bool try_child(struct wait_spec *w, struct process *c)
 	return false;
 }
 
-static bool wait_scan(struct wait_spec *w)
+static bool tracee_matches(const struct wait_spec *w, const struct task *t)
 {
-	struct process *c;
-	bool done = false;
+	switch (w->kind) {
+	case WAIT_PID:
+		return t->tid == w->id;
+	case WAIT_PGRP:
+		return t->proc->pgid == w->id;
+	case WAIT_PIDFD:
+		return t->proc == w->child && t->proc->leader == t;
+	default:
+		return true;
+	}
+}
 
-	w->got = false;
-	w->reaped = NULL;
-	spin_lock_irq(&proc_lock);
-	list_for_each_entry(c, &current->proc->children, sibling) {
-		if (!wait_matches(w, c))
+/* Those whom one thread of the process traces, without regard to __WCLONE. */
+static bool scan_tracees(struct wait_spec *w, const struct task *tracer)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &tracer->tracees, trace_link) {
+		if (!tracee_matches(w, t))
 			continue;
 		w->got = true;
-		done = try_child(w, c);
-		if (done)
-			break;
+		if (try_tracee(w, t))
+			return true;
 	}
+	return false;
+}
+
+static bool scan_children(struct wait_spec *w)
+{
+	struct process *c;
+
+	list_for_each_entry(c, &current->proc->children, sibling) {
+		if (!wait_matches(w, c) || ((w->options & __WNOTHREAD) && c->forker != current))
+			continue;
+		w->got = true;
+		if (try_child(w, c))
+			return true;
+	}
+	return false;
+}
+
+static bool wait_scan(struct wait_spec *w)
+{
+	const struct task *t;
+	bool done;
+
+	w->got = false;
+	list_init(&w->reaped.processes);
+	list_init(&w->reaped.threads);
+	spin_lock_irq(&proc_lock);
+	done = scan_children(w);
+	if (!done && (w->options & __WNOTHREAD))
+		done = scan_tracees(w, current);
+	else if (!done)
+		list_for_each_entry(t, &current->proc->threads, thread_link) {
+			done = scan_tracees(w, t);
+			if (done)
+				break;
+		}
 	spin_unlock_irq(&proc_lock);
-	if (w->reaped)
-		drop_reaped(w->reaped);
+	reaped_put(&w->reaped);
 	return done;
 }
 
@@ -495,7 +656,7 @@ long sys_waitid(int which, int id, void __user *info, int options, void __user *
 		si.si_code = w.code;
 		si.si_pid = w.pid;
 		si.si_uid = w.uid;
-		si.si_status = w.code == CLD_EXITED ? w.status >> 8 & 0xff : w.code == CLD_STOPPED ? w.status >> 8 & 0xff :
+		si.si_status = w.code == CLD_EXITED || w.code == CLD_STOPPED ? w.status >> 8 & 0xff : w.code == CLD_TRAPPED ? w.status >> 8 :
 			       w.code == CLD_CONTINUED ? SIGCONT : w.status & 0x7f;
 	}
 	if (n > 0 && ru && copy_to_user(ru, &w.ru, sizeof(w.ru)))

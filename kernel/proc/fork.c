@@ -17,6 +17,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/rseq.h>
 #include <kernel/proc/seccomp.h>
 #include <kernel/proc/user.h>
@@ -52,6 +53,7 @@ struct clone_spec {
 	u64 sp;			/* 0: the parent's */
 	u64 tls;
 	s32 __user *ptid, *ctid, *pidfd;
+	u32 event;		/* PTRACE_EVENT_* that the tracer is told, 0: none */
 };
 
 static struct sighand *sighand_copy(const struct sighand *old)
@@ -278,6 +280,7 @@ static int link_task(struct task *t, struct process *p, const struct clone_spec 
 	if (atomic_load(&current->head.flags) & TIF_TRACE)	/* under the lock: see process_trace_set */
 		call_work_set(t, TIF_TRACE);
 	seccomp_fork_locked(t);
+	ptrace_fork_locked(t, spec->flags, spec->event);
 	p->nr_threads++;
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	pid_link_task(t);
@@ -379,12 +382,15 @@ static void put_child_tid(struct task *t)
 			oom_kill();
 }
 
-static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
+static long do_clone(struct clone_spec *spec, const struct trap_frame *tf)
 {
 	struct completion vfork;
 	struct task *t;
 	s32 tid;
-	int err = copy_task(spec, tf, &t);
+	int err;
+
+	spec->event = ptrace_fork_event(spec->flags, spec->exit_signal);
+	err = copy_task(spec, tf, &t);
 
 	if (unlikely(err == -ENOMEM) && !alloc_failed_by_wish() && reclaim())
 		err = copy_task(spec, tf, &t);
@@ -401,11 +407,15 @@ static long do_clone(const struct clone_spec *spec, const struct trap_frame *tf)
 	task_get(t);
 	TRACE_TEXT(sched_fork, t->comm, (u64)tid, spec->flags);
 	sched_wake_new(t, spec->flags & CLONE_VFORK);
+	if (unlikely(spec->event))
+		(void)ptrace_event(spec->event, (u64)tid);
 	if ((spec->flags & CLONE_VFORK) && wait_for_completion_killable(&vfork)) {
 		/* We are being killed: the child must not touch our stack when it is done. */
 		spin_lock_irq(&proc_lock);
 		t->vfork_done = NULL;
 		spin_unlock_irq(&proc_lock);
+	} else if (spec->flags & CLONE_VFORK) {
+		(void)ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)tid);
 	}
 	task_put(t);
 	return tid;

@@ -36,4 +36,5 @@ struct task init_task __attribute__((aligned(64))) = {
 	.cred = &init_cred, .proc = &kernel_process, .arch = { .fp_cpu = ~0u },
 	.thread_link = LIST_HEAD_INIT(init_task.thread_link), .all_link = LIST_HEAD_INIT(init_task.all_link),
 	.pending = { .queue = LIST_HEAD_INIT(init_task.pending.queue) },
+	.tracees = LIST_HEAD_INIT(init_task.tracees), .trace_link = LIST_HEAD_INIT(init_task.trace_link),
 };

@@ -14,9 +14,21 @@ struct sighand {
 };
 extern struct rlimits init_rlimits;
 
-enum { PROC_GROUP_EXIT = 1, PROC_STOPPED = 2 };			/* process.group_flags */
+enum { PROC_GROUP_EXIT = 1, PROC_STOPPED = 2, PROC_CONTINUED = 4 };	/* process.group_flags; CONTINUED: the parent is to be told */
 enum { WAIT_EV_STOPPED = 1, WAIT_EV_CONTINUED = 2 };		/* process.wait_events */
-enum { JOBCTL_STOP = 1 };					/* task.jobctl: stop at the next chance */
+enum {								/* task.jobctl */
+	JOBCTL_SIGMASK = 0xff,		/* the signal of the group's stop that it is to join, or last joined */
+	JOBCTL_STOP = 1 << 8,		/* join the group's stop at the next chance */
+	JOBCTL_COUNTED = 1 << 9,	/* stop_count waits for it */
+	JOBCTL_TAKEN = 1 << 10,		/* it has taken a signal that may stop the group, and no SIGCONT came since */
+	JOBCTL_TRAP_STOP = 1 << 11,	/* stop for the tracer: attached to, interrupted, or its group stops */
+	JOBCTL_TRAP_NOTIFY = 1 << 12,	/* the group's stop began or ended: tell the tracer (PTRACE_SEIZE) */
+	JOBCTL_TRAPPING = 1 << 13,	/* the tracer waits in PTRACE_ATTACH until it stands in a traced stop */
+	JOBCTL_LISTENING = 1 << 14,	/* PTRACE_LISTEN */
+	JOBCTL_FROZEN = 1 << 15,	/* the tracer is at work on it: not even SIGKILL wakes it */
+	JOBCTL_TRAPS = JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY,
+	JOBCTL_PENDING = JOBCTL_STOP | JOBCTL_COUNTED | JOBCTL_TAKEN | JOBCTL_TRAPS,
+};
 
 /* pid.c: proc_lock held */
 s32 pid_alloc(void);			/* or -EAGAIN; takes no lock of the caller's */
@@ -55,6 +67,26 @@ void usage_to_rusage(const struct usage *u, struct rusage *ru);
 /* exit.c */
 void orphan_check_locked(struct process *p, struct process *old_parent);
 void notify_parent_locked(struct process *p, int code, int status);	/* SIGCHLD and wake: CLD_* */
+/* process_tell_locked - the same for whom it may concern: to is told of the thread of, with sig. */
+void process_tell_locked(struct process *to, const struct task *of, int sig, int code, int status);
+/* What has been reaped under proc_lock and is let go after it. */
+struct reaped { struct list_head processes, threads; };		/* process.sibling, task.trace_link */
+#define REAPED_INIT(name) { LIST_HEAD_INIT((name).processes), LIST_HEAD_INIT((name).threads) }
+/* zombie_notify_locked - who waits for p, which has ended, is told: its tracer, or its parent; if nobody will wait for it, it is reaped.
+ * thread_reap_locked - t, not the first of its process, traced till now, which has ended, goes.  proc_lock held; then reaped_put. */
+void zombie_notify_locked(struct process *p, struct reaped *r);
+void thread_reap_locked(struct task *t, struct reaped *r);
+void reaped_put(struct reaped *r);
+
+/* group_stop.c: sighand lock held.  group_stop_begin - current took a stop signal.  group_stop_join - current, untraced, stops; the lock is dropped
+ * and taken again.  group_stop_joined - t stopped, or ended: true, it was the last, and the parent is to be told.  group_stop_resume - SIGCONT.
+ * group_stop_tell, group_stop_tell_continued - the parent; lock not held. */
+void group_stop_begin_locked(int sig);
+void group_stop_join_locked(void);
+bool group_stop_joined_locked(struct task *t);
+void group_stop_resume_locked(struct process *p);
+void group_stop_tell(struct process *p);
+void group_stop_tell_continued(struct process *p);
 
 /* sigcalls.c: what kill(2) does.  signal_user_info - a record that says who current is, code SI_USER ...  signal_kill - if current may: 0, -EPERM,
  * -EINVAL.  Context: RCU held, p not reaped. */

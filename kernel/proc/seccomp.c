@@ -32,6 +32,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/seccomp.h>
 #include <mm/slab.h>
 #include <net/filter.h>
@@ -390,25 +391,24 @@ static u32 judge(const struct trap_frame *tf, bool *log)
 	return ret;
 }
 
-/* The tracer's hook: a tracer that asked for PTRACE_EVENT_SECCOMP is told of the call in tf, with data; true: it lets the call, as it may have
- * changed it, be made.  Without a tracer who asked, the call is ENOSYS. */
+/* SECCOMP_RET_TRACE: a tracer who asked for it is told, and may change the call, which is then judged anew, or skip it (-1).  Without one it is
+ * ENOSYS. */
+static bool filter_call(struct trap_frame *tf, bool traced);
 static bool tracer_allows(struct trap_frame *tf, u32 data)
 {
-	(void)tf;
-	(void)data;
-	return false;
+	if (!ptrace_seccomp(data)) {
+		tf->x[0] = (u64)-ENOSYS;
+		return false;
+	}
+	return tf->syscallno >= 0 && filter_call(tf, true);
 }
 
-bool seccomp_call(struct trap_frame *tf)
+/* traced: the tracer has looked at it. */
+static bool filter_call(struct trap_frame *tf, bool traced)
 {
 	bool log = false;
 	u32 ret, action, data;
 
-	if (unlikely(atomic_load(&current->seccomp_mode) == SECCOMP_MODE_STRICT)) {
-		if (tf->syscallno != __NR_read && tf->syscallno != __NR_write && tf->syscallno != __NR_exit && tf->syscallno != __NR_rt_sigreturn)
-			strict_refused(tf);
-		return true;
-	}
 	ret = judge(tf, &log);
 	action = ret & SECCOMP_RET_ACTION_FULL;
 	data = ret & SECCOMP_RET_DATA;
@@ -425,9 +425,7 @@ bool seccomp_call(struct trap_frame *tf)
 		trap_call(tf, data);
 		return false;
 	case SECCOMP_RET_TRACE:
-		if (tracer_allows(tf, data))
-			return true;
-		/* fall through */
+		return traced || tracer_allows(tf, data);
 	case SECCOMP_RET_USER_NOTIF:
 		tf->x[0] = (u64)-ENOSYS;
 		return false;
@@ -436,6 +434,15 @@ bool seccomp_call(struct trap_frame *tf)
 	default:		/* what nobody knows kills, as on Linux */
 		kill_current(SECCOMP_RET_KILL_PROCESS);
 	}
+}
+
+bool seccomp_call(struct trap_frame *tf)
+{
+	if (likely(atomic_load(&current->seccomp_mode) != SECCOMP_MODE_STRICT))
+		return filter_call(tf, false);
+	if (tf->syscallno != __NR_read && tf->syscallno != __NR_write && tf->syscallno != __NR_exit && tf->syscallno != __NR_rt_sigreturn)
+		strict_refused(tf);
+	return true;
 }
 
 /* --- /proc/sys/kernel/seccomp */

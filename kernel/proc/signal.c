@@ -8,11 +8,12 @@
  * Delivery runs on the way to EL0: take the lowest pending unblocked signal, act.  A handler gets a frame; the interrupted call is
  * settled first: ERESTART* become a restart (pc back on the svc, x0 the original) or EINTR.
  *
- * Stops: the thread that takes a stop signal marks all threads; the last one to stop tells the parent.  signal(7). */
+ * Stops are in group_stop.c; what a tracer sees and changes of a signal before it is acted on, in ptrace_stop.c.  signal(7). */
 #include <asm/resource.h>
 #include <linux/capability.h>
 #include <linux/poll.h>
 #include <linux/wait.h>
+#include <arch/ptrace.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -21,6 +22,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
 #include <kernel/proc/proc_internal.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/rseq.h>
 #include <kernel/proc/user.h>
 #include <kernel/sched/sched.h>
@@ -51,7 +53,7 @@ static inline u64 ready(const struct task *t)
 
 void recalc_sigpending_locked(struct task *t)
 {
-	if (ready(t) || (t->jobctl & JOBCTL_STOP)) {
+	if (ready(t) || (t->jobctl & (JOBCTL_STOP | JOBCTL_TRAPS))) {
 		atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
 		sched_kick(t);
 	} else if (t == current) {
@@ -61,8 +63,12 @@ void recalc_sigpending_locked(struct task *t)
 
 void signal_wake_locked(struct task *t, bool fatal)
 {
+	u32 fatal_mask = 0;
+
 	atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
-	if (!task_wake(t, TASK_INTERRUPTIBLE | (fatal ? TASK_WAKEKILL | TASK_STOPPED : 0)))
+	if (fatal && !(t->jobctl & JOBCTL_FROZEN))
+		fatal_mask = TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED;
+	if (!task_wake(t, TASK_INTERRUPTIBLE | fatal_mask))
 		sched_kick(t);
 }
 
@@ -171,37 +177,23 @@ static bool is_ignored(const struct process *p, int sig)
 	return h == (u64)SIG_IGN || (h == (u64)SIG_DFL && (sig_bit(sig) & SIG_MASK_IGN));
 }
 
-static void resume_locked(struct process *p)
-{
-	struct task *t;
-
-	if (p->group_flags & PROC_STOPPED) {
-		p->group_flags &= ~(u32)PROC_STOPPED;
-		p->wait_events = (p->wait_events & ~(u32)WAIT_EV_STOPPED) | WAIT_EV_CONTINUED;
-	}
-	p->stop_count = 0;
-	list_for_each_entry_rcu(t, &p->threads, thread_link) {
-		t->jobctl &= ~(u32)JOBCTL_STOP;
-		task_wake(t, TASK_STOPPED);
-	}
-}
-
 /* Effects of merely sending: stop and continue cancel each other.  false: the signal is not to be queued. */
 static bool prepare(struct process *p, struct task *t, int sig)
 {
 	u64 bit = sig_bit(sig);
-	bool blocked;
+	bool blocked, traced;
 
 	if (bit & SIG_MASK_STOP) {
 		remove_everywhere(p, sig_bit(SIGCONT));
 	} else if (sig == SIGCONT) {
 		remove_everywhere(p, SIG_MASK_STOP);
-		resume_locked(p);
+		group_stop_resume_locked(p);
 	}
 	blocked = (t ? t->blocked.bits : p->leader->blocked.bits) & bit;
-	if (!blocked && p->is_init && p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(bit & SIG_MASK_SYNC))
+	traced = READ_ONCE((t ? t : p->leader)->ptrace);
+	if (!blocked && p->is_init && p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !(bit & SIG_MASK_SYNC) && !(traced && t && sig == SIGSTOP))
 		return false;		/* nobody kills init by accident (what it blocks it may wait for) */
-	return blocked || !is_ignored(p, sig);
+	return blocked || !is_ignored(p, sig) || (traced && sig != SIGKILL);	/* a tracer sees what is ignored too */
 }
 
 /* -EAGAIN: the receiving user has too many queued, and this one may not get lost quietly. */
@@ -230,7 +222,9 @@ static int enqueue(struct sigpending *sp, struct process *p, int sig, const sigi
 
 static bool wants(const struct task *t, int sig)
 {
-	return !(t->blocked.bits & sig_bit(sig)) && !(t->pflags & PF_EXITING) && !(t->jobctl & JOBCTL_STOP && sig != SIGKILL);
+	if ((t->blocked.bits & sig_bit(sig)) || (t->pflags & PF_EXITING))
+		return false;
+	return sig == SIGKILL || !((t->jobctl & JOBCTL_STOP) || (READ_ONCE(t->state) & (TASK_STOPPED | TASK_TRACED)));
 }
 
 static bool default_kills(const struct process *p, int sig)
@@ -249,7 +243,7 @@ static void kill_group(struct process *p, int sig)
 	p->group_flags &= ~(u32)PROC_STOPPED;
 	p->group_exit_code = sig;
 	list_for_each_entry_rcu(t, &p->threads, thread_link) {
-		t->jobctl = 0;
+		t->jobctl &= ~(u32)JOBCTL_PENDING;
 		t->pending.set.bits |= sig_bit(SIGKILL);
 		signal_wake_locked(t, true);
 	}
@@ -271,7 +265,7 @@ static void choose_and_wake(struct process *p, struct task *t, int sig)
 				break;
 			}
 	}
-	if (sig == SIGKILL || (pick && default_kills(p, sig) && !(p->group_flags & PROC_GROUP_EXIT)))
+	if (sig == SIGKILL || (pick && !pick->ptrace && default_kills(p, sig) && !(p->group_flags & PROC_GROUP_EXIT)))
 		kill_group(p, sig);
 	else if (pick)
 		signal_wake_locked(pick, false);
@@ -427,27 +421,28 @@ bool signal_ignored_or_blocked(int sig)
 	return (current->blocked.bits & sig_bit(sig)) || current->proc->sighand->action[sig - 1].handler == (u64)SIG_IGN;
 }
 
-/* parent is told of a stop, a continuation or an end: SIGCHLD and a wake-up of its waits.  proc_lock held. */
-void notify_parent_locked(struct process *p, int code, int status)
+/* A stop, a continuation or an end: the signal and a wake-up of the waits.  proc_lock held. */
+void process_tell_locked(struct process *to, const struct task *of, int sig, int code, int status)
 {
-	struct process *parent = p->parent;
-	const struct ksigaction *act;
+	bool stop = code == CLD_STOPPED || code == CLD_CONTINUED || code == CLD_TRAPPED;
 	siginfo_t info;
-	int sig = code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : p->exit_signal;
 
-	if (!parent)
-		return;
 	memset(&info, 0, sizeof(info));
 	info.si_code = code;
-	info.si_pid = p->pid;
-	info.si_uid = p->leader->cred->uid;
+	info.si_pid = of->tid;
+	info.si_uid = of->cred->uid;
 	info.si_status = status;
-	spin_lock(&parent->sighand->lock);
-	act = &parent->sighand->action[SIGCHLD - 1];
-	if (sig && !((code == CLD_STOPPED || code == CLD_CONTINUED) && (act->flags & SA_NOCLDSTOP)))
-		signal_send_locked(NULL, parent, sig, &info);
-	spin_unlock(&parent->sighand->lock);
-	wake_up_all(&parent->child_wait);
+	spin_lock(&to->sighand->lock);
+	if (sig && !(stop && (to->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
+		signal_send_locked(NULL, to, sig, &info);
+	spin_unlock(&to->sighand->lock);
+	wake_up_all(&to->child_wait);
+}
+
+void notify_parent_locked(struct process *p, int code, int status)
+{
+	if (p->parent)
+		process_tell_locked(p->parent, p->leader, code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : p->exit_signal, code, status);
 }
 
 /* --- taking */
@@ -495,48 +490,6 @@ bool signal_take_locked(u64 mask, siginfo_t *info)
 	return true;
 }
 
-/* The last of them to stop, or to end instead, tells the parent.  sighand lock held; it is dropped. */
-static void stop_complete(struct process *p)
-{
-	p->group_flags |= PROC_STOPPED;
-	p->wait_events = (p->wait_events & ~(u32)WAIT_EV_CONTINUED) | WAIT_EV_STOPPED;
-	spin_unlock_irq(&p->sighand->lock);
-	spin_lock_irq(&proc_lock);
-	notify_parent_locked(p, CLD_STOPPED, (int)p->stop_sig);
-	spin_unlock_irq(&proc_lock);
-}
-
-static void stop_self(int sig)
-{
-	struct task *t = current, *i;
-	struct process *p = t->proc;
-
-	/* sighand lock held: mark the others, on the first pass */
-	if (sig) {
-		p->stop_sig = (u32)sig;
-		p->stop_count = 0;
-		list_for_each_entry_rcu(i, &p->threads, thread_link)
-			if (!(i->pflags & PF_EXITING)) {
-				p->stop_count++;
-				i->jobctl |= JOBCTL_STOP;
-				if (i != t)
-					signal_wake_locked(i, false);
-			}
-	}
-	set_current_state(TASK_STOPPED);
-	if (p->stop_count && --p->stop_count == 0) {
-		stop_complete(p);
-	} else {
-		spin_unlock_irq(&p->sighand->lock);
-	}
-	schedule();
-	spin_lock_irq(&proc_lock);
-	if ((p->wait_events & WAIT_EV_CONTINUED) && !(p->group_flags & PROC_STOPPED) && p->leader == t)
-		notify_parent_locked(p, CLD_CONTINUED, SIGCONT);
-	spin_unlock_irq(&proc_lock);
-	spin_lock_irq(&p->sighand->lock);
-}
-
 /* current will not take these signals of its process any more, for which it may have been chosen: others are to look. */
 static void leave_to_others_locked(u64 left)
 {
@@ -557,56 +510,55 @@ void signal_thread_leaves(void)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
+	bool last = false;
 
-	if (READ_ONCE(p->nr_threads) == 1) {	/* nobody else could, and nobody else makes threads */
+	if (READ_ONCE(p->nr_threads) == 1 && !READ_ONCE(t->ptrace)) {	/* nobody else could, and nobody else makes threads */
 		t->pflags |= PF_EXITING;
 		return;
 	}
 	spin_lock_irq(&p->sighand->lock);
 	t->pflags |= PF_EXITING;	/* nobody chooses it from here on */
 	leave_to_others_locked(~t->blocked.bits);
-	if (unlikely(t->jobctl & JOBCTL_STOP)) {
-		t->jobctl &= ~(u32)JOBCTL_STOP;
-		if (p->stop_count && --p->stop_count == 0) {
-			stop_complete(p);
-			return;
-		}
-	}
+	if (unlikely(t->jobctl & JOBCTL_STOP))
+		last = group_stop_joined_locked(t);
+	t->jobctl &= ~(u32)(JOBCTL_PENDING | JOBCTL_TRAPPING);
 	spin_unlock_irq(&p->sighand->lock);
+	if (last)
+		group_stop_tell(p);
 }
 
-static void settle_restart(struct trap_frame *tf, const struct ksigaction *act)
+/* A call that was interrupted.  It is made ready to begin anew before a tracer looks, who then sees the program at its call, and goes where
+ * the tracer sends it if he does; what a handler makes of it is decided when there is one. */
+struct interrupted { long ret; u64 again_pc; };
+
+static void restart_prepare(struct trap_frame *tf, struct interrupted *call)
 {
 	long ret = (long)tf->x[0];
-	bool restart;
 
+	*call = (struct interrupted){ 0 };
 	if (tf->syscallno < 0)
 		return;
-	switch (ret) {
-	case -ERESTARTNOINTR:
-		restart = true;
-		break;
-	case -ERESTARTSYS:
-		restart = !act || (act->flags & SA_RESTART);
-		break;
-	case -ERESTARTNOHAND:
-	case -ERESTART_RESTARTBLOCK:
-		restart = !act;
-		break;
-	default:
-		tf->syscallno = -1;
-		return;
-	}
-	if (restart) {
-		tf->pc -= 4;
-		if (ret == -ERESTART_RESTARTBLOCK)
-			tf->x[8] = 128;		/* restart_syscall */
-		else
-			tf->x[0] = tf->orig_x0;
-	} else {
-		tf->x[0] = (u64)-EINTR;
-	}
 	tf->syscallno = -1;
+	if (ret != -ERESTARTNOINTR && ret != -ERESTARTSYS && ret != -ERESTARTNOHAND && ret != -ERESTART_RESTARTBLOCK)
+		return;
+	call->ret = ret;
+	tf->pc -= 4;
+	call->again_pc = tf->pc;
+	tf->x[0] = tf->orig_x0;
+	arch_step_rewind(tf);
+}
+
+static void restart_settle(struct trap_frame *tf, const struct interrupted *call, const struct ksigaction *act)
+{
+	if (!call->ret || tf->pc != call->again_pc)
+		return;
+	if (!act) {
+		if (call->ret == -ERESTART_RESTARTBLOCK)
+			tf->x[8] = 128;		/* restart_syscall */
+	} else if (call->ret != -ERESTARTNOINTR && !(call->ret == -ERESTARTSYS && (act->flags & SA_RESTART))) {
+		tf->x[0] = (u64)-EINTR;
+		tf->pc += 4;
+	}
 }
 
 static void die_of(int sig)
@@ -615,14 +567,14 @@ static void die_of(int sig)
 }
 
 /* Run one handler: frame, mask. */
-static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigaction *act)
+static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigaction *act, const struct interrupted *call)
 {
 	struct task *t = current;
 	struct sigset old = t->restore_sigmask ? t->saved_sigmask : t->blocked;
 	int sig = info->si_signo;
 
 	t->restore_sigmask = false;
-	settle_restart(tf, act);
+	restart_settle(tf, call, act);
 	if (rseq_signal(tf) || arch_setup_sigframe(tf, sig, act, info, old)) {
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		if (sig == SIGSEGV)
@@ -639,6 +591,65 @@ static void handle(struct trap_frame *tf, const siginfo_t *info, struct ksigacti
 	spin_unlock_irq(&t->proc->sighand->lock);
 }
 
+/* The group ends, or a sibling's exec ends this thread. */
+static void die_if_told_locked(void)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+	bool exec_only = p->group_exec && p->group_exec != t && !(p->group_flags & PROC_GROUP_EXIT);
+
+	if (!(p->group_flags & PROC_GROUP_EXIT) && !(t->pending.set.bits & sig_bit(SIGKILL)))
+		return;
+	spin_unlock_irq(&p->sighand->lock);
+	if (exec_only)
+		thread_exit(0);
+	die_of(SIGKILL);
+}
+
+/* What comes before any signal: stops, and news of them.  True: the lock was dropped, look again. */
+static bool stop_work_locked(void)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+
+	if (p->group_flags & PROC_CONTINUED) {
+		p->group_flags &= ~(u32)PROC_CONTINUED;
+		spin_unlock_irq(&p->sighand->lock);
+		group_stop_tell_continued(p);
+		spin_lock_irq(&p->sighand->lock);
+		return true;
+	}
+	if (likely(!(t->jobctl & (JOBCTL_STOP | JOBCTL_TRAPS))))
+		return false;
+	if (t->ptrace)
+		ptrace_trap_locked();
+	else
+		group_stop_join_locked();
+	return true;
+}
+
+/* The default action of a signal that does not just kill.  False: it kills. */
+static bool default_action_locked(int sig)
+{
+	struct process *p = current->proc;
+	bool orphan = false;
+
+	if (sig_bit(sig) & SIG_MASK_IGN)
+		return true;
+	if (p->is_init && !(sig_bit(sig) & SIG_MASK_SYNC))
+		return true;
+	if (!(sig_bit(sig) & SIG_MASK_STOP))
+		return false;
+	if (sig != SIGSTOP) {
+		spin_unlock_irq(&p->sighand->lock);
+		orphan = pgrp_is_orphaned(p->pgid);
+		spin_lock_irq(&p->sighand->lock);
+	}
+	if (!orphan)
+		group_stop_begin_locked(sig);
+	return true;
+}
+
 /* The next signal to act on: default actions are taken here.  false: none is left.  sighand lock held on entry and exit. */
 static bool next_handler(siginfo_t *info, struct ksigaction *act)
 {
@@ -648,20 +659,14 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 	for (;;) {
 		int sig;
 
-		if ((p->group_flags & PROC_GROUP_EXIT) || (t->pending.set.bits & sig_bit(SIGKILL))) {
-			bool exec_only = p->group_exec && p->group_exec != t && !(p->group_flags & PROC_GROUP_EXIT);
-
-			spin_unlock_irq(&p->sighand->lock);
-			if (exec_only)		/* a sibling's exec ends this thread, not the process */
-				thread_exit(SIGKILL);
-			die_of(SIGKILL);
-		}
-		if (t->jobctl & JOBCTL_STOP) {
-			stop_self(0);
+		die_if_told_locked();
+		if (stop_work_locked())
 			continue;
-		}
 		if (!signal_take_locked(~t->blocked.bits, info))
 			return false;
+		t->jobctl |= JOBCTL_TAKEN;
+		if (unlikely(t->ptrace) && info->si_signo != SIGKILL && !ptrace_signal_locked(info))
+			continue;
 		sig = info->si_signo;
 		*act = p->sighand->action[sig - 1];
 		if (act->handler == (u64)SIG_IGN)
@@ -671,23 +676,8 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 				p->sighand->action[sig - 1].handler = (u64)SIG_DFL;
 			return true;
 		}
-		if (sig_bit(sig) & SIG_MASK_IGN)
+		if (default_action_locked(sig))
 			continue;
-		if (p->is_init && !(sig_bit(sig) & SIG_MASK_SYNC))
-			continue;
-		if (sig_bit(sig) & SIG_MASK_STOP) {
-			if (sig != SIGSTOP) {
-				bool orphan;
-
-				spin_unlock_irq(&p->sighand->lock);
-				orphan = pgrp_is_orphaned(p->pgid);
-				spin_lock_irq(&p->sighand->lock);
-				if (orphan)
-					continue;
-			}
-			stop_self(sig);
-			continue;
-		}
 		spin_unlock_irq(&p->sighand->lock);
 		if (p->is_init)		/* the last words before the panic */
 			pr_err("init[%d]: killed by signal %d, code %d, address %lx", t->tid, sig, info->si_code, (u64)info->si_addr);
@@ -698,19 +688,21 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 void signal_deliver(struct trap_frame *tf)
 {
 	struct task *t = current;
+	struct interrupted call;
 	struct ksigaction act;
 	siginfo_t info;
 	bool got;
 
+	restart_prepare(tf, &call);
 	spin_lock_irq(&t->proc->sighand->lock);
 	got = next_handler(&info, &act);
 	recalc_sigpending_locked(t);
 	spin_unlock_irq(&t->proc->sighand->lock);
 	if (got) {
-		handle(tf, &info, &act);
+		handle(tf, &info, &act, &call);
 		return;
 	}
-	settle_restart(tf, NULL);
+	restart_settle(tf, &call, NULL);
 	if (t->restore_sigmask) {
 		t->restore_sigmask = false;
 		signal_set_blocked(t->saved_sigmask);

@@ -84,7 +84,7 @@ void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any c
 extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
 struct task *sched_idle_task(u32 cpu), *sched_curr_task(u32 cpu);	/* who runs there: a racy look, under RCU */
 
-char task_state_char(const struct task *t);	/* as ps shows it: R S D T Z; a racy look */
+char task_state_char(const struct task *t);	/* as ps shows it: R S D T t Z; a racy look */
 /* task_look - call look(t, arg) while t, which does not run, cannot begin to, nor end and lose its stack.  False: it runs, or has ended.
  * Context: any, no run queue's lock held; so is look's, but under t's. */
 bool task_look(struct task *t, void (*look)(struct task *t, void *arg), void *arg);

@@ -32,6 +32,8 @@ struct task *task_alloc(void)
 	list_init(&t->thread_link);
 	list_init(&t->all_link);
 	list_init(&t->pending.queue);
+	list_init(&t->tracees);
+	list_init(&t->trace_link);
 	t->arch.fp_cpu = ~0u;
 	t->start_ns = clock_mono_ns();
 	return t;
@@ -136,6 +138,8 @@ char task_state_char(const struct task *t)
 		return 'Z';
 	if (s & TASK_STOPPED)
 		return 'T';
+	if (s & TASK_TRACED)
+		return 't';
 	if (s == TASK_RUNNING)
 		return 'R';
 	if ((s & TASK_INTERRUPTIBLE) || (t->pflags & PF_KTHREAD))

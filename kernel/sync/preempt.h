@@ -16,7 +16,10 @@
 #define TIF_RSEQ		(1u << 5)	/* it may have lost its CPU since it was told (kernel/proc/rseq.c) */
 #define TIF_TRACE		(1u << 6)	/* system calls are traced into the log */
 #define TIF_SECCOMP		(1u << 7)	/* system calls are filtered (kernel/proc/seccomp.c) */
-#define TIF_CALL_REASONS	(TIF_TRACE | TIF_SECCOMP)
+#define TIF_PTRACE_CALL		(1u << 8)	/* system calls stop for a tracer (kernel/proc/ptrace.c) */
+#define TIF_PTRACE_SKIP		(1u << 9)	/* and are not made: PTRACE_SYSEMU */
+#define TIF_DEBUG		(1u << 10)	/* the program is stepped (arch/arm64/ptrace.c) */
+#define TIF_CALL_REASONS	(TIF_TRACE | TIF_SECCOMP | TIF_PTRACE_CALL | TIF_PTRACE_SKIP)
 /* any of them: the long way out to EL0 */
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */
 

@@ -86,6 +86,7 @@ void wait_sleep(u64 deadline_ns);
 #define TASK_INTERRUPTIBLE	1u
 #define TASK_UNINTERRUPTIBLE	2u
 #define TASK_STOPPED		4u
+#define TASK_TRACED		8u	/* stopped for its tracer */
 #define TASK_ZOMBIE		16u
 #define TASK_DEAD		32u
 #define TASK_WAKEKILL		64u

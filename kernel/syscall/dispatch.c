@@ -7,6 +7,7 @@
 #include <fs/vfs.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
+#include <kernel/proc/ptrace.h>
 #include <kernel/proc/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/syscall/trace.h>
@@ -19,8 +20,7 @@ long syscall_none(void)
 	return -ENOSYS;
 }
 
-/* A number beyond the table, or a task with TIF_CALL_WORK. */
-void syscall_slow(struct trap_frame *tf)
+static void call(struct trap_frame *tf)
 {
 	u64 nr;
 	syscall_fn *fn;
@@ -39,6 +39,15 @@ void syscall_slow(struct trap_frame *tf)
 	else
 		tf->x[0] = (u64)fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 	TRACE_TEXT(call_exit, syscall_descs[nr].name, nr, tf->x[0]);
+}
+
+/* A number beyond the table, or a task with TIF_CALL_WORK. */
+void syscall_slow(struct trap_frame *tf)
+{
+	if (!(atomic_load(&current->head.flags) & (TIF_PTRACE_CALL | TIF_PTRACE_SKIP)) || ptrace_call_enter(tf))
+		call(tf);
+	if (atomic_load(&current->head.flags) & TIF_PTRACE_CALL)	/* the tracer may have lost interest, or come meanwhile */
+		ptrace_call_exit(tf);
 }
 
 static int counts_show(struct seq *s, void *arg)

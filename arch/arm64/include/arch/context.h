@@ -17,6 +17,7 @@ struct arch_thread {
 	u64 far, esr;		/* of the last user fault, for signal frames */
 	struct fp_state fp;	/* while not live in the registers */
 	u32 fp_cpu;		/* CPU whose registers hold fp, ~0 none */
+	bool debug_live;	/* this CPU steps the program: arch/arm64/ptrace.c */
 };
 
 struct task;

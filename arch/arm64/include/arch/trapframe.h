@@ -14,14 +14,14 @@ struct trap_frame {
 #define TRAP_FRAME_SIZE	288
 _Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "entry.S knows this size");
 
-#define PSR_MODE_MASK	0xful
-#define PSR_MODE_EL0t	0x0ul
-#define PSR_MODE_EL1h	0x5ul
-#define PSR_F		(1ul << 6)
-#define PSR_I		(1ul << 7)
-#define PSR_SS		(1ul << 21)
+#define PSTATE_MODE_MASK	0xful
+#define PSTATE_EL0t	0x0ul
+#define PSTATE_EL1h	0x5ul
+#define PSTATE_F		(1ul << 6)
+#define PSTATE_I		(1ul << 7)
+#define PSTATE_SS		(1ul << 21)
 
-static inline bool frame_from_user(const struct trap_frame *tf) { return (tf->pstate & PSR_MODE_MASK) == PSR_MODE_EL0t; }
+static inline bool frame_from_user(const struct trap_frame *tf) { return (tf->pstate & PSTATE_MODE_MASK) == PSTATE_EL0t; }
 
 /* frame_from_call - of an interrupt: it hit the kernel, or the very end of a system call.  What comes while the way out has interrupts off
  * is taken at the instruction that the program goes on with; of an interrupt's frame, entry.S says in orig_x0 whether that was so. */
