@@ -108,6 +108,7 @@ static uint64_t likely_value(int nr, int k, uint64_t v)
 	switch (nr) {
 	case SYS_ioctl: return k == 1 ? ioctls[below(sizeof(ioctls) / sizeof(ioctls[0]))] : below(2) ? argument(K_PTR) : v;
 	case SYS_fcntl: return k == 1 ? (below(3) ? below(18) : 1024 + below(17)) : k == 2 && below(2) ? argument(K_PTR) : v;
+	case SYS_ptrace: return k == 0 ? (below(3) ? 0x4200 + below(17) : below(34)) : below(2) ? argument(K_PTR) : v;
 	case SYS_prctl: return k == 0 ? 1 + below(65) : below(2) ? argument(K_PTR) : v;
 	case SYS_mmap: return k == 1 ? below(1 << 22) : k == 2 ? below(8) : k == 3 ? 1 + below(3) + (below(2) ? 0x20 : 0) + (below(8) ? 0 : 0x10) +
 			(1ull << (8 + below(14))) * below(2) : k == 5 ? below(64) * 4096 : k == 0 ? below(2) * 0x20000000 : v;
