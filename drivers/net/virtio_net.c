@@ -89,6 +89,14 @@ static const struct netdev_ops vnet_ops = {
 
 #define CONFIG(field) virtio_config_get(vdev, struct virtio_net_config, field)
 
+/* Only who adds up checksums can cut segments (5.1.3.1). */
+static u32 offloads(const struct virtio_device *vdev)
+{
+	if (!virtio_has(vdev, VIRTIO_NET_F_CSUM))
+		return 0;
+	return NETDEV_CSUM | (virtio_has(vdev, VIRTIO_NET_F_HOST_TSO4) ? NETDEV_TSO4 : 0) | (virtio_has(vdev, VIRTIO_NET_F_HOST_TSO6) ? NETDEV_TSO6 : 0);
+}
+
 static int read_config(struct vnet *net)
 {
 	struct virtio_device *vdev = net->vdev;
@@ -109,9 +117,7 @@ static int read_config(struct vnet *net)
 	net->frame_off = ALIGN_UP((u32)sizeof(struct packet) + net->head_len + ETH_HLEN, 8u) - ETH_HLEN;
 	dev->max_mtu = mtu ? mtu : net->mergeable || net->big ? ETH_MAX_MTU : ETH_DATA_LEN;
 	dev->mtu = mtu ? mtu : ETH_DATA_LEN;
-	dev->features = (virtio_has(vdev, VIRTIO_NET_F_CSUM) ? NETDEV_CSUM : 0) | (virtio_has(vdev, VIRTIO_NET_F_GUEST_CSUM) ? NETDEV_RX_CSUM : 0) |
-			(virtio_has(vdev, VIRTIO_NET_F_HOST_TSO4) ? NETDEV_TSO4 : 0) | (virtio_has(vdev, VIRTIO_NET_F_HOST_TSO6) ? NETDEV_TSO6 : 0) |
-			(joins ? NETDEV_LRO : 0);
+	dev->features = offloads(vdev) | (virtio_has(vdev, VIRTIO_NET_F_GUEST_CSUM) ? NETDEV_RX_CSUM : 0) | (joins ? NETDEV_LRO : 0);
 	if (virtio_has(vdev, VIRTIO_NET_F_MAC)) {
 		virtio_config_read(vdev, offsetof(struct virtio_net_config, mac), dev->address, ETH_ALEN);
 	} else {
@@ -242,6 +248,8 @@ static int vnet_probe(struct virtio_device *vdev)
 		goto err_free;
 	for (u32 i = 0; i < net->nr_pairs; i++)
 		pair_connect(net, i);
+	if (net->pairs[0].tx->size < PACKET_PIECES + 1)
+		net->dev.features &= ~(u32)(NETDEV_TSO4 | NETDEV_TSO6);		/* a large segment may need so many entries */
 	net->rx_wanted = min(min(RX_BUFFERS, net->pairs[0].rx->size), max((u32)(page_nr_total() / MEMORY_SHARE), 16u));
 	if (net->big)
 		net->rx_wanted = max(net->rx_wanted / VNET_BIG_PAGES, 2u);

@@ -1,4 +1,5 @@
-/* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection, packets that nobody takes.  Context: core locked. */
+/* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection and before they leave it, packets that nobody takes.
+ * Context: core locked. */
 #pragma once
 #include <lwip/ip_addr.h>
 #include <lwip/tcp.h>
@@ -6,6 +7,7 @@
 struct netif;
 struct pbuf;
 struct tcp_hdr;
+struct tcp_seg;
 
 struct netif *route_hook4(const ip4_addr_t *src, const ip4_addr_t *dest);
 const ip4_addr_t *route_hook_gateway4(struct netif *n, const ip4_addr_t *dest);
@@ -25,3 +27,15 @@ bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wa
 /* tcp_hook_sent - a segment goes out: p from its header on, whose checksum is still to come.  pcb may be NULL. */
 void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr);
 err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p);
+/* Large segments (tcp_large.c).  tcp_hook_segment_size - the most data and options that a segment made now may have.  tcp_hook_output - the first of those
+ * that wait is about to be sent by n, if it fits in the window: it becomes what may go.  False: no memory, stop here.
+ * tcp_hook_cut - seg has at most n bytes, and the next one the rest; false: no memory, or no segment.  tcp_hook_rexmit - the first that is under way is to
+ * be sent again.  tcp_hook_acked - the first of a queue was acknowledged up to ackno, if it reaches that far: how many bytes have left it.
+ * interface_hook_large - p, from its IP header on, is too large for n: does n cut it, so that it does not have to be made fragments of?  Else it is ready for
+ * that. */
+u16_t tcp_hook_segment_size(const struct tcp_pcb *pcb);
+bool tcp_hook_output(struct tcp_pcb *pcb, const struct netif *n, u32 window);
+bool tcp_hook_cut(struct tcp_pcb *pcb, struct tcp_seg *seg, u32 n);
+void tcp_hook_rexmit(struct tcp_pcb *pcb);
+u32 tcp_hook_acked(struct tcp_pcb *pcb, struct tcp_seg *seg, u32 ackno);
+bool interface_hook_large(const struct netif *n, struct pbuf *p);

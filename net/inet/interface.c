@@ -4,9 +4,11 @@
  * device's turn comes: one doorbell for all that one holder of the lock had to say.  In: a device's thread brings a batch, all of it under one
  * hold of the lock; what continues a stream has been joined before (merge.c).
  *
- * Checksums.  lwIP asks an interface's chksum_flags before it adds up.  What a device offers to fill in is left to it (PACKET_SUM_PARTIAL: found by
- * the field that is still zero); before each packet that comes in, the flags are set by what the device said about that packet.  Nothing is
- * added up on lo.
+ * Checksums.  lwIP asks an interface's chksum_flags before it adds up.  It never does for TCP, nor for UDP where the device offers to: what a device can
+ * fill in is left to it (PACKET_SUM_PARTIAL: found by the field that is still zero), else it is added up when the packet is whole, since a tap's program may
+ * change its mind at any time.  Before each packet that comes in, the flags are set by what the device said about that packet.  Nothing is added up on lo.
+ *
+ * Segments of TCP larger than the wire's (tcp_large.c) are for a device that cuts: how it has to is found last, by the connection that the headers name.
  *
  * Any address of 127.0.0.0/8 is ours, but lwIP knows one: while a packet to another of them comes in, lo has that one. */
 #include <lwip/etharp.h>
@@ -21,6 +23,7 @@
 #include <lwip/prot/tcp.h>
 #include <lwip/prot/udp.h>
 #include <lwip/stats.h>
+#include <linux/virtio_net.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <mm/slab.h>
@@ -28,12 +31,14 @@
 #include <net/inet/buffer.h>
 #include <net/inet/dgram.h>
 #include <net/inet/engine.h>
+#include <net/inet/hooks.h>
 #include <net/inet/interface.h>
 #include <net/inet/interface_internal.h>
 #include <net/inet/merge.h>
 #include <net/inet/pmtu.h>
 #include <net/inet/route.h>
 #include <net/inet/tcp.h>
+#include <net/inet/tcp_large.h>
 
 #define HEADERS_MAX	134u	/* Ethernet's, IPv4's and TCP's with all options: what lwIP wants to see in one run */
 #define MTU_MAX		65535u	/* what a packet's length can say */
@@ -81,7 +86,7 @@ static u32 sum_words(const void *at, u32 len)
 }
 
 /* The device adds up the rest, if nobody has yet: the headers are in piece[0], since nobody but our own chunks are referenced. */
-static void leave_sum(struct packet *p)
+static void leave_sum(const struct netif *n, struct packet *p)
 {
 	u8 *eth = p->piece[0].data, *ip = eth + SIZEOF_ETH_HDR, *transport;
 	u32 len = p->piece[0].len, header, sum;
@@ -102,7 +107,7 @@ static void leave_sum(struct packet *p)
 	} else {
 		return;
 	}
-	if (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP)
+	if ((proto != IP_PROTO_TCP && proto != IP_PROTO_UDP) || (n->chksum_flags & (proto == IP_PROTO_TCP ? NETIF_CHECKSUM_GEN_TCP : NETIF_CHECKSUM_GEN_UDP)))
 		return;
 	p->csum_offset = proto == IP_PROTO_TCP ? 16 : 6;
 	transport = ip + header;
@@ -115,6 +120,68 @@ static void leave_sum(struct packet *p)
 	transport[p->csum_offset] = (u8)sum;
 	transport[p->csum_offset + 1] = (u8)(sum >> 8);
 	p->checksum = PACKET_SUM_PARTIAL;
+}
+
+bool interface_cuts(const struct netif *n, bool six)
+{
+	u32 features = atomic_load(&interface_of(n)->dev->features);
+
+	/* Without DF each of IPv4's would need a number of its own (RFC 6864), and lwIP counts packets. */
+	return (features & NETDEV_CSUM) && (six ? features & NETDEV_TSO6 : (features & NETDEV_TSO4) && pmtu_discovery());
+}
+
+/* Fragments carry one sum together. */
+static void sum_whole(struct pbuf *p, bool six)
+{
+	const u8 *ip = p->payload;
+	u32 header = six ? IP6_HLEN : (ip[0] & 15) * 4u;
+	struct tcp_hdr *h = (struct tcp_hdr *)((u8 *)p->payload + header);
+	ip_addr_t from, to;
+
+	if ((six ? ip[6] : ip[9]) != IP_PROTO_TCP || p->len < header + TCP_HLEN || h->chksum)
+		return;
+	if (six) {
+		ip_addr_copy_from_ip6_packed(from, ((const struct ip6_hdr *)ip)->src);
+		ip_addr_copy_from_ip6_packed(to, ((const struct ip6_hdr *)ip)->dest);
+	} else {
+		ip_addr_copy_from_ip4(from, ((const struct ip_hdr *)ip)->src);
+		ip_addr_copy_from_ip4(to, ((const struct ip_hdr *)ip)->dest);
+	}
+	pbuf_remove_header(p, header);
+	h->chksum = ip_chksum_pseudo(p, IP_PROTO_TCP, p->tot_len, &from, &to);
+	pbuf_add_header_force(p, header);
+}
+
+bool interface_hook_large(const struct netif *n, struct pbuf *p)
+{
+	const u8 *ip = p->payload;
+	bool six = ip[0] >> 4 == 6;
+
+	if (interface_cuts(n, six) && tcp_wire_size(n, ip, p->len))
+		return true;
+	if (!(n->chksum_flags & NETIF_CHECKSUM_GEN_TCP))
+		sum_whole(p, six);
+	return false;
+}
+
+/* A segment whose sum is left to the device, and that is larger than the wire's, is left to it to cut.  False: it cannot be sent. */
+static bool leave_cutting(struct interface *i, struct packet *p)
+{
+	const u8 *eth = p->piece[0].data;
+	bool six = eth[12] == 0x86;
+	u32 header, wire = 0;
+
+	if (p->checksum != PACKET_SUM_PARTIAL || p->csum_offset != 16)
+		return true;
+	header = p->csum_start + (eth[p->csum_start + 12] >> 4) * 4u;
+	if (p->len > header + LARGE_WIRE_MIN && interface_cuts(&i->n, six))
+		wire = tcp_wire_size(&i->n, eth + SIZEOF_ETH_HDR, p->piece[0].len - SIZEOF_ETH_HDR);
+	if (!wire || p->len - header <= wire)
+		return p->len <= (u32)i->n.mtu + SIZEOF_ETH_HDR;
+	p->gso_type = six ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+	p->gso_size = (u16)wire;
+	p->gso_header = (u16)header;
+	return true;
 }
 
 /* Datagrams to many are also for us: UDP's, once more from the inside. */
@@ -171,8 +238,14 @@ static err_t ethernet_link_output(struct netif *n, struct pbuf *b)
 		p->owner = interface_sender;
 		dgram_charge(interface_sender, p->len);
 	}
-	if (dev->features & NETDEV_CSUM)
-		leave_sum(p);
+	leave_sum(n, p);
+	if (unlikely(!leave_cutting(interface_of(n), p))) {
+		netdev_count(dev, tx_dropped, 1);	/* it waited too long for an address: there is no connection any more */
+		packet_put(p);
+		return ERR_OK;
+	}
+	if (p->checksum == PACKET_SUM_PARTIAL && !(atomic_load(&dev->features) & NETDEV_CSUM))
+		(void)packet_sum(p);
 	queue(p, dev);
 	return ERR_OK;
 }
@@ -427,7 +500,7 @@ static err_t netif_setup(struct netif *n)
 	n->hwaddr_len = ETH_HWADDR_LEN;
 	memcpy(n->hwaddr, dev->address, ETH_HWADDR_LEN);
 	n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-	n->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL & (dev->features & NETDEV_CSUM ? ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP) : ~0);
+	n->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | (dev->features & NETDEV_CSUM ? NETIF_CHECKSUM_GEN_UDP : 0));
 	return ERR_OK;
 }
 

@@ -42,6 +42,8 @@ struct interface *interface_add4(struct interface *first);
 void interface_remove4(struct interface *i);
 /* interface_apply4 - tell lwIP of i's address, or that it has none. */
 void interface_apply4(struct interface *i);
+/* interface_cuts - does the device cut segments of TCP that are larger than the wire's, of IPv6 or of IPv4?  [C] */
+bool interface_cuts(const struct netif *n, bool six);
 /* interface_no_echo - what goes to many is not for us too (IP_MULTICAST_LOOP).  [C] */
 extern bool interface_no_echo;
 /* interface_whole - the datagram that is going out must not be cut by routers; interface_sender - whose it is, if it counts against somebody's SO_SNDBUF.

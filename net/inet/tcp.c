@@ -492,9 +492,8 @@ static int tcpsock_connect(struct socket *s, const struct sockaddr_any *name, u3
 
 /* --- the end ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Our end, as a segment of its own.  lwIP would mark the last that waits to be sent; when a small window then makes it cut that one in two,
- * it leaves the mark on both (tcp_split_unsent_seg only ever adds flags), and the other side takes the first for the end.  So it does not see those that
- * wait, and does not send before they are back. */
+/* Our end, as a segment of its own.  lwIP would mark the last that waits to be sent; but of that one parts may be cut off, sent and acknowledged
+ * (tcp_large.c), and with an end in it, it could not leave bit by bit.  So lwIP does not see those that wait, and does not send before they are back. */
 static void send_end(struct tcp_pcb *pcb, err_t (*end)(struct tcp_pcb *pcb))
 {
 	struct tcp_seg *waiting = pcb->unsent, *last = pcb->unsent_last;

@@ -156,6 +156,12 @@ bool tcp_guard(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_
  * Context: core locked. */
 bool tcp_takes_merged(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport, u8 netif, u32 seq, u32 len);
 
+/* Large segments (tcp_large.c).  tcp_wire_segments - how many segments of the wire len bytes of data are.  tcp_wire_size - how much data of a packet goes in
+ * each segment, by n, if its headers, the IP header first, run bytes of them, are a connection's; 0: they are none's.  Context: core locked. */
+struct netif;
+u32 tcp_wire_segments(const struct tcp_pcb *pcb, u32 len);
+u32 tcp_wire_size(const struct netif *n, const u8 *ip, u32 run);
+
 /* Connections by their ends (tcp_table.c).  tcp_find - NULL: there is none; tcp_for_each - all of them, but those in TIME_WAIT.  Context: core locked. */
 struct tcp_pcb *tcp_find(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport);
 void tcp_for_each(void (*visit)(const struct tcp_pcb *pcb, void *arg), void *arg);

@@ -93,7 +93,7 @@ static void release_runs(struct tcpsock *t, u32 len)
 	}
 }
 
-/* A segment of which only a part was acknowledged stays whole, and may be read once more. */
+/* A segment of which only a part was acknowledged may stay whole, and be read once more (tcp_hook_acked). */
 void tcpsock_acked(struct tcpsock *t, u32 len)
 {
 	struct tcp_pcb *pcb = t->pcb;

@@ -152,24 +152,11 @@ void tcp_limits_tick(void)
 
 /* --- the path ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Cuts segments that wait to be sent so that none has more than most bytes. */
-static void cut_segments(struct tcp_pcb *pcb, u16 most)
-{
-	struct tcp_seg *first = pcb->unsent;
-
-	for (struct tcp_seg *seg = first; seg; seg = seg->next) {
-		pcb->unsent = seg;	/* lwIP cuts the first only */
-		if (seg->len > most && tcp_split_unsent_seg(pcb, most) != ERR_OK)
-			break;
-	}
-	pcb->unsent = first;
-}
-
 void tcpsock_path_shrank(struct tcpsock *t, u32 mtu)
 {
 	struct tcp_pcb *pcb = t->pcb;
 	bool six = IP_IS_V6(&pcb->remote_ip);
-	u32 headers = six ? 60 : 40, options = LWIP_TCP_OPT_LENGTH(pcb->flags & TF_TIMESTAMP ? TF_SEG_OPTS_TS : 0), mss;
+	u32 headers = six ? 60 : 40, mss;
 	u8 how = six ? t->i.opt.mtu_discover6 : t->i.opt.mtu_discover;
 
 	if (mtu <= headers + 40 || how == IP_PMTUDISC_DONT || how >= IP_PMTUDISC_INTERFACE)
@@ -181,7 +168,6 @@ void tcpsock_path_shrank(struct tcpsock *t, u32 mtu)
 	tcp_wake(pcb);
 	if (pcb->unacked && tcp_rexmit_rto_prepare(pcb) != ERR_OK)
 		return;			/* a device has them still: the timer will */
-	cut_segments(pcb, (u16)(mss - options));
 	if (!pcb->unsent)
 		return;
 	tcp_rexmit_rto_commit(pcb);

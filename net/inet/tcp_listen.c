@@ -217,6 +217,7 @@ static void announce_size(const struct tcpsock *t, struct tcp_hdr *hdr)
 void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr)
 {
 	struct tcpsock *t = pcb && pcb->state != SYN_RCVD && pcb->state != TIME_WAIT ? pcb->callback_arg : NULL;
+	u32 len = p->tot_len - TCPH_HDRLEN_BYTES(hdr), segments;
 
 	if (unlikely(TCPH_FLAGS(hdr) & TCP_SYN) && pcb) {
 		const struct tcpsock *l = t || !pcb->listener ? t : pcb->listener->callback_arg;
@@ -226,10 +227,12 @@ void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_h
 	}
 	if (!t)
 		return;
-	t->segs_out++;
-	t->data_segs_out += p->tot_len > TCPH_HDRLEN_BYTES(hdr);
+	segments = tcp_wire_segments(pcb, len);
+	t->segs_out += segments;
+	t->data_segs_out += len ? segments : 0;
+	lwip_stats.mib2.tcpoutsegs += segments - 1;
 	if (unlikely(t->notsent_lowat))
-		tcpsock_sends(t, pcb, hdr, p->tot_len - TCPH_HDRLEN_BYTES(hdr));
+		tcpsock_sends(t, pcb, hdr, len);
 }
 
 static int start_listening(struct tcpsock *t)

@@ -289,7 +289,7 @@ static void fill_info(struct tcpsock *t, struct tcp_info *ti)
 	ti->tcpi_snd_cwnd = max(pcb->cwnd / max(pcb->mss, (u16_t)1), 1u);
 	ti->tcpi_snd_wnd = pcb->snd_wnd;
 	for (const struct tcp_seg *seg = pcb->unacked; seg; seg = seg->next)
-		ti->tcpi_unacked++;
+		ti->tcpi_unacked += tcp_wire_segments(pcb, seg->len);
 	if (!pcb->unacked && pcb->nrtx)			/* a lost one that waits to be sent again is still out */
 		ti->tcpi_unacked = pcb->unsent != NULL;
 	for (const struct tcp_seg *seg = pcb->unsent; seg; seg = seg->next)
