@@ -8,7 +8,7 @@
  * - making (tcp_hook_segment_size): as much data as fits, if the last segment sent went where somebody cuts (pcb->large).
  * - sending (tcp_hook_output, with each segment): lwIP sends a segment whole or not at all.  One that does not fit in the window is cut, and its first part
  *   goes: all that fits in whole segments of the wire.  While others are under way it waits until that is a quarter of the window, so that not each
- *   acknowledgement cuts off another piece.  A part of a wire's segment at the very end stays back as Nagle's rule and TF_HOLD say.  The same cut makes segments
+ *   acknowledgement cuts off another piece.  Part of a wire's segment at the very end stays back as Nagle's rule and TF_HOLD say.  The same cut makes segments
  *   of the wire's size where the way has become one on which nobody cuts, or a path that shrank: exactly those that there would have been.
  * - acknowledged in part (tcp_hook_acked): what was acknowledged leaves the segment at once, so that one sent again begins where the other side waits.
  * - lost (tcp_hook_rexmit, and tcp_hook_output after a time-out, when the window is one segment): one segment of the wire is cut off and sent again, no more.
