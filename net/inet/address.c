@@ -179,7 +179,7 @@ int address_add6(struct netdev *dev, const struct address6 *a)
 			i->prefix6[at] = a->prefix;
 			netif_ip6_addr_set_valid_life(&i->n, at, a->valid_s ? a->valid_s : IP6_ADDR_LIFE_INFINITE);
 			netif_ip6_addr_set_pref_life(&i->n, at, a->preferred_s ? a->preferred_s : IP6_ADDR_LIFE_INFINITE);
-			if (a->flags & IFA_F_NODAD || interface_is_loopback(i))
+			if (a->flags & IFA_F_NODAD || !(i->n.flags & NETIF_FLAG_ETHERNET))
 				netif_ip6_addr_set_state(&i->n, at, IP6_ADDR_PREFERRED);
 		}
 	}

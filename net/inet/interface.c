@@ -10,6 +10,9 @@
  *
  * Segments of TCP larger than the wire's (tcp_large.c) are for a device that cuts: how it has to is found last, by the connection that the headers name.
  *
+ * A device without link headers (a tun) carries what IP has made, and what comes by it begins with IP's header: no neighbours are asked for, and nobody
+ * doubts an address there. lwIP adds up all sums of what goes out by it.
+ *
  * Any address of 127.0.0.0/8 is ours, but lwIP knows one: while a packet to another of them comes in, lo has that one. */
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
@@ -26,6 +29,7 @@
 #include <linux/virtio_net.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/random/random.h>
 #include <mm/slab.h>
 #include <net/inet/address.h>
 #include <net/inet/buffer.h>
@@ -127,7 +131,7 @@ bool interface_cuts(const struct netif *n, bool six)
 	u32 features = atomic_load(&interface_of(n)->dev->features);
 
 	/* Without DF each of IPv4's would need a number of its own (RFC 6864), and lwIP counts packets. */
-	return (features & NETDEV_CSUM) && (six ? features & NETDEV_TSO6 : (features & NETDEV_TSO4) && pmtu_discovery());
+	return (n->flags & NETIF_FLAG_ETHERNET) && (features & NETDEV_CSUM) && (six ? features & NETDEV_TSO6 : (features & NETDEV_TSO4) && pmtu_discovery());
 }
 
 /* Fragments carry one sum together. */
@@ -187,18 +191,17 @@ static bool leave_cutting(struct interface *i, struct packet *p)
 /* Datagrams to many are also for us: UDP's, once more from the inside. */
 static void echo(struct netdev *dev, struct pbuf *b)
 {
-	const u8 *eth = b->payload, *ip = eth + SIZEOF_ETH_HDR;
-	bool four = eth[12] == 0x08 && eth[13] == 0x00, six = eth[12] == 0x86 && eth[13] == 0xdd;
+	const u8 *ip = (u8 *)b->payload + dev->header_len;
 	struct packet *p;
 
-	if (b->len < SIZEOF_ETH_HDR + IP6_HLEN - 12 || !((four && ip[9] == IP_PROTO_UDP) || (six && ip[6] == IP_PROTO_UDP)))
+	if (b->len < dev->header_len + IP6_HLEN - 12u || !((ip[0] >> 4 == 4 && ip[9] == IP_PROTO_UDP) || (ip[0] >> 4 == 6 && ip[6] == IP_PROTO_UDP)))
 		return;
 	p = packet_from_pbuf(b, 0);
 	if (!p)
 		return;
-	p->piece[0].data = (u8 *)p->piece[0].data + SIZEOF_ETH_HDR;
-	p->piece[0].len -= SIZEOF_ETH_HDR;
-	p->len -= SIZEOF_ETH_HDR;
+	p->piece[0].data = (u8 *)p->piece[0].data + dev->header_len;
+	p->piece[0].len -= dev->header_len;
+	p->len -= dev->header_len;
 	p->checksum = PACKET_SUM_GOOD;
 	p->dev = dev;
 	net_loop(p);
@@ -249,6 +252,31 @@ static err_t ethernet_link_output(struct netif *n, struct pbuf *b)
 	queue(p, dev);
 	return ERR_OK;
 }
+
+static err_t bare_output(struct netif *n, struct pbuf *b, bool to_many)
+{
+	struct netdev *dev = interface_of(n)->dev;
+	struct packet *p = packet_from_pbuf(b, 0);
+
+	if (!p)
+		return ERR_MEM;
+	if (to_many && !interface_no_echo)
+		echo(dev, b);
+	if (interface_sender) {
+		p->owner = interface_sender;
+		dgram_charge(interface_sender, p->len);
+	}
+	queue(p, dev);
+	return ERR_OK;
+}
+
+static err_t bare_output4(struct netif *n, struct pbuf *b, const ip4_addr_t *to)
+{
+	mark_whole(b->payload);
+	return bare_output(n, b, ip4_addr_ismulticast(to));
+}
+
+static err_t bare_output6(struct netif *n, struct pbuf *b, const ip6_addr_t *to) { return bare_output(n, b, ip6_addr_ismulticast(to)); }
 
 static err_t loop_output(struct netif *n, struct pbuf *b, u16 type)
 {
@@ -396,6 +424,22 @@ static void note_fragment4(const struct packet *p, u32 off)
 		net_fragment_seen();
 }
 
+static void receive_bare(struct interface *i, struct packet *p)
+{
+	u8 buf[IP_HLEN];
+	const u8 *ip = packet_header(p, 0, sizeof(buf), buf);
+
+	if (!ip || !netif_is_up(&i->n) || (ip[0] >> 4 == 6 && p->len < IP6_HLEN)) {
+		merge_put(p);
+		return;
+	}
+	if (ip[0] >> 4 == 4)
+		note_fragment4(p, 0);
+	else
+		net_fragment_seen();
+	deliver(i, p, true);
+}
+
 static void receive_one(struct interface *i, struct packet *p)
 {
 	u8 buf[SIZEOF_ETH_HDR];
@@ -435,7 +479,7 @@ static void take_packets(struct netdev *dev, struct list_head *packets)
 {
 	struct interface *i;
 
-	merge_packets(packets, !(dev->flags & IFF_LOOPBACK));
+	merge_packets(packets, dev->header_len && !(dev->flags & IFF_LOOPBACK));
 	net_core_lock();
 	net_link_used();
 	i = dev->inet;
@@ -443,10 +487,12 @@ static void take_packets(struct netdev *dev, struct list_head *packets)
 		struct packet *p = list_first_entry(packets, struct packet, link);
 
 		list_del(&p->link);
-		if (likely(i))
+		if (unlikely(!i))
+			merge_put(p);
+		else if (dev->header_len)
 			receive_one(i, p);
 		else
-			merge_put(p);
+			receive_bare(i, p);
 	}
 	net_core_unlock();
 }
@@ -490,6 +536,15 @@ static err_t netif_setup(struct netif *n)
 		n->output = loop_output4;
 		n->output_ip6 = loop_output6;
 		n->chksum_flags = NETIF_CHECKSUM_DISABLE_ALL;
+		return ERR_OK;
+	}
+	if (!dev->header_len) {
+		n->name[0] = 't';
+		n->name[1] = 'u';
+		n->output = bare_output4;
+		n->output_ip6 = bare_output6;
+		n->flags = NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+		n->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL;
 		return ERR_OK;
 	}
 	n->name[0] = 'e';
@@ -613,6 +668,7 @@ static void go_up(struct netdev *dev)
 {
 	struct interface *first = dev->inet;
 	ip6_addr_t one;
+	u64 id;
 
 	for_each_interface(i)
 		if (i->dev == dev) {
@@ -629,6 +685,14 @@ static void go_up(struct netdev *dev)
 		return;
 	}
 	net_link_used();
+	if (!dev->header_len) {
+		random_bytes(&id, sizeof(id));		/* it has no number of its own to make one of */
+		IP6_ADDR(&one, PP_HTONL(0xfe800000), 0, (u32)id, (u32)(id >> 32));
+		ip6_addr_assign_zone(&one, IP6_UNICAST, &first->n);
+		ip6_addr_copy(*ip_2_ip6(&first->n.ip6_addr[0]), one);
+		first->n.ip6_addr_state[0] = IP6_ADDR_PREFERRED;
+		return;
+	}
 	netif_create_ip6_linklocal_address(&first->n, 1);
 	first->n.ip6_autoconfig_enabled = 1;
 	nd6_restart_netif(&first->n);
@@ -693,8 +757,6 @@ static void forget(struct netdev *dev)
 
 static int admit(struct netdev *dev)
 {
-	if (!(dev->flags & IFF_LOOPBACK) && dev->header_len != SIZEOF_ETH_HDR)
-		return 0;
 	net_core_lock();
 	dev->inet = create(dev, NULL);
 	net_core_unlock();
@@ -716,10 +778,8 @@ static void netdev_changed(struct netdev *dev, enum netdev_event e)
 {
 	bool known;
 
-	if (e == NETDEV_UP && !(dev->flags & IFF_LOOPBACK))
-		netdev_allmulti(dev, 1);	/* lwIP's groups come and go where no filter can be set; it looks itself */
-	else if (e == NETDEV_DOWN && !(dev->flags & IFF_LOOPBACK))
-		netdev_allmulti(dev, -1);
+	if ((e == NETDEV_UP || e == NETDEV_DOWN) && dev->header_len && !(dev->flags & IFF_LOOPBACK))
+		netdev_allmulti(dev, e == NETDEV_UP ? 1 : -1);	/* lwIP's groups come and go where no filter can be set; it looks itself */
 	net_core_lock();
 	known = dev->inet;
 	if (known)
