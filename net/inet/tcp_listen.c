@@ -227,6 +227,10 @@ void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_h
 	}
 	if (!t)
 		return;
+	if (unlikely(pcb->state == LISTEN)) {	/* a reset, without data; and its pcb is a short one */
+		t->segs_out++;
+		return;
+	}
 	segments = tcp_wire_segments(pcb, len);
 	t->segs_out += segments;
 	t->data_segs_out += len ? segments : 0;
