@@ -44,10 +44,22 @@ static bool sync_dir(const char *path)
 	return ok;
 }
 
+/* Where a call stops short, the next says why. */
+static bool write_whole(int fd, long from, long to)
+{
+	while (from < to) {
+		ssize_t n = pwrite(fd, buffer + from, (size_t)(to - from), from);
+		if (n <= 0)
+			return false;
+		from += n;
+	}
+	return true;
+}
+
 static bool fill(int fd, long size)
 {
 	long half = (long)below(&chance, (uint64_t)size + 1);
-	return pwrite(fd, buffer + half, (size_t)(size - half), half) == size - half && pwrite(fd, buffer, (size_t)half, 0) == half;
+	return write_whole(fd, half, size) && write_whole(fd, 0, half);
 }
 
 static bool fill_mapped(int fd, long size)
