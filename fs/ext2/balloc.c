@@ -77,7 +77,7 @@ static void judge(struct ext2_super *s, u32 g, const unsigned long *map)
 	if (s->mount_state & EXT2_VALID_FS)
 		ext2_error(s, "group %u: bg_free_blocks_count is %u, its bitmap has %u free", g, d->free_blocks_count, free);
 	atomic_add(&s->free_blocks, (s64)free - d->free_blocks_count);
-	d->free_blocks_count = (u16)free;
+	WRITE_ONCE(d->free_blocks_count, (u16)free);
 	ext2_desc_dirty(s, g);
 }
 
@@ -109,7 +109,7 @@ static void group_count(struct ext2_super *s, u32 g, s32 n)
 {
 	struct ext2_group_desc *d = ext2_desc(s, g);
 
-	d->free_blocks_count = (u16)((s32)d->free_blocks_count + n);
+	WRITE_ONCE(d->free_blocks_count, (u16)((s32)d->free_blocks_count + n));	/* who looks for a group reads without a lock */
 	ext2_desc_dirty(s, g);
 	atomic_add(&s->free_blocks, (s64)n);
 }

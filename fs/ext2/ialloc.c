@@ -36,9 +36,10 @@ static u32 group_for_top_dir(struct ext2_super *s)
 	for (u32 i = 0, g = start; i < n; i++, g = g + 1 < n ? g + 1 : 0) {
 		const struct ext2_group_desc *d = ext2_desc(s, g);
 
-		if (d->free_inodes_count && d->used_dirs_count < fewest && d->free_inodes_count >= avg.inodes && d->free_blocks_count >= avg.blocks) {
+		if (READ_ONCE(d->free_inodes_count) && READ_ONCE(d->used_dirs_count) < fewest && READ_ONCE(d->free_inodes_count) >= avg.inodes &&
+		    READ_ONCE(d->free_blocks_count) >= avg.blocks) {
 			best = g;
-			fewest = d->used_dirs_count;
+			fewest = READ_ONCE(d->used_dirs_count);
 		}
 	}
 	return best;
@@ -53,7 +54,8 @@ static u32 group_for_dir(struct ext2_super *s, u32 parent)
 	for (u32 i = 0, g = parent; i < n; i++, g = g + 1 < n ? g + 1 : 0) {
 		const struct ext2_group_desc *d = ext2_desc(s, g);
 
-		if (d->free_inodes_count && d->used_dirs_count < max_dirs && d->free_inodes_count >= min_inodes && d->free_blocks_count >= min_blocks)
+		if (READ_ONCE(d->free_inodes_count) && READ_ONCE(d->used_dirs_count) < max_dirs && READ_ONCE(d->free_inodes_count) >= min_inodes &&
+		    READ_ONCE(d->free_blocks_count) >= min_blocks)
 			return g;
 	}
 	return parent;
@@ -64,13 +66,13 @@ static u32 group_for_file(struct ext2_super *s, u32 parent, u64 dir_ino)
 	u32 n = s->geo.nr_groups, g = parent;
 	const struct ext2_group_desc *d = ext2_desc(s, g);
 
-	if (d->free_inodes_count && d->free_blocks_count)
+	if (READ_ONCE(d->free_inodes_count) && READ_ONCE(d->free_blocks_count))
 		return g;
 	g = (parent + (u32)(dir_ino % n)) % n;
 	for (u32 step = 1; step < n; step <<= 1) {
 		g = (g + step) % n;
 		d = ext2_desc(s, g);
-		if (d->free_inodes_count && d->free_blocks_count)
+		if (READ_ONCE(d->free_inodes_count) && READ_ONCE(d->free_blocks_count))
 			return g;
 	}
 	return parent;
@@ -88,10 +90,10 @@ static void group_count(struct ext2_super *s, u32 g, s32 n, bool dir)
 {
 	struct ext2_group_desc *d = ext2_desc(s, g);
 
-	d->free_inodes_count = (u16)((s32)d->free_inodes_count - n);
+	WRITE_ONCE(d->free_inodes_count, (u16)((s32)d->free_inodes_count - n));	/* who looks for a group reads without a lock */
 	atomic_add(&s->free_inodes, (s64)-n);
 	if (dir) {
-		d->used_dirs_count = (u16)((s32)d->used_dirs_count + n);
+		WRITE_ONCE(d->used_dirs_count, (u16)((s32)d->used_dirs_count + n));
 		atomic_add(&s->dirs, (s64)n);
 	}
 	ext2_desc_dirty(s, g);
