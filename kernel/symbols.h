@@ -6,6 +6,9 @@ struct task;
 struct seq;
 extern const char _text[], _etext[];
 static inline bool is_kernel_text(u64 addr) { return addr >= (u64)_text && addr < (u64)_etext; }
+extern const char __sched_text_start[], __sched_text_end[];
+/* Is it where tasks wait in general, in the scheduler, a lock or a wait queue?  What they wait for is above it. */
+static inline bool is_sched_text(u64 addr) { return addr >= (u64)__sched_text_start && addr < (u64)__sched_text_end; }
 /* symbol_lookup - the function at addr: name, offset into it and its size.  False if addr is no kernel text.  Context: any. */
 bool symbol_lookup(u64 addr, const char **name, u64 *off, u64 *size);
 /* symbol_at - the i-th symbol in address order, for /proc/kallsyms; false past the end. */

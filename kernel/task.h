@@ -124,7 +124,6 @@ struct task {
 	struct task_plug *plug;		/* [own] NULL: none */
 	struct scm_files **dropping;	/* [own] net/unix_flight.c: it is closing descriptors that nobody received; what is next */
 	bool looping;			/* [own] net/loopback.c: it is receiving what was sent on lo */
-	const char *wait_where;		/* [own] racily read: where it sleeps, for wchan/gdb */
 	u32 futex_end;			/* [a] FUTEX_ALIVE ...: may it still be made owner of a PI futex? */
 	struct pi_waiter *pi_blocked;	/* [PI] kernel/sync/pi.c: the lock it waits for */
 	struct rb_root pi_owned;	/* [PI] the locks it owns that are waited for */

@@ -10,6 +10,7 @@
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/sched/sched.h>
+#include <kernel/symbols.h>
 #include <kernel/sync/spinlock.h>
 #include <kernel/syscall/trace.h>
 #include <linux/capability.h>
@@ -96,11 +97,20 @@ static int limits_show(struct seq *s, struct task *t)
 	return 0;
 }
 
+/* The function that it sleeps in, found on its stack; "0" where it does not sleep, or the reader may not know. */
 static int wchan_show(struct seq *s, struct task *t)
 {
-	const char *w = READ_ONCE(t->wait_where);
+	const char *name = "0";
+	u64 pcs[16], off, size;
+	u32 i = 0, n = 0;
 
-	seq_puts(s, w && task_state_char(t) != 'R' ? w : "0");
+	if (t != current && task_state_char(t) != 'R' && proc_may_inspect(t))
+		n = backtrace_collect(t, pcs, ARRAY_SIZE(pcs));
+	while (i < n && is_sched_text(pcs[i]))
+		i++;
+	if (i < n)
+		symbol_lookup(pcs[i], &name, &off, &size);
+	seq_puts(s, name);
 	return 0;
 }
 

@@ -94,7 +94,7 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu %lu %lu ", open ? open->start_code : 0ul, open ? open->end_code : 0ul,
 		   open ? open->start_stack : 0ul, READ_ONCE(t->pending.set.bits) & STAT_SIGS, READ_ONCE(t->blocked.bits) & STAT_SIGS, ignored & STAT_SIGS,
 		   caught & STAT_SIGS);
-	seq_printf(s, "%d 0 0 %d %u %u %u 0 0 0 ", READ_ONCE(t->wait_where) ? 1 : 0, p->leader == t ? READ_ONCE(p->exit_signal) : -1,
+	seq_printf(s, "%d 0 0 %d %u %u %u 0 0 0 ", proc_may_inspect(t) && task_state_char(t) != 'R', p->leader == t ? READ_ONCE(p->exit_signal) : -1,
 		   READ_ONCE(t->se.cpu), READ_ONCE(t->se.rt_priority), READ_ONCE(t->se.policy));
 	stat_addresses(s, t, open);
 	if (mm)

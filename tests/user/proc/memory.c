@@ -205,6 +205,44 @@ TEST(files_that_are_not_others)
 	CHECK(read_file(path, b, sizeof(b)) > 0);
 }
 
+/* The 35th word of stat says that it waits, not where. */
+static long waits(pid_t pid)
+{
+	char path[64], *p;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	CHECK(read_file(path, b, sizeof(b)) > 0);
+	p = strrchr(b, ')') + 1;
+	for (int field = 3; field < 35; field++)
+		p = strchr(p + 1, ' ');
+	return strtol(p, NULL, 10);
+}
+
+TEST(where_a_sleeper_waits)
+{
+	int fds[2], n;
+	pid_t pid;
+	char path[64];
+	CHECK(pipe(fds) == 0);
+	if (!(pid = fork())) {
+		read(fds[0], path, 1);
+		_exit(0);
+	}
+	CHECK(wait_state(pid, 'S'));
+	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
+	n = read_file(path, b, sizeof(b));
+	CHECK(n > 5 && !memcmp(b, "pipe_", 5) && !memchr(b, '\n', n));	/* pipe_read on Linux; the names are the kernel's own */
+	CHECK_EQ(waits(pid), 1);
+	CHECK_EQ(waits(getpid()), 0);
+	n = read_file("/proc/self/wchan", b, sizeof(b));
+	CHECK(n == 1 && b[0] == '0');
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	as_user();					/* and others' business it is not */
+	n = read_file("/proc/1/wchan", b, sizeof(b));
+	CHECK(n == 1 && b[0] == '0');
+	CHECK_EQ(waits(1), 0);
+}
+
 TEST(an_undumpable_processs_files_are_roots)
 {
 	struct stat st;
