@@ -524,6 +524,7 @@ TEST(tsync_hindered)
 {
 	struct sock_filter c[] = { ALLOW };
 	struct sock_fprog p = { 1, c };
+	char path[64];
 	pthread_t t;
 	long r;
 
@@ -539,6 +540,9 @@ TEST(tsync_hindered)
 	CHECK_EQ(status_line("Seccomp_filters:"), 1);
 	pthread_barrier_wait(&go);
 	pthread_join(t, NULL);
+	snprintf(path, sizeof(path), "/proc/self/task/%d", (int)tids[0]);
+	while (!access(path, F_OK))		/* joined is not yet gone, and on Linux a hindrance until it is */
+		sched_yield();
 	CHECK_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &p), 0);
 	CHECK_EQ(status_line("Seccomp_filters:"), 2);
 }
