@@ -39,13 +39,20 @@ void netdev_receive(struct netdev *dev, struct list_head *packets)
 	packet_list_put(packets);
 }
 
+void netdev_count_dropped(struct netdev *dev, const struct list_head *packets)
+{
+	const struct packet *p;
+	u64 n = 0;
+
+	list_for_each_entry(p, packets, link)
+		n++;
+	netdev_count(dev, tx_dropped, n);
+}
+
 void netdev_transmit(struct netdev *dev, struct list_head *packets)
 {
 	if (unlikely(!(atomic_load(&dev->flags) & IFF_UP))) {
-		struct packet *p;
-
-		list_for_each_entry(p, packets, link)
-			netdev_count(dev, tx_dropped, 1);
+		netdev_count_dropped(dev, packets);
 		packet_list_put(packets);
 		return;
 	}

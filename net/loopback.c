@@ -47,7 +47,7 @@ static void loopback_transmit(struct netdev *dev, struct list_head *packets)
 	netdev_count(dev, tx_packets, n);
 	netdev_count(dev, tx_bytes, bytes);
 	if (unlikely(!list_empty(&dropped))) {
-		netdev_count(dev, tx_dropped, 1);
+		netdev_count_dropped(dev, &dropped);
 		packet_list_put(&dropped);
 	}
 }

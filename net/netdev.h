@@ -131,6 +131,9 @@ static inline void loopback_run(void)
 
 /* Counts.  netdev_count(dev, rx_dropped, 1); sums of all CPUs by netdev_stats. */
 #define netdev_count(dev, field, n) atomic_add(&(dev)->stats[smp_cpu_id()].field, (u64)(n))
+
+/* netdev_count_dropped - each packet of a list that will not be sent; the list stays the caller's.  Context: any that may have the list. */
+void netdev_count_dropped(struct netdev *dev, const struct list_head *packets);
 void netdev_stats(struct netdev *dev, struct netdev_stats *sum);
 
 /* Configuration; net_config_lock held.  0 or -errno; who listens is told.

@@ -177,7 +177,7 @@ void vnet_transmit(struct netdev *dev, struct list_head *packets)
 	if (unlikely(pair->held)) {
 		keep(pair, packets, &done);
 	} else if (unlikely(pair->stopped)) {
-		netdev_count(dev, tx_dropped, 1);
+		netdev_count_dropped(dev, packets);
 		list_splice_init(packets, &done);
 	} else {
 		if (!list_empty(&pair->backlog) || !push(pair, packets, &done))

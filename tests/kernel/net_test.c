@@ -244,7 +244,8 @@ KTEST(netdev, filters)
 
 /* --- what comes in */
 
-static struct { struct netdev *dev; u32 came, outgoing; u8 sender[ETH_ALEN]; struct wait_queue wq; } tap;
+/* Answers to our questions, our questions, and everything that leaves: a device that is up may be asked to send what IPv6 has to tell a network. */
+static struct { struct netdev *dev; u32 came, questions, sent; u8 sender[ETH_ALEN]; struct wait_queue wq; } tap;
 
 static void tap_look(struct netdev *dev, struct list_head *packets)
 {
@@ -254,10 +255,14 @@ static void tap_look(struct netdev *dev, struct list_head *packets)
 		u8 buf[32];
 		const u8 *frame = packet_header(p, 0, 32, buf);
 
-		if (dev != tap.dev || !frame || frame[12] != 8 || frame[13] != 6)
+		if (dev != tap.dev)
+			continue;
+		if (p->outgoing)
+			atomic_inc(&tap.sent);
+		if (!frame || frame[12] != 8 || frame[13] != 6)
 			continue;
 		if (p->outgoing) {
-			tap.outgoing++;
+			atomic_inc(&tap.questions);
 			continue;
 		}
 		memcpy(tap.sender, frame + 22, ETH_ALEN);
@@ -311,6 +316,7 @@ static void ask(struct netdev *dev, struct list_head *list)
 
 KTEST(netdev, loopback)
 {
+	struct netdev_stats before, after;
 	LIST_HEAD(list);
 
 	tap_on(loopback_dev);
@@ -320,8 +326,15 @@ KTEST(netdev, loopback)
 	netdev_transmit(loopback_dev, &list);
 	EXPECT_EQ(tap.came, 0);
 	loopback_run();
-	EXPECT(tap.came == 2 && tap.outgoing == 2);
+	EXPECT(tap.came == 2 && tap.questions == 2);
 	EXPECT_EQ(set_up(loopback_dev, false), 0);
+	netdev_stats(loopback_dev, &before);
+	for (u32 i = 0; i < 3; i++)
+		ask(loopback_dev, &list);
+	netdev_transmit(loopback_dev, &list);	/* of a device that is down: each is counted */
+	netdev_stats(loopback_dev, &after);
+	EXPECT(list_empty(&list) && tap.questions == 2);
+	EXPECT_EQ(after.tx_dropped - before.tx_dropped, 3);
 	atomic_dec(&netdev_nr_taps);
 }
 
@@ -353,8 +366,9 @@ KTEST(virtio_net, arp_from_the_gateway)
 	EXPECT(tap_wait(ROUNDS + BURST));
 	EXPECT_EQ(set_up(dev, false), 0);	/* first: an answer may overtake the counting of what it answers */
 	netdev_stats(dev, &after);
-	EXPECT(after.tx_packets - before.tx_packets == ROUNDS + BURST && after.rx_packets - before.rx_packets >= ROUNDS + BURST);
-	EXPECT(tap.outgoing == ROUNDS + BURST && tap.sender[0] == 0x52);
+	EXPECT_EQ(after.tx_packets - before.tx_packets + after.tx_dropped - before.tx_dropped, tap.sent);
+	EXPECT(after.tx_packets - before.tx_packets >= ROUNDS + BURST && after.rx_packets - before.rx_packets >= ROUNDS + BURST);
+	EXPECT(tap.questions == ROUNDS + BURST && tap.sender[0] == 0x52);
 	atomic_dec(&netdev_nr_taps);
 	netdev_put(dev);
 }
