@@ -187,7 +187,7 @@ TEST(bad_control)
 	m.msg_control = c;
 	m.msg_controllen = 1 << 20;
 	CHECK_ERR(syscall(SYS_sendmsg, s[0], &m, 0), ENOBUFS);
-	((struct { void *n; int nl, p; void *i; uint64_t il; void *c; uint64_t cl; } *)&m)->cl = 1ull << 40;
+	memcpy((char *)&m + offsetof(struct msghdr, msg_controllen), &(uint64_t){ 1ull << 40 }, 8);	/* the kernel's is of 64 bits */
 	CHECK_ERR(syscall(SYS_sendmsg, s[0], &m, 0), ENOBUFS);
 }
 
