@@ -53,9 +53,16 @@ class Guest:
         return text
 
     def monitor(self, command):
-        s = socket.socket(socket.AF_UNIX); s.settimeout(10)
-        s.connect(f'{self.folder}/monitor')
-        s.sendall(command.encode() + b'\n'); time.sleep(0.3); s.recv(65536); s.close()
+        """Returns when QEMU has carried it out: it prompts before it and after."""
+        said = b''
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60)
+            s.connect(f'{self.folder}/monitor')
+            s.sendall(command.encode() + b'\n')
+            while said.count(b'(qemu) ') < 2:
+                some = s.recv(65536)
+                if not some: raise Failed(f'the monitor ended at {command}: {said[-300:]!r}')
+                said += some
 
     def until(self, condition):
         self.run(f'i=0; until {condition}; do i=$((i+1)); [ $i = 300 ] && break; sleep 0.1; done; [ $i -lt 300 ] && echo got it', 'got it')
