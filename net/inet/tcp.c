@@ -601,13 +601,19 @@ static void tcpsock_release(struct socket *s)
 	inet_put(&t->i);
 }
 
+/* The other end's name while there is a connection, or was one whose end is not complete (Linux: not in TCP_CLOSE or TCP_SYN_SENT). */
+static int tcpsock_name(struct socket *s, struct sockaddr_any *out, bool peer)
+{
+	return peer && atomic_load(&tcpsock_of(s)->state) != TS_CONNECTED ? -ENOTCONN : inet_name(s, out, peer);
+}
+
 static const struct socket_ops tcp_ops = {
 	.release = tcpsock_release,
 	.bind = tcpsock_bind,
 	.connect = tcpsock_connect,
 	.listen = tcpsock_listen,
 	.accept = tcpsock_accept,
-	.name = inet_name,
+	.name = tcpsock_name,
 	.shutdown = tcpsock_shutdown,
 	.send = tcpsock_send,
 	.receive = tcpsock_receive,

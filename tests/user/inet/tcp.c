@@ -118,6 +118,47 @@ TEST(linger_zero_resets)
 	CHECK_ERR(read(fd[1], &c, 1), ECONNRESET);
 }
 
+/* Where the connection is over there is no other end any more; what it sent before is still there to read, and then the error. */
+TEST(reset_leaves_data_and_no_peer)
+{
+	struct linger l = { 1, 0 };
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int fd[2];
+	char c[16];
+
+	lo_up();
+	tcp_pair(fd);
+	CHECK_EQ(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
+	CHECK_EQ(write(fd[0], "early", 5), 5);
+	CHECK_EQ(close(fd[0]), 0);
+	CHECK(wait_events(fd[1], POLLERR) & POLLERR);
+	CHECK_ERR(getpeername(fd[1], (struct sockaddr *)&a, &len), ENOTCONN);
+	CHECK_EQ(getsockname(fd[1], (struct sockaddr *)&a, &len), 0);
+	CHECK_EQ(read(fd[1], c, sizeof(c)), 5);
+	CHECK_ERR(read(fd[1], c, sizeof(c)), ECONNRESET);
+	CHECK_EQ(read(fd[1], c, sizeof(c)), 0);
+}
+
+TEST(peer_until_both_ends_are_closed)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int fd[2];
+	char c;
+
+	lo_up();
+	tcp_pair(fd);
+	CHECK_EQ(shutdown(fd[0], SHUT_WR), 0);
+	CHECK(wait_events(fd[1], POLLRDHUP) & POLLRDHUP);
+	CHECK_EQ(getpeername(fd[0], (struct sockaddr *)&a, &len), 0);
+	CHECK_EQ(getpeername(fd[1], (struct sockaddr *)&a, &len), 0);
+	CHECK_EQ(close(fd[1]), 0);
+	CHECK(wait_events(fd[0], POLLHUP) & POLLHUP);
+	CHECK_ERR(getpeername(fd[0], (struct sockaddr *)&a, &len), ENOTCONN);
+	CHECK_EQ(read(fd[0], &c, 1), 0);
+}
+
 /* A call that has sent something says so; why it sent no more is told by the next one. */
 TEST(reset_in_mid_send)
 {
