@@ -98,6 +98,9 @@ void sigpending_flush(struct sigpending *sp);
 void signal_flush_handlers(struct process *p);		/* exec */
 void sighand_put(struct sighand *sh);
 void signal_discard_locked(struct process *p, int sig);	/* forget it wherever it is pending */
+/* note_sigpending_locked - flags t if it has a signal to take or a stop to make; whether it has.  recalc_: clears current's flag, too, if it has none,
+ * which is not for the way out of a call: what was interrupted is made ready to begin anew where the flag leads.  Locks: the sighand's. */
+bool note_sigpending_locked(struct task *t);
 void recalc_sigpending_locked(struct task *t);
 void signal_wake_locked(struct task *t, bool fatal);
 /* signal_thread_leaves - current becomes PF_EXITING: what it would have taken of its process's signals, and its part in a stop, is for others. */

@@ -52,7 +52,7 @@ int ptrace_stop_locked(int code, int why, u64 message, siginfo_t *info)
 	t->stop_message = 0;
 	t->stop_info = NULL;
 	t->jobctl &= ~(u32)(JOBCTL_LISTENING | JOBCTL_FROZEN);
-	recalc_sigpending_locked(t);	/* signals were left for us meanwhile */
+	(void)note_sigpending_locked(t);	/* a call that was interrupted and stops on its way out is settled behind us */
 	return code;
 }
 

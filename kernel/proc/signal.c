@@ -51,14 +51,19 @@ static inline u64 ready(const struct task *t)
 	return (t->pending.set.bits | t->proc->shared_pending.set.bits) & ~t->blocked.bits;
 }
 
+bool note_sigpending_locked(struct task *t)
+{
+	if (!ready(t) && !(t->jobctl & (JOBCTL_STOP | JOBCTL_TRAPS)))
+		return false;
+	atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
+	sched_kick(t);
+	return true;
+}
+
 void recalc_sigpending_locked(struct task *t)
 {
-	if (ready(t) || (t->jobctl & (JOBCTL_STOP | JOBCTL_TRAPS))) {
-		atomic_fetch_or(&t->head.flags, TIF_SIGPENDING);
-		sched_kick(t);
-	} else if (t == current) {
+	if (!note_sigpending_locked(t) && t == current)
 		atomic_fetch_and(&t->head.flags, ~TIF_SIGPENDING);
-	}
 }
 
 void signal_wake_locked(struct task *t, bool fatal)

@@ -29,6 +29,52 @@ TEST(a_seized_tracee_stops_when_interrupted)
 	CHECK(KILLED(wait_status(pid), SIGKILL));
 }
 
+/* strace -p, ended by ^C: the tracee is let go in the stop at the end of the call that was interrupted to stop it. */
+static void let_go_at_the_end_of(void (*sleeps)(void))
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		sleeps();
+		_exit(errno);
+	}
+	CHECK(wait_state(pid, 'S'));
+	CHECK_EQ(pt(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD), 0);
+	CHECK_EQ(pt(PTRACE_INTERRUPT, pid, 0, 0), 0);
+	CHECK_EQ(next_stop(pid), event(SIGTRAP, PTRACE_EVENT_STOP));
+	CHECK_EQ(go(PTRACE_SYSCALL, pid, 0), SIGTRAP | 0x80);		/* it sleeps again */
+	CHECK_EQ(pt(PTRACE_SYSCALL, pid, 0, 0), 0);
+	CHECK(wait_state(pid, 'S'));
+	CHECK_EQ(pt(PTRACE_INTERRUPT, pid, 0, 0), 0);
+	CHECK_EQ(next_stop(pid), SIGTRAP | 0x80);
+	CHECK_EQ(pt(PTRACE_DETACH, pid, 0, 0), 0);
+	CHECK(wait_state(pid, 'S'));
+	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	CHECK(KILLED(wait_status(pid), SIGKILL));
+}
+
+static void in_nanosleep(void) { nanosleep(&(struct timespec){ 1000, 0 }, NULL); }
+static void in_pause(void) { pause(); }
+static void in_sigsuspend(void) { sigsuspend(&(sigset_t){ { ~0ul } }); }
+static void in_read(void)
+{
+	int p[2];
+
+	if (!pipe(p) && read(p[0], p, 1) == 1)
+		errno = 0;
+}
+
+TEST(a_call_goes_on_when_its_tracer_goes_at_its_end)
+{
+	let_go_at_the_end_of(in_nanosleep);
+	let_go_at_the_end_of(in_pause);
+	let_go_at_the_end_of(in_sigsuspend);
+	let_go_at_the_end_of(in_read);
+}
+
 TEST(a_group_stop_of_a_seized_tracee_is_listened_to)
 {
 	pid_t pid = seized(0);
