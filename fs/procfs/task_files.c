@@ -213,7 +213,7 @@ static int fdinfo_show(struct seq *s, struct task *t, s32 fd)
 	if (f) {
 		seq_printf(s, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->mode & FMODE_STREAM ? 0ul : f->pos, f->flags, f->path.mnt->id,
 			   f->inode->ino);
-		if (f->ops->show_fdinfo)
+		if (f->ops && f->ops->show_fdinfo)	/* none: O_PATH */
 			f->ops->show_fdinfo(s, f);
 		file_put(f);
 	}

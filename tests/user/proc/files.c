@@ -88,6 +88,24 @@ TEST(descriptors)
 	CHECK_EQ(field(b, "pos:\t"), 3);
 }
 
+TEST(fdinfo_of_what_is_open_as_a_place_alone)
+{
+	const char *places[] = { "/", "/proc/self/maps", "/dev/null", "/dev/tty", "/proc/self/exe" };
+	char p[64];
+
+	for (int i = 0; i < 5; i++) {
+		int fd = open(places[i], O_PATH);
+
+		CHECK(fd >= 0);
+		snprintf(p, sizeof(p), "/proc/self/fdinfo/%d", fd);
+		rd(p);
+		CHECK_EQ(field(b, "pos:\t"), 0);
+		CHECK(strstr(b, "flags:\t010000000\n") != NULL);
+		CHECK_ERR(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0), EBADF);
+		close(fd);
+	}
+}
+
 TEST(maps)
 {
 	unsigned long a, z, off;
