@@ -102,6 +102,18 @@ static long value_set(const struct path *p, const char __user *uname, const void
 	return err;
 }
 
+ssize_t inode_xattr(struct inode *i, const char *name, void *value, size_t size)
+{
+	ssize_t n;
+
+	if (!i->ops->getxattr)
+		return -EOPNOTSUPP;
+	rwsem_read_lock(&i->lock);
+	n = i->ops->getxattr(i, name, value, size);
+	rwsem_read_unlock(&i->lock);
+	return n;
+}
+
 static long value_get(const struct path *p, const char __user *uname, void __user *uvalue, size_t size)
 {
 	struct inode *i = p->dentry->inode;

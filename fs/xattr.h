@@ -15,5 +15,8 @@ int xattrs_set(struct xattrs *x, const char *name, const void *value, size_t siz
 void xattrs_list(const struct xattrs *x, struct xattr_names *names);
 /* xattrs_free - of an inode that nobody else holds. */
 void xattrs_free(struct xattrs *x);
+/* inode_xattr - an attribute that the kernel itself goes by: nobody's rights are asked.  As xattrs_get, and -EOPNOTSUPP.  Locks: takes the inode's
+ * for reading. */
+ssize_t inode_xattr(struct inode *i, const char *name, void *value, size_t size);
 /* xattr_names_add - one name, from inode_ops.listxattr. */
 void xattr_names_add(struct xattr_names *names, const char *name);

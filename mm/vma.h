@@ -76,7 +76,7 @@ struct mm {
 	s64 swapped;			/* [a] entries that name a slot of a swap area */
 	u64 swapoff_seen;		/* [swapoff's mutex] the pass that has been here */
 	u64 hiwater_rss;		/* [mmap_lock] pages: the peak up to the last unmapping; mm_peak_rss tells the peak up to now */
-	bool wx_allowed;		/* stack marked PF_X or the knob */
+	bool wx_allowed;		/* the stack is marked PF_X, or the file is */
 	bool oom_victim;
 	bool has_pinned;		/* [mmap_lock] pages were pinned for a device to write to, once: mm/pin.c */
 	bool thp_disabled;		/* prctl(PR_SET_THP_DISABLE); outlives fork and exec */

@@ -19,6 +19,7 @@
 #include <arch/vdso.h>
 #include <fs/file.h>
 #include <fs/vfs.h>
+#include <fs/xattr.h>
 #include <kernel/debug.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
@@ -317,6 +318,15 @@ static void place_areas(struct mm *mm)
 	mm->mmap_base = PAGE_ALIGN(mm->start_stack - min(gap, 1ul << 40) - (1ul << 20)) - shift_by(0xfffffff);
 }
 
+/* The attribute by which PaX knows programs that write code and run it where it stands: "m" among its letters.  Its owner has set it. */
+static bool marked_wx(struct inode *i)
+{
+	char flags[8];
+	ssize_t n = inode_xattr(i, "user.pax.flags", flags, sizeof(flags));
+
+	return n > 0 && memchr(flags, 'm', (size_t)n);
+}
+
 static int load_elf(struct exec *x)
 {
 	const Elf64_Ehdr *h = (const Elf64_Ehdr *)x->head;
@@ -346,7 +356,7 @@ static int load_elf(struct exec *x)
 		goto out;
 	}
 	note_special(x, ph, h->e_phnum, h->e_phoff, bias);
-	x->mm->wx_allowed = x->stack_exec;
+	x->mm->wx_allowed = x->stack_exec || marked_wx(x->file->inode);
 	err = map_image(x, x->file, ph, h->e_phnum, bias);
 	x->entry = x->start = h->e_entry + bias;
 	x->phnum = h->e_phnum;

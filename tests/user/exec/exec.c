@@ -3,6 +3,7 @@
 #include "tap.h"
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/xattr.h>
 
 /* The test re-executes itself: with these first arguments it answers and leaves. */
 static int run(char **argv, char **envp, char *out, size_t size)
@@ -55,7 +56,9 @@ static void tap_hook(int argc, char **argv)
 		prctl(PR_GET_NAME, name);
 		printf("usr1 %s usr2 %s blocked %d fd50 %d fd51 %d pid %d name %s", a.sa_handler == SIG_DFL ? "dfl" : "?",
 		       b.sa_handler == SIG_IGN ? "ign" : "?", sigismember(&m, SIGTERM), fcntl(50, F_GETFD), fcntl(51, F_GETFD), getpid(), name);
-	} else if (!strcmp(argv[1], "answer-count"))
+	} else if (!strcmp(argv[1], "answer-wx"))
+		printf("%d", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	else if (!strcmp(argv[1], "answer-count"))
 		printf("%d %zu", argc, strlen(argv[argc - 1]));
 	fflush(stdout);
 	_exit(0);
@@ -204,6 +207,37 @@ TEST(writing_a_running_program_is_etxtbsy)
 	close(w);
 	char *argv[] = { "./copy", "answer-args", NULL };
 	CHECK(EXITED(run(argv, none, out, sizeof(out)), 0));
+}
+
+/* Of "copy", marked with what PaX calls its flags: whether it may have memory to write and run code in. */
+static int copy_has_wx(const char *flags)
+{
+	char *argv[] = { "./copy", "answer-wx", NULL };
+
+	CHECK(!flags || setxattr("copy", "user.pax.flags", flags, strlen(flags), 0) == 0);
+	CHECK(EXITED(run(argv, none, out, sizeof(out)), 0));
+	return out[0] == '1';
+}
+
+TEST(a_mark_allows_a_program_to_write_code)
+{
+	/* deviates: Sarsen refuses memory to write and run at once to programs without the mark; tests/user/mm/map.c. */
+	bool always = !on_sarsen();
+	char buf[4096];
+	ssize_t n;
+
+	scratch();
+	int in = open("/proc/self/exe", O_RDONLY), w = open("copy", O_RDWR | O_CREAT, 0755);
+	while ((n = read(in, buf, sizeof(buf))) > 0) CHECK(write(w, buf, n) == n);
+	close(w);
+	CHECK_EQ(copy_has_wx(NULL), always);
+	if (!on_ext2())
+		return;
+	CHECK_EQ(copy_has_wx("m"), true);
+	CHECK_EQ(copy_has_wx("PEM"), always);
+	CHECK_EQ(copy_has_wx("Em"), true);
+	CHECK_EQ(copy_has_wx("0123456789abcdefm"), always);	/* no such letters */
+	CHECK_EQ(copy_has_wx(""), always);
 }
 
 TEST(execveat_forms)
