@@ -61,17 +61,19 @@ void unix_dgram_relay_stop(struct unix_sock *u)
 
 /* --- connect --- */
 
-/* What came from the old peer is forgotten, and it learns of that if it was connected here. */
+/* What came from the old peer is forgotten, and it learns of that if it was connected here.  Nobody who peeks is looking at it meanwhile. */
 static void disconnected(struct unix_sock *u, struct unix_sock *old)
 {
 	LIST_HEAD(gone);
 	struct unix_buf *b, *next;
 
+	mutex_lock(&u->reader);
 	spin_lock(&u->lock);
 	list_for_each_entry_safe(b, next, &u->queue, link)
 		list_move_tail(&b->link, &gone);
 	WRITE_ONCE(u->nr_queued, 0);
 	spin_unlock(&u->lock);
+	mutex_unlock(&u->reader);
 	if (list_empty(&gone))
 		return;
 	list_for_each_entry_safe(b, next, &gone, link) {

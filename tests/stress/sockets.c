@@ -347,6 +347,41 @@ STORM(letters_to_one_box)
 	close(d);
 }
 
+/* ---- one box: some peek at what is in it while others connect it elsewhere, which throws that away ---- */
+static int peeked, friends[2];
+
+static void peek_or_connect(int n)
+{
+	unsigned seed = 3 + n;
+	static char text[6000];
+	while (!over()) {
+		struct sockaddr_un a[2];
+		socklen_t len[2] = { sizeof(a[0]), sizeof(a[0]) };
+		int k = random_next(&seed) >> 8 & 1;
+		for (int i = 0; i < 2; i++) CHECK_EQ(getsockname(friends[i], (void *)&a[i], &len[i]), 0);
+		switch (n % 3) {
+		case 0: CHECK_EQ(connect(peeked, (void *)&a[k], len[k]), 0); break;
+		case 1: send(friends[k], text, 1 + random_next(&seed) % sizeof(text), MSG_DONTWAIT); break;
+		default: for (int i = 0; i < 20; i++) recv(peeked, text, sizeof(text), MSG_DONTWAIT | MSG_PEEK);
+		}
+		progress();
+	}
+}
+
+STORM(peeked_at_and_forgotten)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(a);
+	CHECK((peeked = socket(AF_UNIX, SOCK_DGRAM, 0)) >= 0 && !bind(peeked, (void *)&a, sizeof(a.sun_family)) && !getsockname(peeked, (void *)&a, &len));
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_un any = { .sun_family = AF_UNIX };
+		CHECK((friends[i] = socket(AF_UNIX, SOCK_DGRAM, 0)) >= 0 && !bind(friends[i], (void *)&any, sizeof(any.sun_family)));
+		CHECK_EQ(connect(friends[i], (void *)&a, len), 0);
+	}
+	crowd(peek_or_connect, 6);
+	CHECK(!close(peeked) && !close(friends[0]) && !close(friends[1]));
+}
+
 /* ---- /proc/net read while sockets come and go: the lists are whole lines, and end ---- */
 static void proc_reader(int n)
 {
