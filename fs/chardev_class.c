@@ -6,11 +6,10 @@
 #include <kernel/printk.h>
 #include <mm/slab.h>
 
-static struct device_class mem_class = { .name = "mem" }, misc_class = { .name = "misc" }, rtc_class = { .name = "rtc" }, tty_class = { .name = "tty" };
+static struct device_class mem_class = { .name = "mem" }, misc_class = { .name = "misc" }, rtc_class = { .name = "rtc" };
 CLASS(mem_class);
 CLASS(misc_class);
 CLASS(rtc_class);
-CLASS(tty_class);
 
 static struct device_class *class_find(const char *name)
 {

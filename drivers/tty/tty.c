@@ -17,6 +17,7 @@
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/printk.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/task.h>
@@ -27,6 +28,9 @@
 #define CHUNK 256u
 
 static DEFINE_MUTEX(tty_mutex, LC_CONSOLE_MUTEX);
+
+struct device_class tty_class = { .name = "tty" };
+CLASS(tty_class);
 
 static void echo_out(void *arg, const u8 *s, u32 n)
 {
@@ -374,35 +378,38 @@ const struct file_ops tty_fops = {
 };
 
 /* --- /dev/tty and /dev/console ------------------------------------------------------------------------------------------------ */
-static struct tty *console_tty;
+static struct tty *console_tty;	/* [a] */
 
 void tty_console_set(struct tty *tty)
 {
-	if (console_tty)
+	if (console_tty && !console_preferred(tty->name))
 		return;
-	console_tty = tty;
+	atomic_store_release(&console_tty, tty);
 	tty->ld.t.c_cflag |= CLOCAL;	/* a console has no carrier to lose */
 }
 
 void tty_kill_console_users(void)
 {
+	const struct tty *tty = atomic_load_acquire(&console_tty);
 	struct task *t;
 
 	spin_lock_irq(&proc_lock);
 	list_for_each_entry(t, &all_tasks, all_link)
-		if (t == t->proc->leader && t->proc->ctty == console_tty && !t->proc->is_init)
+		if (t == t->proc->leader && t->proc->ctty == tty && !t->proc->is_init)
 			signal_send_process(t->proc, SIGKILL, NULL);
 	spin_unlock_irq(&proc_lock);
 }
 
 static int console_open(struct inode *inode, struct file *file)
 {
+	struct tty *tty = atomic_load_acquire(&console_tty);
+
 	(void)inode;
-	if (!console_tty)
+	if (!tty)
 		return -ENODEV;
 	file->flags |= O_NOCTTY;
 	file->ra_state[1] = 1;	/* outlives hang-ups */
-	return tty_open_file(console_tty, file);
+	return tty_open_file(tty, file);
 }
 
 static int current_open(struct inode *inode, struct file *file)
@@ -420,9 +427,11 @@ static int current_open(struct inode *inode, struct file *file)
 
 static int active_show(struct seq *s, void *object)
 {
+	const struct tty *tty = atomic_load_acquire(&console_tty);
+
 	(void)object;
-	if (console_tty)
-		seq_printf(s, "%s\n", console_tty->name);
+	if (tty)
+		seq_printf(s, "%s\n", tty->name);
 	return 0;
 }
 static const struct attr console_attrs[] = { { .name = "active", .show = active_show }, { 0 } };

@@ -2,6 +2,7 @@
  *
  * Keys: [I] immutable, [a] atomic, [t] tty->lock, [l] tty->ld_lock, [m] tty_mutex. */
 #pragma once
+#include <drivers/base/device.h>
 #include <drivers/tty/ldisc.h>
 #include <fs/vfs.h>
 #include <kernel/lib/refcount.h>
@@ -51,6 +52,8 @@ struct tty_driver_line { const char *driver, *node, *type; u32 major, first, las
 #define TTY_DRIVER(ident, ...) static const struct tty_driver_line __tty_driver_##ident __used __aligned(8) __section(".tty_drivers") = { __VA_ARGS__ }
 extern const struct tty_driver_line __tty_drivers_start[], __tty_drivers_end[];
 
+extern struct device_class tty_class;	/* /sys/class/tty */
+
 /* tty_init - for a zeroed struct; refs 1. */
 void tty_init(struct tty *tty, const struct tty_ops *ops, void *data, const char *name, dev_t_k dev);
 /* tty_receive - bytes from the device (or a pty's master).  Context: any. */
@@ -72,7 +75,8 @@ int tty_set_winsize(struct tty *tty, const struct winsize *ws);
 /* tty_session_exit - the session leader p dies: its terminal is hung up (a pty: its foreground gets SIGHUP and SIGCONT) and belongs to
  * nobody.  Context: thread, no lock.  Called by exit. */
 void tty_session_exit(struct process *p);
-/* tty_console_set - the device behind /dev/console.  Context: boot. */
+/* tty_console_set - a device that could stand behind /dev/console, which lives for ever: the last console= names it, else the first one does.
+ * Context: thread. */
 void tty_console_set(struct tty *tty);
 /* tty_kill_console_users - SIGKILL to every process whose controlling terminal is the console's.  Context: thread, no lock. */
 void tty_kill_console_users(void);
