@@ -303,6 +303,8 @@ static u32 input_signal(struct ldisc *ld, u8 c, u32 event)
 {
 	if (!LFLAG(NOFLSH)) {
 		ldisc_flush_input(ld);
+		if (ld->drop)
+			ld->drop(ld->arg);
 		event |= LD_FLUSH_OUT;
 	}
 	if (ld->stopped && IFLAG(IXON)) {

@@ -15,6 +15,7 @@ struct ldisc {
 	u32 column, canon_column;	/* of the output; where the line being typed began */
 	bool lnext, stopped;
 	void (*echo)(void *arg, const u8 *s, u32 n);
+	void (*drop)(void *arg);	/* what was written and is not sent yet is for nobody; NULL: nothing ever waits */
 	void *arg;
 	u32 echo_len;
 	u8 echo_buf[128];
@@ -26,7 +27,7 @@ extern const struct termios2 ldisc_default_termios;
 void ldisc_init(struct ldisc *ld, void (*echo)(void *arg, const u8 *s, u32 n), void *arg);
 /* ldisc_room - bytes that ldisc_input would take without loss (at least 1 while a line is being typed). */
 u32 ldisc_room(const struct ldisc *ld);
-/* ldisc_input - n received bytes; returns LD_* events. */
+/* ldisc_input - n received bytes; returns LD_* events.  With LD_FLUSH_OUT, ld->drop was called: before the key was echoed, which is to be seen. */
 u32 ldisc_input(struct ldisc *ld, const u8 *p, u32 n);
 /* ldisc_readable - a read would not wait: a whole line, or at least `min` bytes (min 0 counts as 1) without ICANON. */
 bool ldisc_readable(const struct ldisc *ld, u32 min);

@@ -39,6 +39,13 @@ static void echo_out(void *arg, const u8 *s, u32 n)
 	tty->ops->write(tty, s, n);
 }
 
+static void drop_out(void *arg)
+{
+	struct tty *tty = arg;
+
+	tty->ops->flush(tty);
+}
+
 void tty_init(struct tty *tty, const struct tty_ops *ops, void *data, const char *name, dev_t_k dev)
 {
 	refcount_set(&tty->refs, 1);
@@ -49,6 +56,7 @@ void tty_init(struct tty *tty, const struct tty_ops *ops, void *data, const char
 	spin_lock_init(&tty->lock, LC_TTY);
 	spin_lock_init(&tty->ld_lock, LC_LDISC);
 	ldisc_init(&tty->ld, echo_out, tty);
+	tty->ld.drop = ops->flush ? drop_out : NULL;
 	mutex_init(&tty->termios_mutex, LC_TTY_TERMIOS);
 	mutex_init(&tty->read_mutex, LC_TTY_READ);
 	mutex_init(&tty->write_mutex, LC_TTY_WRITE);
@@ -65,8 +73,6 @@ void tty_put(struct tty *tty)
 /* --- input -------------------------------------------------------------------------------------------------------------------- */
 static void act_on(struct tty *tty, u32 ev)
 {
-	if ((ev & LD_FLUSH_OUT) && tty->ops->flush)
-		tty->ops->flush(tty);
 	if (ev & LD_SIGINT)
 		tty_signal_pgrp(tty, SIGINT);
 	if (ev & LD_SIGQUIT)

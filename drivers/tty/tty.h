@@ -18,7 +18,7 @@ struct tty_ops {
 	u32 (*write)(struct tty *tty, const u8 *s, u32 n);
 	u32 (*room)(struct tty *tty);			/* bytes write() would accept now */
 	u32 (*pending)(struct tty *tty);		/* accepted, not yet sent; NULL: none */
-	void (*flush)(struct tty *tty);			/* drop what is pending; NULL: nothing to drop */
+	void (*flush)(struct tty *tty);			/* drop what is pending; NULL: nothing to drop.  Context: any, [l] may be held */
 	void (*input_taken)(struct tty *tty);		/* a reader made room; NULL */
 	void (*send_break)(struct tty *tty, u64 ns);	/* NULL */
 	int (*open)(struct tty *tty);			/* an open of the device; NULL: always allowed */

@@ -113,6 +113,19 @@ TEST(echo)
 	GETS(master, "\r\n");
 }
 
+/* A key that sends a signal drops what waits to go out, and only then is it echoed. */
+TEST(signal_keys_are_echoed)
+{
+	int s = pty();
+	SEND("\003");
+	GETS(master, "^C");
+	SEND("\032");
+	GETS(master, "^Z");
+	modes(s, 0, NOFLSH);
+	SEND("\034");
+	GETS(master, "^\\");
+}
+
 TEST(output_processing)
 {
 	int s = pty();
