@@ -1,11 +1,21 @@
 """Disks and guests for the scripts that boot one kernel after the other: images made without root rights, QEMU's words for
 them, what Debian's kernel needs to see them, and a guest whose console is read line by line."""
-import os, queue, re, subprocess, threading
+import gzip, os, queue, re, shutil, subprocess, tempfile, threading, time
 
 here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 third = os.environ.get('THIRD', os.path.join(here, 'build/third'))
 SBIN = {**os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin:/sbin'}
 COMPLAINT = re.compile(r'(Kernel panic.*|\bWARN(?:ING)?:.*|BUG:.*|KASAN:.*|UBSAN:.*|data race.*|soft lockup.*|hung task.*)')
+
+SWITCH = '''#!/bin/sh
+for m in /modules/*; do insmod $m; done
+mkdir -p /new /proc
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+mount -t ext2 /dev/vda /new
+umount /proc /dev
+exec switch_root /new /sbin/init
+'''
 
 def make_raw(path, mib):
     """An empty image: a hole of `mib` MiB."""
@@ -54,6 +64,16 @@ def with_modules(image, initrd, out):
     os.replace(out + '.tmp', out)
     return out
 
+def switch_initrd(out):
+    """BusyBox with Debian's disk and network modules, which goes on into the disk's /sbin/init."""
+    with tempfile.TemporaryDirectory() as d:
+        shutil.copytree(os.path.join(third, 'linux/modules'), f'{d}/modules')
+        with open(f'{d}/switch', 'w') as f: f.write(SWITCH)
+        os.chmod(f'{d}/switch', 0o755)
+        made = subprocess.run('find . | cpio -o -H newc --quiet -R 0:0', shell=True, check=True, cwd=d, stdout=subprocess.PIPE).stdout
+    with open(out, 'wb') as f: f.write(gzip.open(os.path.join(here, 'build/initramfs.cpio.gz')).read() + made)
+    return out
+
 class Guest:
     """One QEMU: its lines as they come, a log, and an end by its own pid."""
     def __init__(self, image, initrd, append='', smp='1', mem='512M', cpu='cortex-a72', words=(), log=None):
@@ -85,6 +105,14 @@ class Guest:
             except queue.Empty: return got, False
             if text is None: return got, True
             got.append(text)
+
+    def ask(self):
+        """What the kernel says to the emergency keys for a backtrace of each CPU and the list of tasks goes into the log."""
+        for key in b'l', b't':
+            try:
+                self.process.stdin.write(b'\x01b' + key); self.process.stdin.flush()
+            except OSError: return
+            time.sleep(4)
 
     def end(self):
         if self.process.poll() is None: self.process.kill()
