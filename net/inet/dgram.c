@@ -472,7 +472,8 @@ int dgram_output(struct dgramsock *d, struct pbuf *p, const struct sending *to, 
 		ttl = to->ttl >= 0 ? to->ttl : many ? o->mc_hops : o->hops >= 0 ? o->hops : 64;
 		if (ip6_addr_lacks_zone(&dest, IP6_UNKNOWN))
 			ip6_addr_assign_zone(&dest, IP6_UNKNOWN, &a->i->n);
-		err = ip6_output_if_src(p, ip_2_ip6(&to->from), &dest, (u8_t)ttl, to->tos >= 0 ? (u8_t)to->tos : o->tclass, proto, &a->i->n);
+		err = whole > 0xffff ? long6_output(p, ip_2_ip6(&to->from), &dest, (u8)ttl, to->tos >= 0 ? (u8)to->tos : o->tclass, proto, &a->i->n)
+			: ip6_output_if_src(p, ip_2_ip6(&to->from), &dest, (u8_t)ttl, to->tos >= 0 ? (u8_t)to->tos : o->tclass, proto, &a->i->n);
 	} else {
 		ttl = to->ttl >= 0 ? to->ttl : many ? o->mc_ttl : o->ttl >= 0 ? o->ttl : 64;
 		err = ip4_output_if_src(p, ip_2_ip4(&to->from), ip_2_ip4(&to->to), (u8_t)ttl, to->tos >= 0 ? (u8_t)to->tos : o->tos, proto, &a->i->n);

@@ -68,6 +68,8 @@ void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t 
 bool dgram_member(const struct dgramsock *d, const ip_addr_t *group, u32 ifindex);
 /* Input taps: p begins with its IP header of that length.  True: p is consumed.  Context: core locked. */
 bool udp_tap(struct pbuf *p, u32 header);
+/* udp_in - p begins with UDP's header; IP's, of that length, still stands before its payload.  Consumes p.  Context: as the taps. */
+void udp_in(struct pbuf *p, u32 header);
 bool icmp_tap(struct pbuf *p, u32 header, bool six);
 /* icmp_no_port - tell the sender of the packet p, which begins with its IP header, that nobody is there.  Context: core locked. */
 void icmp_no_port(struct pbuf *p);
@@ -84,6 +86,9 @@ ssize_t pingsock_send(struct dgramsock *d, struct message *m, const struct sendi
 /* dgram_output - p begins with the transport header and has room for IP's; data of proto goes out.  The chain stays the caller's.  Context: core
  * locked. */
 int dgram_output(struct dgramsock *d, struct pbuf *p, const struct sending *to, u8 proto, const struct route_answer *a);
+/* long6_output - p, from the transport's header on, goes to an address of IPv6 in fragments, though it is too long to have IPv6's header in front.
+ * The chain stays the caller's.  ERR_OK, or lwIP's errors: what was sent before stays sent.  Context: core locked. */
+err_t long6_output(const struct pbuf *p, const ip6_addr_t *from, const ip6_addr_t *to, u8 hops, u8 tclass, u8 proto, struct netif *n);
 /* dgram_route - where it goes out; to->from may be filled in. */
 int dgram_route(struct dgramsock *d, struct sending *to, struct route_answer *a);
 /* dgram_mtu - how much d's packets may hold on that way; *cut: larger ones are sent in fragments, and not refused. */

@@ -15,6 +15,8 @@ struct netif *route_hook6(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *route_hook_gateway6(struct netif *n, const ip6_addr_t *dest);
 /* icmp_hook_unreachable - p, from its IP header on, waited for a neighbour who does not answer: its sender is told (EHOSTUNREACH). */
 void icmp_hook_unreachable(struct pbuf *p);
+/* ip6_hook_long - p, of proto, was put together of fragments; its IP headers stand before its payload, and their length does not fit into p's.  Consumes p. */
+void ip6_hook_long(struct pbuf *p, u16_t header, u8_t proto);
 u32_t tcp_hook_isn(const ip_addr_t *local, u16_t lport, const ip_addr_t *remote, u16_t rport);
 struct tcp_pcb *tcp_hook_find(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);
 struct tcp_pcb_listen *tcp_hook_find_listener(const ip_addr_t *remote, u16 rport, const ip_addr_t *local, u16 lport);

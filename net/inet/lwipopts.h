@@ -37,6 +37,7 @@
 #define LWIP_HOOK_IP6_ROUTE(src, dest)		route_hook6(src, dest)
 #define LWIP_HOOK_ND6_GET_GW(netif, dest)	route_hook_gateway6(netif, dest)
 #define LWIP_HOOK_UNREACHABLE(p)		icmp_hook_unreachable(p)
+#define LWIP_HOOK_IP6_LONG(p, header, proto)	ip6_hook_long(p, header, proto)
 #define LWIP_HOOK_TCP_ISN			tcp_hook_isn
 #define LWIP_HOOK_TCP_FIND(remote, rport, local, lport)			tcp_hook_find(remote, rport, local, lport)
 #define LWIP_HOOK_TCP_FIND_LISTENER(remote, rport, local, lport)	tcp_hook_find_listener(remote, rport, local, lport)

@@ -17,7 +17,8 @@
 
 #define ECHO4		8u
 #define ECHO6		128u
-#define RAW_MOST	65515u
+#define MOST4		65515u	/* behind the IP header */
+#define MOST6		65535u
 
 /* --- in ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -145,7 +146,7 @@ ssize_t rawsock_send(struct dgramsock *d, struct message *m, const struct sendin
 	struct pbuf *p = NULL;
 	int err;
 
-	if (len > RAW_MOST)
+	if (len > (d->i.s.family == AF_INET && !d->i.opt.hdrincl ? MOST4 : MOST6))
 		return -EMSGSIZE;
 	err = gather(m, len, &p);
 	if (err)
@@ -176,7 +177,7 @@ ssize_t pingsock_send(struct dgramsock *d, struct message *m, const struct sendi
 
 	if (len < 8)
 		return -EINVAL;
-	if (len > RAW_MOST)
+	if (len > (six ? MOST6 : MOST4))
 		return -EMSGSIZE;
 	err = gather(m, len, &p);
 	if (err)

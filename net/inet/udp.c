@@ -17,9 +17,10 @@
 #include <net/inet/route.h>
 
 #define UDP_MOST	65507u
-#define UDP6_MOST	65487u	/* the engine counts IPv6's header among the bytes that a length can say */
+#define UDP6_MOST	65527u
 #define SEGMENTS_MOST	64u	/* of UDP_SEGMENT, as on Linux */
 #define COPY_MOST	2048u	/* what is larger goes into chunks */
+#define QUOTED_MOST	1500u	/* no report has room for more */
 
 /* --- in ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -109,22 +110,22 @@ static void nobody(struct pbuf *p, u32 header, const struct arrival *a)
 {
 	dgram_counts.no_ports++;
 	if (!a->many) {
+		pbuf_realloc(p, (u16_t)min((u32)p->tot_len, QUOTED_MOST));	/* so that the length of a long one can count the header, too */
 		pbuf_header_force(p, (s16_t)header);
 		icmp_no_port(p);
 	}
 	pbuf_free(p);
 }
 
-bool udp_tap(struct pbuf *p, u32 header)
+void udp_in(struct pbuf *p, u32 header)
 {
 	struct arrival a = { .from = ip_current_src_addr(), .to = ip_current_dest_addr() };
 	const struct udp_hdr *h;
 	struct dgramsock *d;
 	u16 len;
 
-	if (p->len < header + UDP_HLEN)
+	if (p->len < UDP_HLEN)
 		goto bad;
-	pbuf_remove_header(p, header);
 	h = p->payload;
 	len = lwip_ntohs(h->len);
 	if (len < UDP_HLEN || len > p->tot_len)
@@ -141,19 +142,29 @@ bool udp_tap(struct pbuf *p, u32 header)
 	if (a.many) {
 		dgram_counts.in++;
 		deliver_many(p, &a);
-		return true;
+		return;
 	}
 	d = find_one(&a);
 	if (!d) {
 		nobody(p, header, &a);
-		return true;
+		return;
 	}
 	dgram_counts.in++;
 	dgram_queue(d, p, a.sport, a.from, a.to);
-	return true;
+	return;
 bad:
 	dgram_counts.in_errors++;
 	pbuf_free(p);
+}
+
+bool udp_tap(struct pbuf *p, u32 header)
+{
+	if (pbuf_remove_header(p, header)) {
+		dgram_counts.in_errors++;
+		pbuf_free(p);
+	} else {
+		udp_in(p, header);
+	}
 	return true;
 }
 
@@ -285,7 +296,7 @@ static ssize_t send_corked(struct dgramsock *d, struct message *m, const struct 
 static int send_one(struct dgramsock *d, struct message *m, size_t len, const struct sending *where)
 {
 	struct sending to = *where;
-	void *chunk[UDP_MOST / PAGE_SIZE + 2];
+	void *chunk[UDP6_MOST / PAGE_SIZE + 2];
 	u32 nr_chunks = 0;
 	struct pbuf *p = NULL;
 	int err = gather(m, len, &p, chunk, &nr_chunks);
