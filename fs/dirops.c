@@ -373,6 +373,14 @@ int vfs_mknod(const char *path, u32 mode, dev_t_k dev)
 	return err ? err : kernel_done(&w, mknod_at(&w, mode, dev, 0, NULL));
 }
 
+int vfs_unlink(const char *path)
+{
+	struct walk w;
+	int err = kernel_parent(&w, path);
+
+	return err ? err : kernel_done(&w, vfs_unlink_at(&w, false));
+}
+
 int vfs_symlink(const char *target, const char *path)
 {
 	struct walk w;

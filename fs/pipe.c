@@ -345,6 +345,22 @@ err_pipe:
 	return err;
 }
 
+int pipe_create_files(struct file *ends[2]) { return pipe_files(ends, 0); }
+
+void pipe_wait_unread(struct file *writer)
+{
+	struct pipe *p = pipe_of(writer);
+
+	mutex_lock(&p->mutex);
+	p->writers--;
+	mutex_unlock(&p->mutex);
+	wake_up_all_key(&p->rd_wait, (void *)(u64)(EPOLLIN | EPOLLRDNORM | EPOLLHUP));
+	(void)wait_event_interruptible(&p->wr_wait, !READ_ONCE(p->readers));
+	mutex_lock(&p->mutex);
+	p->writers++;			/* as long as its file is open */
+	mutex_unlock(&p->mutex);
+}
+
 long sys_pipe2(int __user *fds, u32 flags)
 {
 	struct file *f[2];

@@ -337,6 +337,7 @@ ssize_t vfs_write_kernel(struct file *f, const void *buf, size_t len, u64 *pos);
 /* vfs_fsync_range - what fsync(2) does with bytes [start, end] (inclusive) of f.  Context: thread, may sleep; no locks. */
 int vfs_fsync_range(struct file *f, u64 start, u64 end, bool datasync);
 int vfs_mkdir(const char *path, u32 mode), vfs_mknod(const char *path, u32 mode, dev_t_k dev), vfs_symlink(const char *target, const char *path);
+int vfs_unlink(const char *path);
 int path_lookup(int dirfd, const char *name, u32 lookup_flags, struct path *out);
 void path_get(const struct path *p), path_put(const struct path *p);
 /* path_string - absolute path of p in buf (as seen from current's root); returns a pointer into buf or NULL if too long. "(deleted)" suffix. */

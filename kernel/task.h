@@ -26,6 +26,7 @@ struct tty;
 struct file;
 struct pid_group;
 struct process;
+struct core_state;
 struct rlimits;
 struct posix_timers;
 struct rseq;
@@ -185,7 +186,9 @@ struct process {
 	struct usage dead;		/* [S] threads that are gone */
 	struct usage child_usage;		/* [T] waited-for children and theirs */
 	s32 oom_score_adj, oom_score_adj_min;	/* [a] the second: what one without CAP_SYS_RESOURCE may not go below */
-	u32 dumpable;			/* [a] */
+	u32 dumpable;			/* [a] DUMP_*: may it dump core, and may its user look into it? */
+	u32 dump_filter;		/* [a] CORE_*: what of its memory a core has */
+	struct core_state *core;	/* [S] it dumps core: kernel/proc/coredump.c */
 	u32 personality;		/* [a] personality(2) */
 	struct rcu_head rcu;
 };

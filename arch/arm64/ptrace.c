@@ -118,6 +118,8 @@ const struct arch_regset *arch_regset_find(u32 type)
 	return NULL;
 }
 
+const struct arch_regset *arch_regset_at(u32 i) { return i < ARRAY_SIZE(regsets) ? &regsets[i] : NULL; }
+
 /* --- stepping */
 
 void arch_step_on(struct task *t, bool at_once)

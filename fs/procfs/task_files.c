@@ -180,6 +180,33 @@ static int oom_write(struct task *t, const char *buf, size_t len)
 	return 0;
 }
 
+static int dump_filter_show(struct seq *s, struct task *t)
+{
+	struct mm *mm = task_mm_get(t);
+
+	if (!mm)
+		return 0;
+	mm_put(mm);
+	seq_printf(s, "%08x\n", READ_ONCE(t->proc->dump_filter));
+	return 0;
+}
+
+static int dump_filter_write(struct task *t, const char *buf, size_t len)
+{
+	struct mm *mm;
+	u64 v;
+
+	(void)len;
+	if (kstrtou64(buf, 0, &v) || v > ~0u)
+		return -EINVAL;
+	mm = task_mm_get(t);
+	if (!mm)
+		return -ESRCH;
+	mm_put(mm);
+	WRITE_ONCE(t->proc->dump_filter, (u32)v & 0x1ff);	/* the bits that Linux has */
+	return 0;
+}
+
 #ifdef CONFIG_DEBUG
 /* As on Linux: N written makes the task's N-th allocation from now fail; what is read is how many are left, 0 if it has failed.  Writing 0
  * ends it and keeps what was left to be read (a read allocates itself).  For the task's own use. */
@@ -289,6 +316,7 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = dump_filter_show, .write = dump_filter_write },
 #ifdef CONFIG_DEBUG
 	{ .name = "fail-nth", .mode = S_IFREG | 0644, .show = fail_nth_show, .write = fail_nth_write },
 #endif

@@ -226,7 +226,7 @@ int task_status_show(struct seq *s, struct task *t)
 	status_cred(s, t, &caps);
 	if (mm) {
 		status_mm(s, mm);
-		seq_printf(s, "CoreDumping:\t0\nTHP_enabled:\t%d\n", !mm->thp_disabled);
+		seq_printf(s, "CoreDumping:\t%d\nTHP_enabled:\t%d\n", READ_ONCE(t->proc->core) != NULL, !mm->thp_disabled);
 		mm_put(mm);
 	}
 	status_signals(s, t, caps.sigpending);

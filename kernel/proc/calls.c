@@ -238,6 +238,13 @@ void set_hostname(const char *name)
 	set_field(uts.nodename, tmp);
 }
 
+void get_hostname(char *buf)
+{
+	mutex_lock(&uts_lock);
+	memcpy(buf, uts.nodename, __NEW_UTS_LEN + 1);
+	mutex_unlock(&uts_lock);
+}
+
 long sys_sethostname(const void __user *name, int len) { return set_name(uts.nodename, name, len); }
 long sys_setdomainname(const void __user *name, int len) { return set_name(uts.domainname, name, len); }
 

@@ -5,6 +5,7 @@
 #include <arch/uaccess.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/coredump.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/user.h>
 #include <mm/slab.h>
@@ -69,7 +70,7 @@ void cred_commit(struct cred *c)
 
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
 	    (c->cap_permitted & ~old->cap_permitted)) {
-		current->proc->dumpable = 0;	/* another's secrets may be in memory now */
+		current->proc->dumpable = (u32)READ_ONCE(suid_dumpable);	/* another's secrets may be in memory now */
 		current->pdeath_signal = 0;
 	}
 	if (c->user != old->user) {

@@ -25,6 +25,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/coredump.h>
 #include <kernel/proc/elf.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
@@ -60,6 +61,7 @@ struct exec {
 	u64 bss_end;
 	u32 new_uid, new_gid;
 	bool setid, gains;		/* gains: counted in process.exec_gains */
+	bool unreadable;		/* who executes it may not read it: nor its memory, then */
 };
 
 /* --- argument strings */
@@ -247,6 +249,7 @@ static int load_interp(struct exec *x, const char *path)
 		vfs_exec_put(f);
 		return err == -ENOEXEC ? -ELIBBAD : err;
 	}
+	x->unreadable |= inode_permission(f->inode, MAY_READ) != 0;
 	err = elf_check_segments(ph, h.e_phnum, &e);
 	if (!err) {
 		rwsem_write_lock(&x->mm->mmap_lock);
@@ -553,6 +556,7 @@ static void check_setid(struct exec *x)
 
 	x->new_uid = c->euid;
 	x->new_gid = c->egid;
+	x->unreadable = inode_permission(x->file->inode, MAY_READ) != 0;
 	if (atomic_load(&current->no_new_privs) || (x->file->path.mnt->flags & MS_NOSUID))
 		return;
 	if (i->mode & S_ISUID)
@@ -598,8 +602,8 @@ static int apply_creds(struct exec *x)
 	c->euid = c->suid = c->fsuid = x->new_uid;
 	c->egid = c->sgid = c->fsgid = x->new_gid;
 	exec_caps(c, x->setid, no_gain);
+	current->proc->dumpable = x->setid || x->unreadable ? (u32)READ_ONCE(suid_dumpable) : DUMP_USER;
 	cred_commit(c);
-	current->proc->dumpable = !x->setid;
 	if (x->setid)
 		current->proc->personality &= ~(u32)PER_CLEAR_ON_SETID;
 	return 0;

@@ -14,6 +14,7 @@
 #include <kernel/errno.h>
 #include <kernel/ipc/task.h>
 #include <kernel/lib/string.h>
+#include <kernel/proc/coredump.h>
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
@@ -262,6 +263,7 @@ void thread_exit(int status)
 	struct reaped r = REAPED_INIT(r);
 	bool last;
 
+	coredump_join();
 	ptrace_exit(status);
 	signal_thread_leaves();
 	TRACE_TEXT(sched_exit, t->comm, (u64)status);

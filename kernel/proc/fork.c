@@ -129,7 +129,8 @@ static struct process *process_create(u64 flags)
 	p->oom_score_adj = old->oom_score_adj;
 	p->oom_score_adj_min = old->oom_score_adj_min;
 	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
-	p->dumpable = 1;
+	p->dumpable = READ_ONCE(old->dumpable);
+	p->dump_filter = READ_ONCE(old->dump_filter);
 	p->personality = READ_ONCE(old->personality);
 	if (old->exe) {
 		file_get(old->exe);
@@ -519,12 +520,9 @@ int process_make_init(void)
 	return become_process(&spec);
 }
 
-int process_make_helper(void)
+struct fs_struct *init_fs_get(void)
 {
-	const struct clone_spec spec = { .flags = 0, .exit_signal = 0 };
 	struct fs_struct *fs = NULL;
-	struct path root;
-	int err;
 
 	rcu_read_lock();
 	if (init_process)
@@ -532,6 +530,16 @@ int process_make_helper(void)
 	if (fs && !refcount_inc_not_zero(&fs->refs))
 		fs = NULL;
 	rcu_read_unlock();
+	return fs;
+}
+
+int process_make_helper(void)
+{
+	const struct clone_spec spec = { .flags = 0, .exit_signal = 0 };
+	struct fs_struct *fs = init_fs_get();
+	struct path root;
+	int err;
+
 	if (!fs)
 		return -ESRCH;
 	current->fs = fs;

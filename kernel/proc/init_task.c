@@ -1,5 +1,6 @@
 /* The first task and process: the boot thread, later the idle task of CPU 0, and the process that kernel threads belong to. */
 #include <linux/capability.h>
+#include <kernel/proc/coredump.h>
 #include <kernel/proc/proc.h>
 #include <kernel/proc/signal.h>
 #include <kernel/proc/proc_internal.h>
@@ -28,6 +29,7 @@ static struct process kernel_process = {
 	.cpu_lock = SPINLOCK_INIT(LC_CPU_TIMER), .cpu_targets = LIST_HEAD_INIT(kernel_process.cpu_targets),
 	.child_wait = WAIT_QUEUE_INIT(kernel_process.child_wait), .sighand = &init_sighand,
 	.shared_pending = { .queue = LIST_HEAD_INIT(kernel_process.shared_pending.queue) }, .rlim = &init_rlimits,
+	.dumpable = DUMP_USER, .dump_filter = CORE_FILTER_DEFAULT,
 };
 
 struct task init_task __attribute__((aligned(64))) = {

@@ -40,6 +40,7 @@ struct cred {
 static inline const struct cred *current_cred(void) { return current->cred; }
 bool capable(int cap);			/* current, effective */
 void set_hostname(const char *name);	/* as sethostname(2); what is too long is cut */
+void get_hostname(char *buf);		/* into 65 bytes, with a NUL */
 bool cred_in_group(const struct cred *c, u32 gid);	/* fsgid or supplementary */
 void cred_get(const struct cred *c), cred_put(const struct cred *c);
 const struct cred *cred_of(struct task *t);	/* referenced; Context: any, t referenced */

@@ -56,6 +56,9 @@ u32 task_count(void);
 /* pgrp_for_each - fn for each process of the group */
 void pgrp_for_each_locked(s32 pgid, void (*fn)(struct process *p, void *arg), void *arg);
 
+/* fork.c: init_fs_get - init's directories, referenced; NULL: there is no init. */
+struct fs_struct *init_fs_get(void);
+
 /* usage.c.  A task's counts are added to its process's dead ones when it ends: sighand lock held.  usage_note_rss before the address
  * space is left. */
 void usage_thread_ends_locked(struct task *t);

@@ -340,12 +340,29 @@ static void note(s64 nr, u32 action, u64 pc, bool asked)
 		printk_ratelimited(LOG_INFO "seccomp: %s[%d]: call %ld at %016lx: %s\n", current->comm, current->tid, nr, pc, actions[i].name);
 }
 
-/* The thread ends; if it was the last, or the process shall end with it, of SIGSYS, whatever the program does about that signal. */
-static void __noreturn kill_current(u32 action)
+/* SIGSYS says which call it was; the registers are as before the call, except that pc is behind it. */
+static void refused(struct trap_frame *tf, u32 reason, siginfo_t *info)
 {
-	if (action == SECCOMP_RET_KILL_PROCESS || READ_ONCE(current->proc->nr_threads) == 1)
-		process_exit(SIGSYS);
-	thread_exit(SIGSYS);
+	memset(info, 0, sizeof(*info));
+	info->si_signo = SIGSYS;
+	info->si_code = SYS_SECCOMP;
+	info->si_errno = (int)reason;
+	info->si_call_addr = (void *)tf->pc;
+	info->si_syscall = (int)tf->syscallno;
+	info->si_arch = AUDIT_ARCH_AARCH64;
+	tf->x[0] = tf->orig_x0;
+	tf->syscallno = -1;		/* nothing is to be begun anew, whatever x0 looks like */
+}
+
+/* The thread ends; if it was the last, or the process shall end with it, of SIGSYS, whatever the program does about that signal. */
+static void __noreturn kill_current(struct trap_frame *tf, u32 action, u32 data)
+{
+	siginfo_t info;
+
+	if (action != SECCOMP_RET_KILL_PROCESS && READ_ONCE(current->proc->nr_threads) > 1)
+		thread_exit(SIGSYS);
+	refused(tf, data, &info);
+	signal_die(&info);
 }
 
 static void __noreturn strict_refused(const struct trap_frame *tf)
@@ -354,20 +371,11 @@ static void __noreturn strict_refused(const struct trap_frame *tf)
 	thread_exit(SIGKILL);
 }
 
-/* SIGSYS says which call it was; the registers are as before the call, except that pc is behind it. */
 static void trap_call(struct trap_frame *tf, u32 reason)
 {
 	siginfo_t info;
 
-	memset(&info, 0, sizeof(info));
-	info.si_signo = SIGSYS;
-	info.si_code = SYS_SECCOMP;
-	info.si_errno = (int)reason;
-	info.si_call_addr = (void *)tf->pc;
-	info.si_syscall = (int)tf->syscallno;
-	info.si_arch = AUDIT_ARCH_AARCH64;
-	tf->x[0] = tf->orig_x0;
-	tf->syscallno = -1;		/* nothing is to be begun anew, whatever x0 looks like */
+	refused(tf, reason, &info);
 	signal_force_info(&info);
 }
 
@@ -430,9 +438,9 @@ static bool filter_call(struct trap_frame *tf, bool traced)
 		tf->x[0] = (u64)-ENOSYS;
 		return false;
 	case SECCOMP_RET_KILL_THREAD:
-		kill_current(action);
+		kill_current(tf, action, data);
 	default:		/* what nobody knows kills, as on Linux */
-		kill_current(SECCOMP_RET_KILL_PROCESS);
+		kill_current(tf, SECCOMP_RET_KILL_PROCESS, data);
 	}
 }
 

@@ -21,6 +21,7 @@
 #include <kernel/lib/hash.h>
 #include <kernel/lib/string.h>
 #include <kernel/printk.h>
+#include <kernel/proc/coredump.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
 #include <kernel/proc/rseq.h>
@@ -188,6 +189,8 @@ static bool prepare(struct process *p, struct task *t, int sig)
 	u64 bit = sig_bit(sig);
 	bool blocked, traced;
 
+	if (unlikely(p->core))
+		return sig == SIGKILL;		/* it is at its end, but for its core */
 	if (bit & SIG_MASK_STOP) {
 		remove_everywhere(p, sig_bit(SIGCONT));
 	} else if (sig == SIGCONT) {
@@ -242,7 +245,7 @@ static void kill_group(struct process *p, int sig)
 {
 	struct task *t;
 
-	if (p->group_flags & PROC_GROUP_EXIT)
+	if ((p->group_flags & PROC_GROUP_EXIT) && !p->core)
 		return;
 	p->group_flags |= PROC_GROUP_EXIT;
 	p->group_flags &= ~(u32)PROC_STOPPED;
@@ -522,6 +525,7 @@ void signal_thread_leaves(void)
 		return;
 	}
 	spin_lock_irq(&p->sighand->lock);
+	coredump_join_locked();
 	t->pflags |= PF_EXITING;	/* nobody chooses it from here on */
 	leave_to_others_locked(~t->blocked.bits);
 	if (unlikely(t->jobctl & JOBCTL_STOP))
@@ -569,6 +573,11 @@ static void restart_settle(struct trap_frame *tf, const struct interrupted *call
 static void die_of(int sig)
 {
 	process_exit(sig);
+}
+
+void signal_die(const siginfo_t *info)
+{
+	process_exit(sig_bit(info->si_signo) & SIG_MASK_CORE ? coredump(info) : info->si_signo);
 }
 
 /* Run one handler: frame, mask. */
@@ -686,7 +695,7 @@ static bool next_handler(siginfo_t *info, struct ksigaction *act)
 		spin_unlock_irq(&p->sighand->lock);
 		if (p->is_init)		/* the last words before the panic */
 			pr_err("init[%d]: killed by signal %d, code %d, address %lx", t->tid, sig, info->si_code, (u64)info->si_addr);
-		die_of(sig);
+		signal_die(info);
 	}
 }
 

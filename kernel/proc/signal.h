@@ -13,6 +13,8 @@ int signal_send_session_leader(s32 sid, int sig);
 /* signal_force - for faults: current cannot ignore or block it. */
 void signal_force(int sig, int code, u64 addr);
 void signal_force_info(const siginfo_t *info);
+/* signal_die - current's process ends of the signal, with a core if it is one that leaves such.  Context: thread, no locks. */
+void __noreturn signal_die(const siginfo_t *info);
 /* signal_deliver - on the way to EL0 with TIF_SIGPENDING: acts, builds frames, sets up restarts. Context: irqs on. */
 void signal_deliver(struct trap_frame *tf);
 /* signal_set_blocked - current's mask (SIGKILL and SIGSTOP stay unblocked) */

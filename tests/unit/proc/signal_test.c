@@ -58,6 +58,8 @@ void schedule(void)		/* stopped: somebody sends SIGCONT */
 
 /* --- nobody traces here */
 void arch_step_rewind(struct trap_frame *tf) { (void)tf; }
+int coredump(const siginfo_t *info) { return info->si_signo; }
+void coredump_join_locked(void) {}
 int ptrace_signal_locked(siginfo_t *info) { return info->si_signo; }
 void ptrace_trap_locked(void) { panic("traced"); }
 void ptrace_trap_notify_locked(struct task *t) { (void)t; panic("traced"); }

@@ -14,6 +14,8 @@ struct arch_regset {
 };
 /* arch_regset_find - by type; NULL: the machine has none such. */
 const struct arch_regset *arch_regset_find(u32 type);
+/* arch_regset_at - the i-th; NULL: there are no more. */
+const struct arch_regset *arch_regset_at(u32 i);
 /* arch_step_on - t, which stands still, makes one instruction of the program and then takes SIGTRAP; at_once: it takes it before the first, since
  * it is in the middle of a system call, which is the step.  arch_step_off - not any more; t in any state. */
 void arch_step_on(struct task *t, bool at_once);
