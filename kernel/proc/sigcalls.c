@@ -189,9 +189,7 @@ static void kill_one(struct process *p, void *arg)
 {
 	struct kill_many *k = arg;
 
-	if (p->zombie)
-		return;
-	k->any = true;
+	k->any = true;		/* those who have ended, but are not waited for, count */
 	k->err = signal_kill(p, k->sig, k->info);
 	k->ok |= !k->err;
 }

@@ -150,3 +150,29 @@ TEST(a_line_of_sessions_dies_at_once)
 		close(ready[1]);
 	}
 }
+
+/* A group is there until its last member has been waited for: signals find it, and do nothing. */
+TEST(kill_a_group_of_the_dead)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+	if (pid == 0) {
+		setpgid(0, 0);
+		_exit(7);
+	}
+	setpgid(pid, pid);
+	CHECK(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
+	CHECK(kill(-pid, 0) == 0);
+	CHECK(kill(-pid, SIGKILL) == 0);
+	CHECK(kill(pid, SIGTERM) == 0);
+	CHECK_ERR(kill(-pid, 65), EINVAL);
+	pid_t other = fork();
+	if (other == 0) {
+		CHECK(setresuid(1000, 1000, 1000) == 0);
+		CHECK_ERR(kill(-pid, SIGTERM), EPERM);
+		_exit(0);
+	}
+	CHECK(EXITED(wait_status(other), 0));
+	CHECK(EXITED(wait_status(pid), 7));
+	CHECK_ERR(kill(-pid, 0), ESRCH);
+}
