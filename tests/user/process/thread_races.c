@@ -213,11 +213,12 @@ TEST(a_group_killed_while_it_forks)
 	}
 }
 
-static _Atomic int made, done;
+static _Atomic int made, done, all_there;
 static pid_t kids[4][40];
 static void *limited(void *a)
 {
 	int n = 0, k = (int)(long)a;
+	while (!all_there) sleep_ms(1);		/* or the kids of three leave no room for the fourth thread */
 	for (int i = 0; i < 40; i++) {
 		if ((kids[k][n] = fork()) == 0) for (;;) pause();
 		if (kids[k][n] > 0) n++;
@@ -235,6 +236,7 @@ TEST(rlimit_nproc_is_exact)
 		struct rlimit rl = { 34, 34 };
 		if (syscall(SYS_setresuid, 54321, 54321, 54321) || setrlimit(RLIMIT_NPROC, &rl)) _exit(9);
 		for (long i = 0; i < 4; i++) if (pthread_create(&t[i], NULL, limited, (void *)i)) _exit(8);
+		all_there = true;
 		while (done < 4) sleep_ms(1);
 		bool ok = made == 34 - 5;		/* the limit counts threads too */
 		for (int k = 0; k < 4; k++)
