@@ -203,42 +203,6 @@ bool futex_lock_waiter(struct futex_waiter *w)
 
 /* --- waiting */
 
-static void time_is_up(struct timer *t)
-{
-	task_wake_normal(container_of(t, struct futex_timer, timer)->task);
-}
-
-void futex_timer_begin(struct futex_timer *ft, u64 ns, bool real)
-{
-	ft->ns = ns;
-	if (ns == TIME_NEVER)
-		return;
-	ft->clock = real ? TIMER_REAL : TIMER_MONO;
-	ft->task = current;
-	timer_init(&ft->timer, time_is_up);
-}
-
-void futex_timer_end(struct futex_timer *ft)
-{
-	if (ft->ns != TIME_NEVER)
-		timer_cancel_sync(&ft->timer);
-}
-
-int futex_sleep(struct futex_timer *ft)
-{
-	if (signal_pending())
-		return -ERESTARTSYS;
-	if (ft->ns != TIME_NEVER) {
-		if (clock_timer_ns(ft->clock) >= ft->ns)
-			return -ETIMEDOUT;
-		if (!ft->timer.armed)	/* the first time; or it fired for nothing, and the clock was set back since */
-			timer_arm_clock(&ft->timer, ft->clock, ft->ns);
-	}
-	schedule();
-	set_current_state(TASK_INTERRUPTIBLE);
-	return 0;
-}
-
 int futex_wait_setup(u32 __user *uaddr, bool shared, u32 val, struct futex_waiter *w)
 {
 	u32 cur;
@@ -274,12 +238,12 @@ static long futex_restart(struct restart_block *rb)
 static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, bool real, u32 bitset)
 {
 	struct futex_waiter w = { .task = current, .bitset = bitset, .prio = sched_prio(current) };
-	struct futex_timer ft;
+	struct wake_timer ft;
 	long ret;
 
 	if (!bitset)
 		return -EINVAL;
-	futex_timer_begin(&ft, deadline, real);
+	wake_timer_begin(&ft, deadline, real ? TIMER_REAL : TIMER_MONO);
 	ret = futex_wait_setup(uaddr, shared, val, &w);
 	if (ret)
 		goto out;
@@ -287,7 +251,7 @@ static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, bo
 	set_current_state(TASK_INTERRUPTIBLE);
 	spin_unlock(&w.bucket->lock);
 	do
-		ret = atomic_load_acquire(&w.task) ? futex_sleep(&ft) : 1;
+		ret = atomic_load_acquire(&w.task) ? wake_timer_sleep(&ft) : 1;
 	while (!ret);
 	WRITE_ONCE(current->state, TASK_RUNNING);
 	if (ret < 0 && futex_lock_waiter(&w)) {
@@ -302,7 +266,7 @@ static long futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, bo
 		ret = -ERESTART_RESTARTBLOCK;
 	}
 out:
-	futex_timer_end(&ft);
+	wake_timer_end(&ft);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
 #include <kernel/proc/proc_internal.h>
 #include <kernel/sync/pi.h>
 #include <kernel/time/clock.h>
+#include <kernel/time/wake_timer.h>
 
 struct futex_bucket { struct spinlock lock; struct list_head waiters; } __aligned(64);
 
@@ -32,9 +33,6 @@ struct pi_futex_waiter {
 	const struct futex_key *target;	/* [I] where it may be requeued to; NULL: it waits for the lock itself */
 };
 
-/* Until when to wait, by which clock; TIME_NEVER: for ever, and the rest is not used. */
-struct futex_timer { u64 ns; enum timer_clock clock; struct task *task; struct timer timer; };
-
 /* futex.c.  futex_key_get: 0, -EINVAL, -EFAULT; may sleep.  The file's page is referenced until futex_key_put. */
 int futex_key_get(u32 __user *uaddr, bool shared, struct futex_key *k);
 void futex_key_put(struct futex_key *k);
@@ -61,11 +59,6 @@ bool futex_lock_waiter(struct futex_waiter *w);
 /* futex_wait_setup - w's key and bucket, with the bucket's lock held, if *uaddr is val.  -EAGAIN (it is not), -EFAULT, -EINVAL: nothing
  * is held. */
 int futex_wait_setup(u32 __user *uaddr, bool shared, u32 val, struct futex_waiter *w);
-/* futex_sleep - once, state having been set before the condition was looked at.  0: look again (the state is set again); or why not
- * to wait: -ERESTARTSYS, -ETIMEDOUT. */
-int futex_sleep(struct futex_timer *ft);
-void futex_timer_begin(struct futex_timer *ft, u64 ns, bool real);
-void futex_timer_end(struct futex_timer *ft);
 long futex_wake(u32 __user *uaddr, bool shared, int nr, u32 bitset);
 
 /* futex_requeue.c.  cmp: what *u1 must be, NULL: anything.  pi: to a PI futex. */

@@ -222,7 +222,7 @@ static bool stop_waiting(struct pi_futex_waiter *w)
 
 /* w is queued, and current's state is set.  uaddr: the PI futex.  0: current owns it.  Else -ETIMEDOUT, -ERESTARTSYS, -EFAULT, and
  * w->state says whether it had been queued for the lock. */
-static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, struct futex_timer *ft)
+static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, struct wake_timer *ft)
 {
 	struct pi_state *s;
 	long ret = 0;
@@ -236,7 +236,7 @@ static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, struct f
 			if (ret == -EAGAIN)
 				continue;
 		} else {
-			ret = futex_sleep(ft);
+			ret = wake_timer_sleep(ft);
 		}
 		if (ret)
 			break;
@@ -248,7 +248,7 @@ static long wait_for_lock(u32 __user *uaddr, struct pi_futex_waiter *w, struct f
 }
 
 /* Queue w, whose bucket is locked, and wait. */
-static long queue_and_wait(u32 __user *uaddr, struct pi_futex_waiter *w, struct futex_timer *ft)
+static long queue_and_wait(u32 __user *uaddr, struct pi_futex_waiter *w, struct wake_timer *ft)
 {
 	long ret;
 
@@ -269,7 +269,7 @@ static void waiter_init(struct pi_futex_waiter *w, const struct futex_key *targe
 }
 
 /* One try.  *final: the result is the call's; else it is for futex_pi_settle. */
-static long lock_pi_once(u32 __user *uaddr, bool shared, struct futex_timer *ft, bool try, struct pi_take *pt, bool *final)
+static long lock_pi_once(u32 __user *uaddr, bool shared, struct wake_timer *ft, bool try, struct pi_take *pt, bool *final)
 {
 	struct pi_futex_waiter w;
 	long ret;
@@ -299,18 +299,18 @@ static long lock_pi_once(u32 __user *uaddr, bool shared, struct futex_timer *ft,
 long futex_lock_pi(u32 __user *uaddr, bool shared, u64 deadline, bool real, bool try)
 {
 	struct pi_take pt = { .spare = NULL };
-	struct futex_timer ft;
+	struct wake_timer ft;
 	bool final;
 	long ret;
 
-	futex_timer_begin(&ft, deadline, real);
+	wake_timer_begin(&ft, deadline, real ? TIMER_REAL : TIMER_MONO);
 	do {
 		ret = lock_pi_once(uaddr, shared, &ft, try, &pt, &final);
 		if (!final)
 			ret = futex_pi_settle((int)ret, uaddr, &pt);
 	} while (!final && !ret);
 	futex_pi_take_end(&pt);
-	futex_timer_end(&ft);
+	wake_timer_end(&ft);
 	return ret == -ERESTARTSYS ? -ERESTARTNOINTR : ret;	/* its time limit is absolute: it may begin anew */
 }
 
@@ -373,7 +373,7 @@ long futex_wait_requeue_pi(u32 __user *u1, bool shared, u32 val, u64 deadline, b
 {
 	struct futex_key target;
 	struct pi_futex_waiter w;
-	struct futex_timer ft;
+	struct wake_timer ft;
 	long ret;
 
 	if (u1 == u2)
@@ -382,7 +382,7 @@ long futex_wait_requeue_pi(u32 __user *u1, bool shared, u32 val, u64 deadline, b
 	if (ret)
 		return ret;
 	waiter_init(&w, &target);
-	futex_timer_begin(&ft, deadline, real);
+	wake_timer_begin(&ft, deadline, real ? TIMER_REAL : TIMER_MONO);
 	ret = futex_wait_setup(u1, shared, val, &w.w);
 	if (ret)
 		goto out;
@@ -396,7 +396,7 @@ long futex_wait_requeue_pi(u32 __user *u1, bool shared, u32 val, u64 deadline, b
 	if (ret == -ERESTARTSYS)	/* once requeued it must not begin anew: the condition's word has changed */
 		ret = w.state ? -EAGAIN : -ERESTARTNOINTR;
 out:
-	futex_timer_end(&ft);
+	wake_timer_end(&ft);
 	futex_key_put(&target);
 	return ret;
 }

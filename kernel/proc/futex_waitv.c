@@ -69,7 +69,7 @@ static bool one_woken(struct vector_entry *v, u32 n)
 	return false;
 }
 
-static long vector_wait(struct vector_entry *v, u32 n, struct futex_timer *ft)
+static long vector_wait(struct vector_entry *v, u32 n, struct wake_timer *ft)
 {
 	u32 queued;
 	long ret = entries_queue(v, n, &queued);
@@ -78,7 +78,7 @@ static long vector_wait(struct vector_entry *v, u32 n, struct futex_timer *ft)
 	if (!ret) {
 		set_current_state(TASK_INTERRUPTIBLE);	/* before the look; pairs with task_wake */
 		while (!ret && !one_woken(v, n))
-			ret = futex_sleep(ft);
+			ret = wake_timer_sleep(ft);
 		WRITE_ONCE(current->state, TASK_RUNNING);
 	}
 	woken = entries_unqueue(v, queued);
@@ -105,7 +105,7 @@ static int vector_deadline(const void __user *timeout, int clock, u64 *ns)
 long sys_futex_waitv(void __user *waiters, unsigned nr_futexes, unsigned flags, void __user *timeout, int clockid)
 {
 	struct vector_entry *v;
-	struct futex_timer ft;
+	struct wake_timer ft;
 	u64 ns;
 	long ret;
 
@@ -117,11 +117,11 @@ long sys_futex_waitv(void __user *waiters, unsigned nr_futexes, unsigned flags, 
 	v = kmalloc(nr_futexes * sizeof(*v), GFP_KERNEL);
 	if (!v)
 		return -ENOMEM;
-	futex_timer_begin(&ft, ns, clockid == CLOCK_REALTIME);
+	wake_timer_begin(&ft, ns, clockid == CLOCK_REALTIME ? TIMER_REAL : TIMER_MONO);
 	ret = entries_get(waiters, v, nr_futexes);
 	if (!ret)
 		ret = vector_wait(v, nr_futexes, &ft);
-	futex_timer_end(&ft);
+	wake_timer_end(&ft);
 	kfree(v);
 	return ret;
 }
