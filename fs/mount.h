@@ -16,6 +16,8 @@ void mount_put(struct mount *m);
 void path_follow_down(struct path *p);
 /* path_follow_up - from a mount's root to the place it is mounted on; false at the namespace's root.  RCU-less, referenced. */
 bool path_follow_up(struct path *p);
+/* path_noexec - no file there is run as a program. */
+static inline bool path_noexec(const struct path *p) { return p->mnt->flags & MS_NOEXEC || p->mnt->sb->flags & SB_NOEXEC; }
 /* mount_may_write - 0, or -EROFS if mount or superblock are read-only: for a look alone.
  * mount_write_begin - the same for who will change something: it stays so until mount_write_end, if the result is 0.  Context: thread; sleeps
  * while the filesystem is frozen, so no lock of a file may be held. */

@@ -371,7 +371,7 @@ int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
 	inode = p.dentry->inode;
 	if (inode_is_link(inode))
 		err = -ELOOP;
-	else if (!inode_is_reg(inode) || (p.mnt->flags & MS_NOEXEC))
+	else if (!inode_is_reg(inode) || path_noexec(&p))
 		err = -EACCES;
 	else
 		err = inode_permission(inode, MAY_EXEC);
@@ -537,7 +537,7 @@ static int access_look(const struct path *p, struct inode *i, bool rcu, void *ar
 	int err = 0;
 
 	(void)rcu;
-	if ((mode & MAY_EXEC) && inode_is_reg(i) && (p->mnt->flags & MS_NOEXEC))
+	if ((mode & MAY_EXEC) && inode_is_reg(i) && path_noexec(p))
 		err = -EACCES;
 	if (!err && mode)
 		err = inode_permission(i, mode);

@@ -202,7 +202,8 @@ struct super {
 	char source[64];
 };
 
-enum { SB_RDONLY = 1 /* MS_RDONLY */, SB_POSIXACL = 1 << 16 /* MS_POSIXACL: its inodes' ACLs count */ };
+enum { SB_RDONLY = 1 /* MS_RDONLY */, SB_POSIXACL = 1 << 16 /* MS_POSIXACL: its inodes' ACLs count */,
+       SB_NOEXEC = 1 << 17 /* nothing in it is a program, however it is mounted */ };
 
 struct mount {
 	struct super *sb;		/* [I] */

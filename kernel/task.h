@@ -162,6 +162,7 @@ struct process {
 	struct tty *ctty;		/* [T] controlling terminal */
 	bool session_leader;		/* [T] */
 	bool did_exec;			/* [T] for setpgid */
+	u32 execs;			/* [a] programs it became: who registered something for the one before finds another */
 	u32 exec_gains;			/* [T] threads that exec a program which will have more rights: nobody with fewer begins to trace it */
 	struct wait_queue child_wait;	/* wait4 */
 	struct wait_queue end_wait;	/* kernel/proc/pidfd.c */

@@ -18,6 +18,7 @@
 #include <mm/slab.h>
 #include <net/filter.h>
 #include <net/netlink_internal.h>
+#include <net/netlink_promise.h>
 #include <net/scm.h>
 
 #define MESSAGE_COST	256u		/* beside the bytes, as charged against SO_RCVBUF */
@@ -49,6 +50,16 @@ static bool filtered(struct netlink_sock *n, struct netlink_packet *p)
 	return !keep;
 }
 
+static bool charge_locked(struct netlink_sock *n, const struct netlink_packet *p)
+{
+	if (n->queued >= (u32)atomic_load(&n->s.receive_max))
+		return false;
+	n->queued += p->len + MESSAGE_COST;
+	return true;
+}
+
+static void uncharge_locked(struct netlink_sock *n, const struct netlink_packet *p) { n->queued -= p->len + MESSAGE_COST; }
+
 bool netlink_deliver(struct netlink_sock *n, struct netlink_packet *p)
 {
 	irqflags_t flags;
@@ -59,11 +70,9 @@ bool netlink_deliver(struct netlink_sock *n, struct netlink_packet *p)
 		return true;
 	}
 	flags = spin_lock_irqsave(&n->queue_lock);
-	room = n->queued < (u32)atomic_load(&n->s.receive_max);
-	if (room) {
-		n->queued += p->len + MESSAGE_COST;
+	room = charge_locked(n, p);
+	if (room)
 		list_add_tail(&p->link, &n->queue);
-	}
 	spin_unlock_irqrestore(&n->queue_lock, flags);
 	if (room) {
 		socket_wake(&n->s, EPOLLIN | EPOLLRDNORM);
@@ -110,6 +119,68 @@ static void update_listened_locked(u32 protocol)
 		if (n->s.protocol == protocol)
 			all |= n->groups;
 	WRITE_ONCE(listened[protocol], all);
+}
+
+/* --- datagrams whose room is taken before it is known whether they will be sent */
+
+static bool charge(struct netlink_sock *n, const struct netlink_packet *p)
+{
+	irqflags_t flags = spin_lock_irqsave(&n->queue_lock);
+	bool room = charge_locked(n, p);
+
+	spin_unlock_irqrestore(&n->queue_lock, flags);
+	return room;
+}
+
+int netlink_promise(int fd, const void __user *data, u32 len, struct netlink_promised *out)
+{
+	struct netlink_packet *p = netlink_packet_alloc(len);
+	struct file *f = NULL;
+	struct socket *s;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	err = copy_from_user(p->data, data, len) ? -EFAULT : 0;
+	if (err)
+		goto err_packet;
+	f = fd_get(fd);
+	s = f ? socket_of(f) : NULL;
+	if (!s || s->family != AF_NETLINK) {
+		err = !f ? -EBADF : !s ? -ENOTSOCK : -EINVAL;
+		goto err_file;
+	}
+	err = wait_event_interruptible(&netlink_of(s)->room, charge(netlink_of(s), p));
+	if (err)
+		goto err_file;
+	*out = (struct netlink_promised){ f, p };
+	return 0;
+err_file:
+	if (f)
+		file_put(f);
+err_packet:
+	kfree(p);
+	return err;
+}
+
+void netlink_promise_end(struct netlink_promised *d, bool send, u8 last)
+{
+	struct netlink_sock *n = netlink_of(socket_of(d->socket));
+	irqflags_t flags;
+
+	d->packet->data[d->packet->len - 1] = last;
+	flags = spin_lock_irqsave(&n->queue_lock);
+	if (send)
+		list_add_tail(&d->packet->link, &n->queue);
+	else
+		uncharge_locked(n, d->packet);
+	spin_unlock_irqrestore(&n->queue_lock, flags);
+	if (send)
+		socket_wake(&n->s, EPOLLIN | EPOLLRDNORM);
+	else
+		kfree(d->packet);
+	file_put(d->socket);
+	d->socket = NULL;
 }
 
 /* --- names */
@@ -317,7 +388,7 @@ static struct netlink_packet *take_first(struct netlink_sock *n, bool peek, int 
 			p = copy;
 		} else {
 			list_del(&p->link);
-			n->queued -= p->len + MESSAGE_COST;
+			uncharge_locked(n, p);
 		}
 	}
 	spin_unlock_irq(&n->queue_lock);
@@ -379,6 +450,8 @@ static ssize_t netlink_receive(struct socket *s, struct message *m)
 	p = wait_first(n, m, &err);
 	if (!p)
 		return err;
+	if (wait_queue_active(&n->room))
+		wake_up_all(&n->room);
 	len = min((size_t)p->len, m->iter->count);
 	ret = copy_to_iter(p->data, len, m->iter) == len ? (ssize_t)len : -EFAULT;
 	if (len < p->len) {
@@ -516,6 +589,7 @@ static int netlink_create(int type, int protocol, struct socket **out)
 	socket_init(&n->s, &netlink_ops, AF_NETLINK, (u16)type, (u16)protocol);
 	spin_lock_init(&n->queue_lock, LC_SOCKET_QUEUE);
 	list_init(&n->queue);
+	wait_queue_init(&n->room);
 	mutex_lock(&netlink_mutex);
 	list_add_tail(&n->link, &sockets);
 	mutex_unlock(&netlink_mutex);

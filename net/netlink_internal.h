@@ -26,7 +26,8 @@ struct netlink_sock {
 	u32 drops;			/* [a] */
 	struct spinlock queue_lock;	/* LC_SOCKET_QUEUE */
 	struct list_head queue;		/* [q] struct netlink_packet */
-	u32 queued;			/* [q] bytes, with what they cost beside their data */
+	u32 queued;			/* [q] bytes, with what they cost beside their data, and what netlink_promise took */
+	struct wait_queue room;		/* who waits in netlink_promise */
 	struct netlink_dump *dump;	/* [c, read racily] under way, or NULL */
 };
 static inline struct netlink_sock *netlink_of(struct socket *s) { return container_of(s, struct netlink_sock, s); }

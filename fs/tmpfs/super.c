@@ -143,7 +143,7 @@ static const struct super_ops tmpfs_super_ops = {
 	.remount = tmpfs_remount, .show_options = tmpfs_show_options, .put_super = tmpfs_put_super,
 };
 
-static int super_make(const struct fs_type *type, u64 magic, const char *opts, bool fixed, struct super **out)
+static int super_make(const struct fs_type *type, u64 magic, const char *opts, bool fixed, const struct tmpfs_host *host, struct super **out)
 {
 	struct tmpfs_super *t = kzalloc(sizeof(*t), GFP_KERNEL);
 	struct super *sb;
@@ -154,9 +154,10 @@ static int super_make(const struct fs_type *type, u64 magic, const char *opts, b
 		return -ENOMEM;
 	tmpfs_inodes_init();
 	t->max_pages = page_nr_total() / 2;
-	t->max_inodes = page_nr_total() / 2;
+	t->max_inodes = host ? 0 : page_nr_total() / 2;
 	t->mode = 01777;
 	t->fixed = fixed;
+	t->host = host;
 	err = parse_options(t, opts);
 	sb = err ? NULL : super_create(type, &tmpfs_super_ops, magic);
 	if (!sb) {
@@ -164,7 +165,8 @@ static int super_make(const struct fs_type *type, u64 magic, const char *opts, b
 		return err ? err : -ENOMEM;
 	}
 	sb->private = t;
-	sb->flags |= SB_POSIXACL;
+	if (!host)
+		sb->flags |= SB_POSIXACL;
 	sb->attributes_mask = STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
 	err = tmpfs_inode(sb, NULL, S_IFDIR | t->mode, 0, &root);
 	if (!err) {
@@ -183,12 +185,17 @@ static int super_make(const struct fs_type *type, u64 magic, const char *opts, b
 
 int tmpfs_super(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
 {
-	return super_make(type, magic, opts, false, out);
+	return super_make(type, magic, opts, false, NULL, out);
 }
 
 int tmpfs_super_fixed(const struct fs_type *type, u64 magic, const char *opts, struct super **out)
 {
-	return super_make(type, magic, opts, true, out);
+	return super_make(type, magic, opts, true, NULL, out);
+}
+
+int tmpfs_super_host(const struct fs_type *type, u64 magic, const struct tmpfs_host *host, struct super **out)
+{
+	return super_make(type, magic, "", true, host, out);
 }
 
 static int tmpfs_mount(const struct fs_type *type, u32 flags, const char *source, const char *opts, struct super **out)

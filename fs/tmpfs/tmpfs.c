@@ -205,7 +205,7 @@ int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rde
 		i->flags |= dir->flags & FLAGS_INHERITED;
 	i->ops = &tmpfs_file_iops;
 	if (inode_is_dir(i)) {
-		i->ops = t->fixed ? &fixed_dir_ops : &tmpfs_dir_ops;
+		i->ops = t->host ? t->host->dir_ops : t->fixed ? &fixed_dir_ops : &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;
 		i->nlink = 2;
 		i->size = 40;
@@ -252,8 +252,12 @@ static void drop_entries(struct inode *dir)
 
 void tmpfs_evict(struct inode *i)
 {
+	const struct tmpfs_host *host = tmpfs_sb(i->sb)->host;
+
 	if (inode_is_dir(i))
 		drop_entries(i);
+	else if (host && i->private)
+		host->gone(i);
 	else if (i->data.nr_pages || i->data.swapped)
 		filemap_evict(&i->data);
 	atomic_dec(&tmpfs_sb(i->sb)->inodes);
@@ -261,7 +265,7 @@ void tmpfs_evict(struct inode *i)
 
 /* --- directory operations --- */
 
-static int tmpfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
+int tmpfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
 {
 	struct tmpfs_entry *e = entry_find(dir, name, len);
 
@@ -287,7 +291,7 @@ static int add_new(struct inode *dir, const char *name, u32 len, struct inode *i
 	return 0;
 }
 
-static int tmpfs_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
+int tmpfs_create(struct inode *dir, const char *name, u32 len, u32 mode, dev_t_k rdev, struct inode **out)
 {
 	struct inode *i;
 	int err = tmpfs_inode(dir->sb, dir, mode, rdev, &i);
@@ -351,7 +355,7 @@ static int tmpfs_link(struct inode *dir, const char *name, u32 len, struct inode
 	return 0;
 }
 
-static int tmpfs_unlink(struct inode *dir, const char *name, u32 len, struct inode *inode)
+int tmpfs_unlink(struct inode *dir, const char *name, u32 len, struct inode *inode)
 {
 	struct tmpfs_entry *e = entry_find(dir, name, len);
 	struct timespec_k now;

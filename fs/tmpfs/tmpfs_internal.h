@@ -16,7 +16,8 @@ struct tmpfs_super {
 	u64 max_inodes, inodes;		/* [a] */
 	u32 mode, uid, gid;		/* of the root */
 	bool size_given, inodes_given;
-	bool fixed;			/* [I] only the kernel makes and removes names */
+	bool fixed;			/* [I] only the kernel, or the host, makes and removes names */
+	const struct tmpfs_host *host;	/* [I] whose files they are, NULL: tmpfs's */
 };
 
 static inline struct tmpfs_inode *tmpfs_i(const struct inode *i) { return container_of(i, struct tmpfs_inode, vfs); }

@@ -30,6 +30,7 @@
 #include <kernel/time/time.h>
 #include <mm/slab.h>
 
+#define IPC_IN_SLAB	(4 * PAGE_SIZE)	/* up to here a message is one piece of kmalloc, if there is one */
 #define IPC_MIN_CIRCLE	64
 #define IPC_SEQ_MAX	(1u << (31 - IPC_SLOT_BITS))
 
@@ -48,6 +49,24 @@ void ipc_kind_init(struct ipc_kind *k, s64 max, void (*free)(struct ipc_object *
 }
 
 s64 ipc_now(void) { return (s64)(clock_real_ns() / NSEC_PER_SEC); }
+
+int ipc_copy_in(void **out, size_t head, const void __user *text, size_t len)
+{
+	void *m = NULL;
+
+	if (head + len <= IPC_IN_SLAB)
+		m = kmalloc(head + len, GFP_KERNEL);
+	if (!m)
+		m = kvmalloc(head + len, GFP_KERNEL);
+	if (!m)
+		return -ENOMEM;
+	if (copy_from_user((u8 *)m + head, text, len)) {
+		kvfree(m);
+		return -EFAULT;
+	}
+	*out = m;
+	return 0;
+}
 
 /* --- references and locks */
 

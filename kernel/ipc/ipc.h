@@ -90,6 +90,8 @@ int ipc_totals(struct ipc_kind *k, u32 *count);
 
 /* ipc_deadline - of a relative struct timespec: *ns on the monotonic clock; NULL: never.  0, -EFAULT, -EINVAL. */
 int ipc_deadline(const void __user *timeout, u64 *ns);
+/* ipc_copy_in - new memory, to be kvfreed: head bytes for the caller, then len that a program sends.  0, -ENOMEM, -EFAULT.  Context: thread, no lock. */
+int ipc_copy_in(void **out, size_t head, const void __user *text, size_t len);
 /* ipc_now - seconds since the epoch. */
 s64 ipc_now(void);
 

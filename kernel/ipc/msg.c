@@ -16,8 +16,6 @@
 #include <mm/slab.h>
 #include <syscall_protos.h>
 
-#define MSG_IN_SLAB (4 * PAGE_SIZE)	/* up to here a message is one piece of kmalloc, if there is one */
-
 struct ipc_kind msg_kind;
 s64 msg_max = MSGMAX, msg_mnb = MSGMNB;
 
@@ -32,21 +30,14 @@ BOOT_INIT(core, msg_init);
 
 static int message_copy_in(struct ipc_message **out, s64 type, const void __user *text, size_t len)
 {
-	struct ipc_message *m = NULL;
+	void *m;
+	int err = ipc_copy_in(&m, sizeof(**out), text, len);
 
-	if (sizeof(*m) + len <= MSG_IN_SLAB)
-		m = kmalloc(sizeof(*m) + len, GFP_KERNEL);
-	if (!m)
-		m = kvmalloc(sizeof(*m) + len, GFP_KERNEL);
-	if (!m)
-		return -ENOMEM;
-	m->type = type;
-	m->len = len;
-	if (copy_from_user(m->text, text, len)) {
-		kvfree(m);
-		return -EFAULT;
-	}
+	if (err)
+		return err;
 	*out = m;
+	(*out)->type = type;
+	(*out)->len = len;
 	return 0;
 }
 

@@ -693,6 +693,7 @@ static void become(struct exec *x, u64 sp)
 	t->proc->exe = x->file;
 	if (old)
 		file_put(old);
+	atomic_inc(&t->proc->execs);
 	t->proc->did_exec = true;	/* before close-on-exec: a parent waiting for that end may look next */
 	fdtable_close_on_exec(t->files);
 	signal_flush_handlers(t->proc);

@@ -10,6 +10,7 @@ struct user {
 	u32 sigpending;			/* [a] queued signals and timers, bounded by RLIMIT_SIGPENDING */
 	u32 in_flight;			/* [a] descriptors on their way through local sockets, bounded by RLIMIT_NOFILE */
 	u32 inotify_instances, inotify_watches;	/* [a] bounded by /proc/sys/fs/inotify */
+	u64 mq_bytes;			/* [a] what POSIX message queues may come to hold, bounded by RLIMIT_MSGQUEUE */
 	u64 shm_kept;			/* [a] pages of segments kept in memory by shmctl, bounded by RLIMIT_MEMLOCK */
 	u32 nr_tasks;			/* [proc_lock] read racily; bounded by RLIMIT_NPROC */
 	struct list_head link;		/* the table's lock */

@@ -1,5 +1,6 @@
 /* System V IPC: objects that come and go under those who use them; nothing is lost, nobody waits for ever. */
 #include "stress.h"
+#include <mqueue.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -153,6 +154,59 @@ STORM(queues_removed_in_use)
 {
 	board = shared_map(4096);
 	crowd(queue_kid, 8);
+}
+
+/* POSIX queues: names that come and go, messages of every kind, time-outs, registrations; every message that is received is whole. */
+struct posix_note { unsigned len, sum; unsigned char fill[56]; };
+static void posix_note_make(struct posix_note *m, unsigned r)
+{
+	m->len = r % sizeof(m->fill);
+	m->sum = m->len;
+	for (unsigned i = 0; i < m->len; i++) m->sum = m->sum * 31 + (m->fill[i] = (unsigned char)(r >> i % 24));
+}
+static void posix_note_check(const struct posix_note *m, ssize_t len)
+{
+	unsigned sum = m->len;
+	CHECK(m->len < sizeof(m->fill) && len == (ssize_t)(8 + m->len));
+	for (unsigned i = 0; i < m->len; i++) sum = sum * 31 + m->fill[i];
+	CHECK_EQ(sum, m->sum);
+}
+static bool no_time(void) { return errno == ETIMEDOUT || errno == EAGAIN; }
+static void posix_kid(int n)
+{
+	unsigned seed = n + 1;
+	struct mq_attr a = { .mq_maxmsg = 3, .mq_msgsize = sizeof(struct posix_note) };
+	struct sigevent none = { .sigev_notify = SIGEV_NONE }, quiet = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT };
+	while (!over()) {
+		unsigned r = random_next(&seed);
+		const char *name = r & 1 ? "/storm.a" : "/storm.b";
+		struct posix_note m;
+		struct timespec soon;
+		mqd_t q = mq_open(name, O_CREAT | O_RDWR | (r & 2 ? O_NONBLOCK : 0), 0600, &a);
+		CHECK(q >= 0);
+		if (r % 16 == 5) CHECK(mq_unlink(name) == 0 || errno == ENOENT);
+		if (r & 64) CHECK(mq_notify(q, r & 128 ? &none : &quiet) == 0 || errno == EBUSY);
+		for (int i = 0; i < 20; i++) {
+			r = random_next(&seed);
+			clock_gettime(CLOCK_REALTIME, &soon);
+			if ((soon.tv_nsec += r >> 8 & 0xfffff) >= 1000000000) { soon.tv_nsec -= 1000000000; soon.tv_sec++; }
+			if (r & 1) {
+				posix_note_make(&m, r);
+				CHECK(mq_timedsend(q, (char *)&m, 8 + m.len, r >> 4 & 7, &soon) == 0 || no_time());
+			} else {
+				ssize_t len = mq_timedreceive(q, (char *)&m, sizeof(m), NULL, &soon);
+				if (len >= 0) posix_note_check(&m, len); else CHECK(no_time());
+			}
+			progress();
+		}
+		CHECK(mq_close(q) == 0);
+	}
+}
+STORM(posix_queues_in_use)
+{
+	crowd(posix_kid, 8);
+	mq_unlink("/storm.a");
+	mq_unlink("/storm.b");
 }
 
 /* Segments that are attached, inherited, cut and removed at once.  A page says whose it is. */

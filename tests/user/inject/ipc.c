@@ -1,11 +1,14 @@
-/* Each allocation of the System V IPC calls fails in turn: tests/user/inject/inject.h. */
+/* Each allocation of the calls of System V IPC and of POSIX message queues fails in turn: tests/user/inject/inject.h. */
 #define TAP_TIMEOUT 200
 #include "tap.h"
 #include "inject.h"
+#include <linux/netlink.h>
+#include <mqueue.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 
 #ifndef MSG_COPY
 #define MSG_COPY 040000
@@ -74,6 +77,45 @@ static int do_list(void)
 	while (!e && (n = read(fd, b, sizeof(b)))) e = n < 0 ? errno : 0;
 	close(fd);
 	return e;
+}
+
+static mqd_t mq = -1, mine = -1;
+static int netlink_;
+static char mq_text[16384];
+static int do_mq_open(void)
+{
+	struct mq_attr a = { .mq_maxmsg = 4, .mq_msgsize = sizeof(mq_text) };
+	return result(mine = mq_open("/inject", O_CREAT | O_EXCL | O_RDWR, 0600, &a));
+}
+static void undo_mq_open(void) { if (mine >= 0) { mq_close(mine); mq_unlink("/inject"); } mine = -1; }
+static int do_mq_send(void) { return result(mq_send(mq, "x", 1, 1)); }
+static int do_mq_send_large(void) { return result(mq_send(mq, mq_text, sizeof(mq_text), 2)); }
+static void undo_mq_send(void) { while (mq_receive(mq, mq_text, sizeof(mq_text), NULL) >= 0) ; }
+static int do_mq_notify(void)
+{
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD, .sigev_signo = netlink_, .sigev_value.sival_ptr = mq_text };
+	return result(syscall(SYS_mq_notify, mq, &e));
+}
+static void undo_mq_notify(void)
+{
+	char cookie[32];
+	mq_notify(mq, NULL);
+	while (recv(netlink_, cookie, sizeof(cookie), MSG_DONTWAIT) > 0) ;
+}
+
+static const struct op queue_ops[] = {
+	{ "mq_open", do_mq_open, undo_mq_open }, { "mq_send", do_mq_send, undo_mq_send }, { "mq_send of 16384", do_mq_send_large, undo_mq_send },
+	{ "mq_notify", do_mq_notify, undo_mq_notify },
+};
+
+TEST(posix_queues)
+{
+	struct mq_attr a = { .mq_maxmsg = 4, .mq_msgsize = sizeof(mq_text) };
+	inject_begin();
+	netlink_ = socket(AF_NETLINK, SOCK_RAW, 0);
+	mq = mq_open("/injected", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &a);
+	CHECK(mq >= 0 && netlink_ >= 0 && mq_unlink("/injected") == 0);
+	inject(queue_ops, COUNT(queue_ops));
 }
 
 static const struct op ops[] = {
