@@ -1,7 +1,12 @@
 /* calls: what single system calls, faults, processes, pipes and tmpfs cost.
  * Arguments name the groups to run; none means all.  */
 #include "bench.h"
+#include <mqueue.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
+#include <termios.h>
 
 static int argc_; static char **argv_;
 static int wanted(const char *group)
@@ -229,6 +234,148 @@ static void tmpfs(void)
 	rmdir("/tmp/bench-dir");
 }
 
+/* A queue of each kind: 64 bytes sent and received by oneself, and to another process and back. */
+static struct { long type; char text[64]; } note = { 1, "" };
+static int sysv[2], posix[2];
+
+static void sysv_self(void)
+{
+	if (msgsnd(sysv[0], &note, 64, 0) || msgrcv(sysv[0], &note, 64, 0, 0) != 64)
+		fail("msgsnd, msgrcv");
+}
+static void sysv_round(void)
+{
+	if (msgsnd(sysv[0], &note, 64, 0) || msgrcv(sysv[1], &note, 64, 0, 0) != 64)
+		fail("msgsnd, msgrcv");
+}
+static void posix_self(void)
+{
+	if (mq_send(posix[0], note.text, 64, 0) || mq_receive(posix[0], note.text, 64, NULL) != 64)
+		fail("mq_send, mq_receive");
+}
+static void posix_round(void)
+{
+	if (mq_send(posix[0], note.text, 64, 0) || mq_receive(posix[1], note.text, 64, NULL) != 64)
+		fail("mq_send, mq_receive");
+}
+
+static void queues(void)
+{
+	struct mq_attr a = { .mq_maxmsg = 8, .mq_msgsize = 64 };
+	pid_t p;
+	for (int i = 0; i < 2; i++) {
+		sysv[i] = msgget(IPC_PRIVATE, 0600);
+		posix[i] = mq_open("/bench", O_CREAT | O_RDWR, 0600, &a);
+		if (sysv[i] < 0 || posix[i] < 0 || mq_unlink("/bench"))
+			fail("msgget, mq_open");
+	}
+	bench("sysv_queue_self", 1000, sysv_self());
+	bench("posix_queue_self", 1000, posix_self());
+	p = fork();
+	if (p == 0) {
+		while (msgrcv(sysv[0], &note, 64, 0, 0) == 64 && !msgsnd(sysv[1], &note, 64, 0)) ;
+		_exit(0);
+	}
+	bench("sysv_queue_round_trip", 500, sysv_round());
+	kill(p, SIGKILL);
+	waitpid(p, NULL, 0);
+	p = fork();
+	if (p == 0) {
+		while (mq_receive(posix[0], note.text, 64, NULL) == 64 && !mq_send(posix[1], note.text, 64, 0)) ;
+		_exit(0);
+	}
+	bench("posix_queue_round_trip", 500, posix_round());
+	kill(p, SIGKILL);
+	waitpid(p, NULL, 0);
+	msgctl(sysv[0], IPC_RMID, NULL);
+	msgctl(sysv[1], IPC_RMID, NULL);
+}
+
+/* A pseudo-terminal: 1 KiB of output, raw, and a line of input, edited and echoed. */
+static int master, slave;
+static char block[1024];
+
+static void all_of(int fd, size_t want)
+{
+	while (want) {
+		ssize_t n = read(fd, block, want < sizeof(block) ? want : sizeof(block));
+		if (n <= 0)
+			fail("pty");
+		want -= (size_t)n;
+	}
+}
+static void pty_out(void)
+{
+	if (write(slave, block, sizeof(block)) != sizeof(block))
+		fail("pty");
+	all_of(master, sizeof(block));
+}
+static void pty_line(void)
+{
+	static const char line[] = "echo a line of input\n";
+	if (write(master, line, sizeof(line) - 1) != sizeof(line) - 1)
+		fail("pty");
+	all_of(slave, sizeof(line) - 1);
+	all_of(master, sizeof(line));		/* the echo's newline is two */
+}
+
+static void terminals(void)
+{
+	struct termios cooked, raw;
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=0666");
+	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	if (master < 0 || unlockpt(master) || (slave = open(ptsname(master), O_RDWR | O_NOCTTY)) < 0)
+		fail("/dev/ptmx");
+	tcgetattr(slave, &cooked);
+	bench("pty_line", 500, pty_line());
+	raw = cooked;
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	memset(block, 'x', sizeof(block));
+	bench("pty_output_1k", 500, pty_out());
+	close(slave);
+	close(master);
+}
+
+/* A write to a watched file, and its event. */
+static int watcher, watched;
+
+static void inotify_event(void)
+{
+	char buf[512];
+	if (pwrite(watched, "x", 1, 0) != 1 || read(watcher, buf, sizeof(buf)) <= 0)
+		fail("inotify");
+}
+static void inotify_name(void)
+{
+	char buf[512];
+	close(open("/tmp/bench-watched/f", O_CREAT | O_WRONLY, 0600));
+	unlink("/tmp/bench-watched/f");
+	if (read(watcher, buf, sizeof(buf)) <= 0)
+		fail("inotify");
+}
+
+static void notices(void)
+{
+	int wd;
+	mkdir("/tmp/bench-watched", 0700);
+	watched = open("/tmp/bench-watched/w", O_CREAT | O_RDWR, 0600);
+	watcher = inotify_init1(0);
+	wd = inotify_add_watch(watcher, "/tmp/bench-watched/w", IN_MODIFY);
+	if (watched < 0 || wd < 0)
+		fail("inotify");
+	bench("inotify_write", 1000, inotify_event());
+	inotify_rm_watch(watcher, wd);
+	wd = inotify_add_watch(watcher, "/tmp/bench-watched", IN_CREATE | IN_DELETE);
+	bench("inotify_create_delete", 500, inotify_name());
+	bench("inotify_watch_add_rm", 500, inotify_rm_watch(watcher, inotify_add_watch(watcher, "/tmp/bench-watched/w", IN_MODIFY)));
+	close(watcher);
+	close(watched);
+	unlink("/tmp/bench-watched/w");
+	rmdir("/tmp/bench-watched");
+}
+
 static void memory_free(void)
 {
 	char buf[2048], *p;
@@ -250,6 +397,9 @@ int main(int argc, char **argv)
 	if (wanted("faults")) faults();
 	if (wanted("processes")) processes();
 	if (wanted("tmpfs") && (chosen("tmpfs_create") || chosen("tmpfs_delete"))) tmpfs();
+	if (wanted("queues")) queues();
+	if (wanted("terminals")) terminals();
+	if (wanted("notices")) notices();
 	if (wanted("pipes")) pipes();
 	return 0;
 }
