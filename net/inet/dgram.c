@@ -1,4 +1,4 @@
-/* Datagram sockets: UDP, ping (ICMP without privilege), raw.
+/* Datagram sockets: UDP, UDP-Lite (RFC 3828: UDP, but for what its checksum covers), ping (ICMP without privilege), raw.
  *
  * Theory.  lwIP does what is IP's: addresses, fragments, ARP, its own answers to ICMP.  Datagrams themselves are ours: a raw hook of lwIP for
  * each protocol in use shows every packet, whole and for us, before lwIP's own protocols see it (taps, below).  So UDP is looked up by a hash of its
@@ -39,10 +39,13 @@
 #include <net/scm.h>
 
 #define UDP_HEADER	8u
+#define UDPLITE_SEND_CSCOV	10	/* udplite(7); no header has them */
+#define UDPLITE_RECV_CSCOV	11
 #define GID_LAST	0x7fffffffu	/* that ping_group_range may name */
 #define PACKET_COST	256u	/* what a packet takes beside its bytes */
 
 struct dgram_counts dgram_counts;
+struct udp_counts udp_counts, udplite_counts;
 static struct slab_cache *datagram_cache;
 static u8 watched[256 / 8];		/* [C] protocols that have a hook */
 static s64 ping_first = 1, ping_last;	/* groups that may ping: none, as long as nobody says so */
@@ -60,7 +63,8 @@ static u8_t tap(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t 
 	if (raw_ports.users)
 		raw_fan_out(p, header, proto, six);
 	switch (proto) {
-	case IPPROTO_UDP: return udp_tap(p, header);
+	case IPPROTO_UDP: return udp_tap(p, header, false);
+	case IPPROTO_UDPLITE: return udp_tap(p, header, true);
 	case IPPROTO_TCP: return tcp_time_wait_tap(p, ip_current_dest_addr(), from, header) || tcp_cookie_tap(p, ip_current_dest_addr(), from, header);
 	case IPPROTO_ICMP: return !six && icmp_tap(p, header, false);
 	case IPPROTO_ICMPV6: return six && icmp_tap(p, header, true);
@@ -88,6 +92,7 @@ void dgram_init(void)
 	raw_watch(IPPROTO_ICMPV6);
 	raw_watch(IPPROTO_ICMP);
 	raw_watch(IPPROTO_UDP);
+	raw_watch(IPPROTO_UDPLITE);
 	raw_watch(IPPROTO_TCP);
 }
 
@@ -108,18 +113,19 @@ void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t 
 	u32 size = p->tot_len - hidden + (u32)sizeof(struct datagram) + 128;
 	bool room = READ_ONCE(d->rx_bytes) + size <= (u32)d->i.s.receive_max || !READ_ONCE(d->rx_bytes);
 	struct datagram *g = room && wanted ? slab_alloc(datagram_cache, GFP_ATOMIC) : NULL;
+	struct udp_counts *counts = udp_counts_of(dgram_is_lite(d));
 	irqflags_t flags;
 
 	if (!wanted) {
 		d->drops++;
-		dgram_counts.in_errors++;
+		counts->in_errors++;
 		pbuf_free(p);
 		return;
 	}
 	if (!g) {
 		d->drops++;
-		dgram_counts.rcvbuf_errors++;
-		dgram_counts.in_errors++;
+		counts->rcvbuf_errors++;
+		counts->in_errors++;
 		pbuf_free(p);
 		return;
 	}
@@ -589,6 +595,23 @@ static int set_icmp_filter(struct dgramsock *d, int level, int name, const void 
 	return -ENOPROTOOPT;
 }
 
+/* As on Linux: less than the header means the header, all or nothing is 0. */
+static int set_coverage(struct dgramsock *d, int name, s32 v)
+{
+	u16 bytes = v ? (u16)clamp(v, (s32)UDP_HEADER, 0xffff) : 0;
+
+	if (name == UDPLITE_SEND_CSCOV) {
+		WRITE_ONCE(d->send_coverage, bytes);
+		WRITE_ONCE(d->send_covers, true);
+	} else if (name == UDPLITE_RECV_CSCOV) {
+		WRITE_ONCE(d->recv_coverage, bytes);
+		WRITE_ONCE(d->recv_covers, true);
+	} else {
+		return -ENOPROTOOPT;
+	}
+	return 0;
+}
+
 static int set_udp(struct dgramsock *d, int name, s32 v)
 {
 	switch (name) {
@@ -599,7 +622,7 @@ static int set_udp(struct dgramsock *d, int name, s32 v)
 		d->segment = (u16)v;
 		return 0;
 	case UDP_GRO: d->gro = v; return 0;
-	default: return -ENOPROTOOPT;
+	default: return dgram_is_lite(d) ? set_coverage(d, name, v) : -ENOPROTOOPT;
 	}
 }
 
@@ -612,7 +635,7 @@ static int dgram_set_option(struct socket *s, int level, int name, const void *v
 		return inet_set_option(&d->i, level, name, value, len);
 	if (level == SOL_SOCKET)
 		return inet_set_socket_option(&d->i, name, value, len);
-	if (level == SOL_UDP && d->kind == DGRAM_UDP) {
+	if ((level == SOL_UDP || level == SOL_UDPLITE) && d->kind == DGRAM_UDP) {
 		if (len < sizeof(v))
 			return -EINVAL;
 		memcpy(&v, value, sizeof(v));
@@ -627,11 +650,13 @@ static int dgram_get_option(struct socket *s, int level, int name, void *value, 
 
 	if (level == SOL_IP || level == SOL_IPV6)
 		return inet_get_option(&d->i, level, name, value, len);
-	if (level == SOL_UDP && d->kind == DGRAM_UDP) {
+	if ((level == SOL_UDP || level == SOL_UDPLITE) && d->kind == DGRAM_UDP) {
 		switch (name) {
 		case UDP_CORK: return option_put(value, len, d->cork);
 		case UDP_SEGMENT: return option_put(value, len, d->segment);
 		case UDP_GRO: return option_put(value, len, d->gro);
+		case UDPLITE_SEND_CSCOV: return option_put(value, len, READ_ONCE(d->send_coverage));
+		case UDPLITE_RECV_CSCOV: return option_put(value, len, READ_ONCE(d->recv_coverage));
 		default: return -ENOPROTOOPT;
 		}
 	}
@@ -672,6 +697,8 @@ static int kind_of(u16 family, int type, int *protocol)
 		*protocol = IPPROTO_UDP;
 		return DGRAM_UDP;
 	}
+	if (*protocol == IPPROTO_UDPLITE)
+		return DGRAM_UDP;
 	if (*protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return may_ping() ? DGRAM_PING : -EACCES;
 	return -EPROTONOSUPPORT;
@@ -690,7 +717,7 @@ int dgram_create(u16 family, int type, int protocol, struct socket **out)
 	d = kzalloc(sizeof(*d), GFP_KERNEL);
 	if (!d)
 		return -ENOMEM;
-	inet_init(&d->i, &dgram_ops, family, (u16)type, (u16)protocol, tables[kind]);
+	inet_init(&d->i, &dgram_ops, family, (u16)type, (u16)protocol, kind == DGRAM_UDP && protocol == IPPROTO_UDPLITE ? &udplite_ports : tables[kind]);
 	d->i.free = dgramsock_free;
 	d->kind = (u8)kind;
 	spin_lock_init(&d->lock, LC_SOCKET_QUEUE);

@@ -1,5 +1,6 @@
 /* Datagram sockets: UDP, ping, raw.  Theory in dgram.c. */
 #pragma once
+#include <linux/in.h>
 #include <net/inet/inet.h>
 
 struct netif;
@@ -54,10 +55,13 @@ struct dgramsock {
 	struct sending corked_to;	/* [tx_lock] where the first of it was sent to */
 	bool cork;			/* [C,r] UDP_CORK */
 	u16 segment;			/* [C,r] UDP_SEGMENT, 0 */
+	bool send_covers, recv_covers;	/* [racy] UDP-Lite: the two below were set */
+	u16 send_coverage, recv_coverage;	/* [racy] UDPLITE_SEND_CSCOV, _RECV_CSCOV: bytes from the header on, 0: all */
 	bool gro;			/* [C,r] UDP_GRO: kept and told; nothing is merged */
 };
 
 static inline struct dgramsock *dgramsock_of(struct socket *s) { return container_of(s, struct dgramsock, i.s); }
+static inline bool dgram_is_lite(const struct dgramsock *d) { return d->kind == DGRAM_UDP && d->i.s.protocol == IPPROTO_UDPLITE; }
 
 void dgram_init(void);
 int dgram_create(u16 family, int type, int protocol, struct socket **out);
@@ -67,9 +71,9 @@ void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t 
 /* dgram_member - does d want what comes to that group? */
 bool dgram_member(const struct dgramsock *d, const ip_addr_t *group, u32 ifindex);
 /* Input taps: p begins with its IP header of that length.  True: p is consumed.  Context: core locked. */
-bool udp_tap(struct pbuf *p, u32 header);
-/* udp_in - p begins with UDP's header; IP's, of that length, still stands before its payload.  Consumes p.  Context: as the taps. */
-void udp_in(struct pbuf *p, u32 header);
+bool udp_tap(struct pbuf *p, u32 header, bool lite);
+/* udp_in - p begins with the header of UDP, or UDP-Lite; IP's, of that length, still stands before its payload.  Consumes p.  Context: as the taps. */
+void udp_in(struct pbuf *p, u32 header, bool lite);
 bool icmp_tap(struct pbuf *p, u32 header, bool six);
 /* icmp_no_port - tell the sender of the packet p, which begins with its IP header, that nobody is there.  Context: core locked. */
 void icmp_no_port(struct pbuf *p);
@@ -103,4 +107,7 @@ void dgram_leave_all(struct dgramsock *d);
 int dgram_parse_control(struct dgramsock *d, const struct message *m, struct sending *to);
 int dgram_tell(struct dgramsock *d, struct message *m, const struct datagram *g);
 
-extern struct dgram_counts { u64 in, no_ports, in_errors, out, rcvbuf_errors, csum_errors, mem_errors, icmp_in, icmp_out, echos; } dgram_counts;
+/* [C] of UDP and UDP-Lite; ping and raw sockets count as UDP. */
+extern struct udp_counts { u64 in, no_ports, in_errors, out, rcvbuf_errors, csum_errors, mem_errors; } udp_counts, udplite_counts;
+extern struct dgram_counts { u64 icmp_in, icmp_out, echos; } dgram_counts;	/* [C] */
+static inline struct udp_counts *udp_counts_of(bool lite) { return lite ? &udplite_counts : &udp_counts; }

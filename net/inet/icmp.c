@@ -140,7 +140,7 @@ static void tell(struct inet_sock *o, const struct report *r, bool connected, u3
 
 static void report_udp(const struct report *r)
 {
-	struct list_head *bucket = port_bucket(&udp_ports, r->sport);
+	struct list_head *bucket = port_bucket(r->proto == IPPROTO_UDPLITE ? &udplite_ports : &udp_ports, r->sport);
 	struct inet_sock *o;
 
 	if (!bucket)
@@ -262,7 +262,7 @@ static bool read_inner(struct report *r)
 static void deliver(const struct report *r)
 {
 	switch (r->proto) {
-	case IPPROTO_UDP: report_udp(r); break;
+	case IPPROTO_UDP: case IPPROTO_UDPLITE: report_udp(r); break;
 	case IPPROTO_TCP: report_tcp(r); break;
 	case IPPROTO_ICMP: case IPPROTO_ICMPV6: report_ping(r); break;
 	default: break;

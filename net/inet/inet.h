@@ -35,7 +35,7 @@ struct port_table {
 	bool tcp;
 	u32 users;			/* [C] */
 };
-extern struct port_table tcp_ports, udp_ports, ping_ports, raw_ports;
+extern struct port_table tcp_ports, udp_ports, udplite_ports, ping_ports, raw_ports;
 
 struct inet_sock {
 	struct socket s;

@@ -193,8 +193,12 @@ static void echo(struct netdev *dev, struct pbuf *b)
 {
 	const u8 *ip = (u8 *)b->payload + dev->header_len;
 	struct packet *p;
+	u8 proto;
 
-	if (b->len < dev->header_len + IP6_HLEN - 12u || !((ip[0] >> 4 == 4 && ip[9] == IP_PROTO_UDP) || (ip[0] >> 4 == 6 && ip[6] == IP_PROTO_UDP)))
+	if (b->len < dev->header_len + IP6_HLEN - 12u)
+		return;
+	proto = ip[0] >> 4 == 4 ? ip[9] : ip[6];
+	if (proto != IP_PROTO_UDP && proto != IP_PROTO_UDPLITE)
 		return;
 	p = packet_from_pbuf(b, 0);
 	if (!p)

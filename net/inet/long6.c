@@ -72,8 +72,8 @@ void ip6_hook_long(struct pbuf *p, u16_t header, u8_t proto)
 {
 	if (raw_ports.users)
 		raw_fan_out(p, 0, proto, true);
-	if (proto == IPPROTO_UDP) {
-		udp_in(p, header);
+	if (proto == IPPROTO_UDP || proto == IPPROTO_UDPLITE) {
+		udp_in(p, header, proto == IPPROTO_UDPLITE);
 		return;
 	}
 	if (proto == IPPROTO_ICMPV6 && !icmp_tap(p, 0, true) && p->len >= sizeof(struct icmp6_hdr) && *(const u8 *)p->payload == ICMP6_TYPE_EREQ &&

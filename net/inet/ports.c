@@ -17,7 +17,7 @@
 #include <net/inet/inet.h>
 #include <net/inet/tcp.h>
 
-struct port_table tcp_ports = { .tcp = true }, udp_ports, ping_ports, raw_ports;
+struct port_table tcp_ports = { .tcp = true }, udp_ports, udplite_ports, ping_ports, raw_ports;
 
 static s64 range_first = 32768, range_last = 60999;
 

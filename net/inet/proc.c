@@ -23,6 +23,7 @@
 /* Which file: its family, and, of datagrams, whose. */
 struct kind { u16 family; struct port_table *ports; };
 static const struct kind tcp4 = { AF_INET, &tcp_ports }, tcp6 = { AF_INET6, &tcp_ports }, udp4 = { AF_INET, &udp_ports }, udp6 = { AF_INET6, &udp_ports },
+	lite4 = { AF_INET, &udplite_ports }, lite6 = { AF_INET6, &udplite_ports },
 	raw4 = { AF_INET, &raw_ports }, raw6 = { AF_INET6, &raw_ports }, icmp4 = { AF_INET, &ping_ports }, icmp6 = { AF_INET6, &ping_ports };
 
 static size_t put_end(char *to, size_t size, u16 family, const ip_addr_t *a, u16 port)
@@ -154,7 +155,7 @@ static int dgram_show(struct seq *s, void *arg)
 	u32 nth = 0, shown = 0;
 	char head[200];
 
-	scnprintf(head, sizeof(head), "%s%s ref pointer drops", k->ports == &udp_ports && k->family == AF_INET ? " " : "", heads[k->family == AF_INET6]);
+	scnprintf(head, sizeof(head), "%s%s ref pointer drops", (k->ports == &udp_ports || k->ports == &udplite_ports) && k->family == AF_INET ? " " : "", heads[k->family == AF_INET6]);
 	if (k->family == AF_INET)
 		seq_printf(s, "%-*s\n", WIDTH, head);
 	else
@@ -175,6 +176,8 @@ static int dgram_show(struct seq *s, void *arg)
 }
 PROC_FILE(net_udp, .path = "net/udp", .mode = 0444, .show = dgram_show, .arg = (void *)&udp4);
 PROC_FILE(net_udp6, .path = "net/udp6", .mode = 0444, .show = dgram_show, .arg = (void *)&udp6);
+PROC_FILE(net_udplite, .path = "net/udplite", .mode = 0444, .show = dgram_show, .arg = (void *)&lite4);
+PROC_FILE(net_udplite6, .path = "net/udplite6", .mode = 0444, .show = dgram_show, .arg = (void *)&lite6);
 PROC_FILE(net_raw, .path = "net/raw", .mode = 0444, .show = dgram_show, .arg = (void *)&raw4);
 PROC_FILE(net_raw6, .path = "net/raw6", .mode = 0444, .show = dgram_show, .arg = (void *)&raw6);
 PROC_FILE(net_icmp, .path = "net/icmp", .mode = 0444, .show = dgram_show, .arg = (void *)&icmp4);
@@ -210,10 +213,11 @@ static int sockstat_show(struct seq *s, void *arg)
 	six = count(&tcp_ports, AF_INET6);
 	udp = count(&udp_ports, AF_INET);
 	raw = count(&raw_ports, AF_INET);
-	seq_printf(s, "sockets: used %u\n", tcp_ports.users + udp_ports.users + raw_ports.users + ping_ports.users);
+	seq_printf(s, "sockets: used %u\n", tcp_ports.users + udp_ports.users + udplite_ports.users + raw_ports.users + ping_ports.users);
 	seq_printf(s, "TCP: inuse %u orphan %u tw %u alloc %u mem %lu\n", tcp.inuse, tcp.orphans + six.orphans, tcp_time_wait_count(), tcp_ports.users,
 		   (u64)atomic_load(&inet_mem_bytes) >> PAGE_SHIFT);
-	seq_printf(s, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n", udp.inuse, raw.inuse);
+	seq_printf(s, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n", udp.inuse, count(&udplite_ports, AF_INET).inuse,
+		   raw.inuse);
 	net_core_unlock();
 	return 0;
 }
@@ -223,8 +227,8 @@ static int sockstat6_show(struct seq *s, void *arg)
 {
 	(void)arg;
 	net_core_lock();
-	seq_printf(s, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\nFRAG6: inuse 0 memory 0\n", count(&tcp_ports, AF_INET6).inuse,
-		   count(&udp_ports, AF_INET6).inuse, count(&raw_ports, AF_INET6).inuse);
+	seq_printf(s, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\nRAW6: inuse %u\nFRAG6: inuse 0 memory 0\n", count(&tcp_ports, AF_INET6).inuse,
+		   count(&udp_ports, AF_INET6).inuse, count(&udplite_ports, AF_INET6).inuse, count(&raw_ports, AF_INET6).inuse);
 	net_core_unlock();
 	return 0;
 }
@@ -322,7 +326,7 @@ static u32 established(void)
 static int snmp_show(struct seq *s, void *arg)
 {
 	const struct stats_mib2 *m = &lwip_stats.mib2;
-	const struct dgram_counts *d = &dgram_counts;
+	static const struct { const char *name; const struct udp_counts *counts; } udp[] = { { "Udp", &udp_counts }, { "UdpLite", &udplite_counts } };
 	const struct tcp_counts *t = &tcp_counts;
 
 	(void)arg;
@@ -342,10 +346,13 @@ static int snmp_show(struct seq *s, void *arg)
 		 "OutRsts InCsumErrors\n");
 	seq_printf(s, "Tcp: 1 500 120000 -1 %lu %lu %lu %lu %u %lu %u %u %u %u 0\n", t->active_opens, t->passive_opens, t->attempt_fails, t->estab_resets,
 		   established(), t->segments_in, m->tcpoutsegs, m->tcpretranssegs, m->tcpinerrs, m->tcpoutrsts);
-	seq_puts(s, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\n");
-	seq_printf(s, "Udp: %lu %lu %lu %lu %lu 0 %lu 0 %lu\n", d->in, d->no_ports, d->in_errors, d->out, d->rcvbuf_errors, d->csum_errors, d->mem_errors);
-	seq_puts(s, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\n"
-		 "UdpLite: 0 0 0 0 0 0 0 0 0\n");
+	for (u32 k = 0; k < ARRAY_SIZE(udp); k++) {
+		const struct udp_counts *d = udp[k].counts;
+
+		seq_printf(s, "%s: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\n", udp[k].name);
+		seq_printf(s, "%s: %lu %lu %lu %lu %lu 0 %lu 0 %lu\n", udp[k].name, d->in, d->no_ports, d->in_errors, d->out, d->rcvbuf_errors,
+			   d->csum_errors, d->mem_errors);
+	}
 	net_core_unlock();
 	return 0;
 }

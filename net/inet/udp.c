@@ -1,4 +1,7 @@
-/* UDP: sending, and whom a datagram is for. */
+/* UDP and UDP-Lite: sending, and whom a datagram is for.
+ *
+ * UDP-Lite (RFC 3828, udplite(7)) has another number of a protocol, ports of its own, and, where UDP has its length, how many bytes from the header on its checksum
+ * covers.  That checksum is always there, and no device knows it: it is made and checked here. */
 #include <lwip/inet_chksum.h>
 #include <lwip/ip.h>
 #include <lwip/prot/udp.h>
@@ -24,7 +27,9 @@
 
 /* --- in ---------------------------------------------------------------------------------------------------------------------------- */
 
-struct arrival { const ip_addr_t *from, *to; u16 sport, dport; u32 ifindex; bool many; };
+struct arrival { const ip_addr_t *from, *to; u16 sport, dport; u32 ifindex; bool many, lite, partial; u32 covered; };
+
+static struct list_head *bucket_of(const struct arrival *a) { return port_bucket(a->lite ? &udplite_ports : &udp_ports, a->dport); }
 
 /* How well o fits: 0 not at all. */
 static u32 score(const struct inet_sock *o, const struct arrival *a)
@@ -47,7 +52,7 @@ static u32 score(const struct inet_sock *o, const struct arrival *a)
 
 static struct dgramsock *find_one(const struct arrival *a)
 {
-	struct list_head *bucket = port_bucket(&udp_ports, a->dport);
+	struct list_head *bucket = bucket_of(a);
 	struct inet_sock *o, *best = NULL;
 	u32 most = 0, equal = 0;
 
@@ -72,10 +77,24 @@ static struct dgramsock *find_one(const struct arrival *a)
 	return best ? container_of(best, struct dgramsock, i) : NULL;
 }
 
+/* Who has said how much must be covered does not get what is covered less. */
+static void queue(struct dgramsock *d, struct pbuf *p, const struct arrival *a)
+{
+	u32 wanted = READ_ONCE(d->recv_coverage);
+
+	if (unlikely(a->partial) && READ_ONCE(d->recv_covers) && (!wanted || a->covered < wanted)) {
+		d->drops++;
+		udplite_counts.in_errors++;
+		pbuf_free(p);
+		return;
+	}
+	dgram_queue(d, p, a->sport, a->from, a->to);
+}
+
 /* To all who want it: copies for all but the last. */
 static void deliver_many(struct pbuf *p, const struct arrival *a)
 {
-	struct list_head *bucket = port_bucket(&udp_ports, a->dport);
+	struct list_head *bucket = bucket_of(a);
 	struct dgramsock *last = NULL;
 	struct inet_sock *o;
 
@@ -88,11 +107,11 @@ static void deliver_many(struct pbuf *p, const struct arrival *a)
 				continue;
 			copy = last ? pbuf_duplicate(p) : NULL;
 			if (copy)
-				dgram_queue(last, copy, a->sport, a->from, a->to);
+				queue(last, copy, a);
 			last = d;
 		}
 	if (last)
-		dgram_queue(last, p, a->sport, a->from, a->to);
+		queue(last, p, a);
 	else
 		pbuf_free(p);
 }
@@ -108,7 +127,7 @@ static bool sum_is_wrong(struct pbuf *p, const struct udp_hdr *h)
 
 static void nobody(struct pbuf *p, u32 header, const struct arrival *a)
 {
-	dgram_counts.no_ports++;
+	udp_counts_of(a->lite)->no_ports++;
 	if (!a->many) {
 		pbuf_realloc(p, (u16_t)min((u32)p->tot_len, QUOTED_MOST));	/* so that the length of a long one can count the header, too */
 		pbuf_header_force(p, (s16_t)header);
@@ -117,30 +136,52 @@ static void nobody(struct pbuf *p, u32 header, const struct arrival *a)
 	pbuf_free(p);
 }
 
-void udp_in(struct pbuf *p, u32 header)
+static bool lite_sum_is_wrong(struct pbuf *p, u32 covered)
 {
-	struct arrival a = { .from = ip_current_src_addr(), .to = ip_current_dest_addr() };
-	const struct udp_hdr *h;
-	struct dgramsock *d;
+	return ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, (u16_t)covered, ip_current_src_addr(), ip_current_dest_addr()) != 0;
+}
+
+/* What the header says of length and checksum holds. */
+static bool is_sound(struct pbuf *p, struct arrival *a, struct udp_counts *counts)
+{
+	const struct udp_hdr *h = p->payload;
 	u16 len;
 
 	if (p->len < UDP_HLEN)
-		goto bad;
-	h = p->payload;
+		return false;
 	len = lwip_ntohs(h->len);
-	if (len < UDP_HLEN || len > p->tot_len)
-		goto bad;
-	pbuf_realloc(p, len);
-	if (sum_is_wrong(p, h)) {
-		dgram_counts.csum_errors++;
-		goto bad;
+	a->covered = a->lite && !len ? p->tot_len : len;
+	if (a->covered < UDP_HLEN || a->covered > p->tot_len)
+		return false;
+	a->partial = a->lite && a->covered < p->tot_len;
+	if (a->lite && !h->chksum)
+		return false;
+	if (!a->lite)
+		pbuf_realloc(p, len);
+	if (likely(a->lite ? !lite_sum_is_wrong(p, a->covered) : !sum_is_wrong(p, h)))
+		return true;
+	counts->csum_errors++;
+	return false;
+}
+
+void udp_in(struct pbuf *p, u32 header, bool lite)
+{
+	struct arrival a = { .from = ip_current_src_addr(), .to = ip_current_dest_addr(), .lite = lite };
+	struct udp_counts *counts = udp_counts_of(lite);
+	const struct udp_hdr *h = p->payload;
+	struct dgramsock *d;
+
+	if (!is_sound(p, &a, counts)) {
+		counts->in_errors++;
+		pbuf_free(p);
+		return;
 	}
 	a.sport = lwip_ntohs(h->src);
 	a.dport = lwip_ntohs(h->dest);
 	a.ifindex = interface_of(ip_current_input_netif())->dev->index;
 	a.many = ip_addr_ismulticast(a.to) || ip_addr_isbroadcast(a.to, ip_current_netif());
 	if (a.many) {
-		dgram_counts.in++;
+		counts->in++;
 		deliver_many(p, &a);
 		return;
 	}
@@ -149,21 +190,17 @@ void udp_in(struct pbuf *p, u32 header)
 		nobody(p, header, &a);
 		return;
 	}
-	dgram_counts.in++;
-	dgram_queue(d, p, a.sport, a.from, a.to);
-	return;
-bad:
-	dgram_counts.in_errors++;
-	pbuf_free(p);
+	counts->in++;
+	queue(d, p, &a);
 }
 
-bool udp_tap(struct pbuf *p, u32 header)
+bool udp_tap(struct pbuf *p, u32 header, bool lite)
 {
 	if (pbuf_remove_header(p, header)) {
-		dgram_counts.in_errors++;
+		udp_counts_of(lite)->in_errors++;
 		pbuf_free(p);
 	} else {
-		udp_in(p, header);
+		udp_in(p, header, lite);
 	}
 	return true;
 }
@@ -205,6 +242,18 @@ static int gather(struct message *m, size_t len, struct pbuf **out, void *chunk[
 	return 0;
 }
 
+/* How much d wants covered goes where UDP has the length. */
+static void finish_lite(const struct dgramsock *d, struct pbuf *p, struct udp_hdr *h, const struct sending *to)
+{
+	u32 wanted = READ_ONCE(d->send_coverage);
+	bool given = READ_ONCE(d->send_covers) && wanted < p->tot_len;
+
+	h->len = lwip_htons((u16)(given ? wanted : p->tot_len));
+	h->chksum = ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, (u16_t)(given && wanted ? wanted : p->tot_len), &to->from, &to->to);
+	if (!h->chksum)
+		h->chksum = 0xffff;
+}
+
 static int output(struct dgramsock *d, struct pbuf *p, struct sending *to)
 {
 	struct udp_hdr *h = p->payload;
@@ -221,13 +270,15 @@ static int output(struct dgramsock *d, struct pbuf *p, struct sending *to)
 	h->len = lwip_htons(p->tot_len);
 	h->chksum = 0;
 	/* Left to the device, unless it will not see the datagram whole. */
-	if (!socket_option(&d->i.s, SO_NO_CHECK) && ((a.i->n.chksum_flags & NETIF_CHECKSUM_GEN_UDP) || (whole > mtu && !interface_is_loopback(a.i)))) {
+	if (dgram_is_lite(d)) {
+		finish_lite(d, p, h, to);
+	} else if (!socket_option(&d->i.s, SO_NO_CHECK) && ((a.i->n.chksum_flags & NETIF_CHECKSUM_GEN_UDP) || (whole > mtu && !interface_is_loopback(a.i)))) {
 		h->chksum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &to->from, &to->to);
 		if (!h->chksum)
 			h->chksum = 0xffff;
 	}
-	dgram_counts.out++;
-	return dgram_output(d, p, to, IP_PROTO_UDP, &a);
+	udp_counts_of(dgram_is_lite(d))->out++;
+	return dgram_output(d, p, to, (u8)d->i.s.protocol, &a);
 }
 
 /* --- bytes that wait for the rest: MSG_MORE, UDP_CORK ------------------------------------------------------------------------------- */
@@ -346,6 +397,8 @@ static ssize_t send_now(struct dgramsock *d, struct message *m, struct sending *
 
 	if (len > most(to))
 		return -EMSGSIZE;
+	if (to->segment && dgram_is_lite(d))
+		return -EIO;
 	if (to->segment && len > to->segment)
 		return send_segments(d, m, len, to);
 	err = send_one(d, m, len, to);
