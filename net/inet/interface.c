@@ -309,9 +309,13 @@ static err_t loop_output(struct netif *n, struct pbuf *b, u16 type)
 	return ERR_OK;
 }
 
+/* There is no router to be told of groups, which is what lwIP says with a router alert in its header. */
 static err_t loop_output4(struct netif *n, struct pbuf *b, const ip4_addr_t *to)
 {
-	(void)to;
+	const struct ip_hdr *ip = b->payload;
+
+	if (unlikely(ip4_addr_ismulticast(to)) && IPH_PROTO(ip) == IP_PROTO_IGMP && IPH_HL_BYTES(ip) > IP_HLEN)
+		return ERR_OK;
 	return loop_output(n, b, ETHTYPE_IP);
 }
 
@@ -539,6 +543,7 @@ static err_t netif_setup(struct netif *n)
 		n->name[1] = 'o';
 		n->output = loop_output4;
 		n->output_ip6 = loop_output6;
+		n->flags = NETIF_FLAG_IGMP;
 		n->chksum_flags = NETIF_CHECKSUM_DISABLE_ALL;
 		return ERR_OK;
 	}

@@ -58,8 +58,6 @@ static err_t lwip_join(struct interface *i, const ip_addr_t *group, bool join)
 		ip6_addr_assign_zone(&g, IP6_MULTICAST, &i->n);
 		return join ? mld6_joingroup_netif(&i->n, &g) : mld6_leavegroup_netif(&i->n, &g);
 	}
-	if (!(i->n.flags & NETIF_FLAG_IGMP))
-		return ERR_OK;
 	return join ? igmp_joingroup_netif(&i->n, ip_2_ip4(group)) : igmp_leavegroup_netif(&i->n, ip_2_ip4(group));
 }
 

@@ -356,3 +356,34 @@ TEST(multicast)
 	CHECK_EQ(option(a, IPPROTO_IP, IP_MULTICAST_TTL), 1);
 	CHECK_EQ(option(a, IPPROTO_IP, IP_MULTICAST_LOOP), 1);
 }
+
+/* What goes to a group by lo comes to its members, on lo, and to nobody else. */
+TEST(groups_over_lo)
+{
+	struct sockaddr_in any = in4("0.0.0.0", 0), to;
+	struct ip_mreq join = { .imr_multiaddr.s_addr = inet_addr("239.1.2.3"), .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
+	struct in_addr lo = { htonl(INADDR_LOOPBACK) };
+	int a = socket(AF_INET, SOCK_DGRAM, 0), b[3];
+	char buf[8];
+
+	lo_up();
+	for (int i = 0; i < 3; i++) {
+		b[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		CHECK_EQ(set_option(b[i], SOL_SOCKET, SO_REUSEADDR, 1), 0);
+		CHECK_EQ(set_option(b[i], IPPROTO_IP, IP_MULTICAST_ALL, 0), 0);
+		CHECK_EQ(bind(b[i], SA(any)), 0);
+		any.sin_port = htons(port_of(b[i]));
+		if (i < 2)
+			CHECK_EQ(setsockopt(b[i], IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)), 0);
+	}
+	CHECK_EQ(setsockopt(a, IPPROTO_IP, IP_MULTICAST_IF, &lo, sizeof(lo)), 0);
+	to = in4("239.1.2.3", port_of(b[0]));
+	CHECK_EQ(sendto(a, "all", 3, 0, SA(to)), 3);
+	CHECK_EQ(recv(b[0], buf, sizeof(buf), 0), 3);
+	CHECK_EQ(recv(b[1], buf, sizeof(buf), 0), 3);
+	CHECK_ERR(recv(b[2], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(setsockopt(b[0], IPPROTO_IP, IP_DROP_MEMBERSHIP, &join, sizeof(join)), 0);
+	CHECK_EQ(sendto(a, "one", 3, 0, SA(to)), 3);
+	CHECK_EQ(recv(b[1], buf, sizeof(buf), 0), 3);
+	CHECK_ERR(recv(b[0], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+}
