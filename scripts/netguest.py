@@ -53,7 +53,7 @@ class Guest:
         return text
 
     def monitor(self, command):
-        """Returns when QEMU has carried it out: it prompts before it and after."""
+        """Returns when QEMU has carried it out, for it prompts before and after; what it said."""
         said = b''
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(60)
@@ -63,9 +63,20 @@ class Guest:
                 some = s.recv(65536)
                 if not some: raise Failed(f'the monitor ended at {command}: {said[-300:]!r}')
                 said += some
+        said = said.decode('utf-8', 'replace')
+        if 'Error' in said: raise Failed(f'the monitor, of {command}: {said[said.index("Error"):]!r}')
+        return said
+
+    def unplugged(self, device):
+        """Returns when QEMU has parted with a device, which it does when the guest has switched its slot off."""
+        end = time.monotonic() + 60
+        while f'id "{device}"' in self.monitor('info qtree'):
+            if time.monotonic() > end: raise Failed(f'{device} is still plugged in')
+            time.sleep(0.02)
 
     def until(self, condition):
-        self.run(f'i=0; until {condition}; do i=$((i+1)); [ $i = 300 ] && break; sleep 0.1; done; [ $i -lt 300 ] && echo got it', 'got it')
+        # (the words it ends with do not stand in the command: a long one's echo is of several lines)
+        self.run(f'i=0; until {condition}; do i=$((i+1)); [ $i = 300 ] && break; sleep 0.1; done; [ $i -lt 300 ] && echo got" "it', 'got it')
 
     def end(self):
         if self.process.poll() is None: self.process.kill()

@@ -5,7 +5,11 @@
  * pulled (QEMU's device_del presses it).  The button on a filled slot without power, or a device that comes: power on, scan, add.  A device
  * that went without the button is removed, too late to say goodbye.
  *
- * Locking: a port's slot is the thread's alone; `busy` says that it works on it, and who removes the port waits for the end of that. */
+ * QEMU presses the button with each device that comes, too.  What to do must therefore be decided by one reading of the slot's status, in which a device and all that
+ * its coming raised stand together: a press that is heard of after its device was added would remove that again.
+ *
+ * Locking: a port's slot is the thread's alone; `busy` says that it works on it, and who removes the port waits for the end of that.  Events are read off and
+ * noted under ports_lock, so that none is on its way when the thread looks. */
 #include <drivers/pci/pci_internal.h>
 #include <kernel/errno.h>
 #include <kernel/printk.h>
@@ -21,7 +25,7 @@ struct port {
 	struct list_head link;		/* [ports_lock] */
 	struct pci_device *dev;		/* [I] */
 	u32 cap;			/* [I] where its PCI Express capability stands */
-	u32 events;			/* [a] PCI_EXP_SLTSTA_* that the thread has not seen */
+	u32 events;			/* [ports_lock] PCI_EXP_SLTSTA_* that the thread has not seen */
 	bool busy;			/* [ports_lock] the thread works on it */
 };
 static LIST_HEAD(ports);
@@ -60,24 +64,38 @@ static void unplug(struct port *p)
 	power(p, false);
 }
 
-static void act(struct port *p, u32 events)
+static void act(struct port *p, u32 status)
 {
-	bool present = pci_read16(p->dev, p->cap + PCI_EXP_SLTSTA) & PCI_EXP_SLTSTA_PDS, used = !list_empty(&p->dev->below->devices);
+	bool present = status & PCI_EXP_SLTSTA_PDS, used = !list_empty(&p->dev->below->devices);
 
-	if (used && (!present || (events & PCI_EXP_SLTSTA_ABP)))
+	if (used && (!present || (status & PCI_EXP_SLTSTA_ABP)))
 		unplug(p);
-	else if (!used && present && (events & (PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDC)))
+	else if (!used && present && (status & (PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDC)))
 		plug(p);
 }
 
-/* take - a port with events, marked busy, and its events; NULL: none has any. */
-static struct port *take(u32 *events)
+/* hear - note the port's events, and have it forget them; its status as it was.  ports_lock held. */
+static u16 hear(struct port *p)
+{
+	u16 status = pci_read16(p->dev, p->cap + PCI_EXP_SLTSTA);
+
+	if (status & EVENTS)
+		pci_write16(p->dev, p->cap + PCI_EXP_SLTSTA, status & EVENTS);	/* written ones are forgotten */
+	p->events |= status & EVENTS;
+	return status;
+}
+
+/* take - a port with events, marked busy; *status: as it is, with all events so far.  NULL: none has any. */
+static struct port *take(u32 *status)
 {
 	struct port *p, *found = NULL;
 
 	spin_lock_irq(&ports_lock);
 	list_for_each_entry(p, &ports, link)
-		if (!found && (*events = atomic_xchg(&p->events, 0u))) {
+		if (!found && p->events) {
+			*status = hear(p);
+			*status |= p->events;
+			p->events = 0;
 			p->busy = true;
 			found = p;
 		}
@@ -88,14 +106,14 @@ static struct port *take(u32 *events)
 static void hotplug_thread(void *arg)
 {
 	struct port *p;
-	u32 events;
+	u32 status;
 
 	(void)arg;
 	for (;;) {
-		wait_event_interruptible(&work_wq, (p = take(&events)));
+		wait_event_interruptible(&work_wq, (p = take(&status)));
 		if (!p)
 			continue;
-		act(p, events);
+		act(p, status);
 		spin_lock_irq(&ports_lock);
 		p->busy = false;
 		spin_unlock_irq(&ports_lock);
@@ -106,19 +124,17 @@ static void hotplug_thread(void *arg)
 static void port_interrupt(u32 irq, void *arg)
 {
 	struct port *p = arg;
-	u32 seen = 0;
-	u16 status;
+	bool any;
 
 	(void)irq;
+	spin_lock(&ports_lock);
 	/* The message is sent when the first bit comes up: look again until all are down.  (Not for ever: a port that is gone reads as ones.) */
-	for (u32 n = 0; n < 8 && (status = pci_read16(p->dev, p->cap + PCI_EXP_SLTSTA) & EVENTS); n++) {
-		pci_write16(p->dev, p->cap + PCI_EXP_SLTSTA, status);	/* written ones are forgotten */
-		seen |= status;
-	}
-	if (!seen)
-		return;
-	atomic_fetch_or(&p->events, seen);
-	wake_up(&work_wq);
+	for (u32 n = 0; n < 8 && (hear(p) & EVENTS); n++)
+		;
+	any = p->events;
+	spin_unlock(&ports_lock);
+	if (any)
+		wake_up(&work_wq);
 }
 
 static bool is_busy(struct port *p)
