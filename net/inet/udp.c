@@ -1,7 +1,7 @@
 /* UDP and UDP-Lite: sending, and whom a datagram is for.
  *
- * UDP-Lite (RFC 3828, udplite(7)) has another number of a protocol, ports of its own, and, where UDP has its length, how many bytes from the header on its checksum
- * covers.  That checksum is always there, and no device knows it: it is made and checked here. */
+ * UDP-Lite (RFC 3828, udplite(7)) has a protocol's number and ports of its own, and, where UDP has its length, how many bytes from the header on its
+ * checksum covers.  That checksum is always there, and no device knows it: it is made and checked here. */
 #include <lwip/inet_chksum.h>
 #include <lwip/ip.h>
 #include <lwip/prot/udp.h>
