@@ -152,10 +152,11 @@ static void show_datagrams(struct seq *s, const struct inet_sock *i)
 static int dgram_show(struct seq *s, void *arg)
 {
 	const struct kind *k = arg;
+	bool udp = k->ports == &udp_ports || k->ports == &udplite_ports;
 	u32 nth = 0, shown = 0;
 	char head[200];
 
-	scnprintf(head, sizeof(head), "%s%s ref pointer drops", (k->ports == &udp_ports || k->ports == &udplite_ports) && k->family == AF_INET ? " " : "", heads[k->family == AF_INET6]);
+	scnprintf(head, sizeof(head), "%s%s ref pointer drops", udp && k->family == AF_INET ? " " : "", heads[k->family == AF_INET6]);
 	if (k->family == AF_INET)
 		seq_printf(s, "%-*s\n", WIDTH, head);
 	else
