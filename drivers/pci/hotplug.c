@@ -5,8 +5,8 @@
  * pulled (QEMU's device_del presses it).  The button on a filled slot without power, or a device that comes: power on, scan, add.  A device
  * that went without the button is removed, too late to say goodbye.
  *
- * QEMU presses the button with each device that comes, too.  What to do must therefore be decided by one reading of the slot's status, in which a device and all that
- * its coming raised stand together: a press that is heard of after its device was added would remove that again.
+ * QEMU presses the button with each device that comes, too.  What to do must therefore be decided by one reading of the slot's status, in which a device
+ * and all that its coming raised stand together: a press that is heard of after its device was added would remove that again.
  *
  * Locking: a port's slot is the thread's alone; `busy` says that it works on it, and who removes the port waits for the end of that.  Events are read off and
  * noted under ports_lock, so that none is on its way when the thread looks. */
