@@ -11,6 +11,7 @@
 #include <kernel/lib/string.h>
 #include <linux/in.h>
 #include <mm/slab.h>
+#include <net/checksum.h>
 #include <net/inet/buffer.h>
 #include <net/inet/chunk.h>
 #include <net/inet/dgram.h>
@@ -24,6 +25,23 @@
 #define SEGMENTS_MOST	64u	/* of UDP_SEGMENT, as on Linux */
 #define COPY_MOST	2048u	/* what is larger goes into chunks */
 #define QUOTED_MOST	1500u	/* no report has room for more */
+
+/* The checksum of UDP-Lite over the first bytes of p, 0 where one that is right stands in it.  (lwIP's of a part is for less than 32 KiB.) */
+static u16 lite_sum(struct pbuf *p, u32 covered, const ip_addr_t *from, const ip_addr_t *to)
+{
+	u64 sum = (u16)~ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, 0, from, to);
+	bool odd = false;
+
+	for (const struct pbuf *q = p; q && covered; q = q->next) {
+		u32 n = min((u32)q->len, covered);
+		u16 part = checksum(q->payload, n);
+
+		sum += odd ? lwip_htons(part) : part;
+		odd ^= n & 1;
+		covered -= n;
+	}
+	return (u16)~checksum_fold(sum);
+}
 
 /* --- in ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -138,7 +156,7 @@ static void nobody(struct pbuf *p, u32 header, const struct arrival *a)
 
 static bool lite_sum_is_wrong(struct pbuf *p, u32 covered)
 {
-	return ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, (u16_t)covered, ip_current_src_addr(), ip_current_dest_addr()) != 0;
+	return lite_sum(p, covered, ip_current_src_addr(), ip_current_dest_addr()) != 0;
 }
 
 /* What the header says of length and checksum holds. */
@@ -249,7 +267,7 @@ static void finish_lite(const struct dgramsock *d, struct pbuf *p, struct udp_hd
 	bool given = READ_ONCE(d->send_covers) && wanted < p->tot_len;
 
 	h->len = lwip_htons((u16)(given ? wanted : p->tot_len));
-	h->chksum = ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, (u16_t)(given && wanted ? wanted : p->tot_len), &to->from, &to->to);
+	h->chksum = lite_sum(p, given && wanted ? wanted : p->tot_len, &to->from, &to->to);
 	if (!h->chksum)
 		h->chksum = 0xffff;
 }

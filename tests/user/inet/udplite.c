@@ -1,5 +1,6 @@
 /* UDP-Lite (RFC 3828, udplite(7)): datagrams, how much of them a checksum covers, and who wants how much covered. */
 #include "inet.h"
+#include <sys/uio.h>
 
 #define SEND_CSCOV	10
 #define RECV_CSCOV	11
@@ -231,6 +232,14 @@ TEST(large_and_collected)
 	CHECK_EQ(send(a, large, sizeof(large), 0), (int)sizeof(large));
 	CHECK_EQ(recv(b, got, sizeof(got), 0), (int)sizeof(large));
 	CHECK(!memcmp(got, large, sizeof(large)));
+	for (int covered = 32767; covered < 65536; covered += 32000 / 3) {	/* of pieces of odd lengths, too */
+		struct iovec v[4] = { { large, 4097 }, { large + 4097, 30001 }, { large + 34098, 1 }, { large + 34099, sizeof(large) - 34099 } };
+
+		CHECK_EQ(set_option(a, IPPROTO_UDPLITE, SEND_CSCOV, covered), 0);
+		CHECK_EQ(writev(a, v, 4), (int)sizeof(large));
+		CHECK_EQ(recv(b, got, sizeof(got), 0), (int)sizeof(large));
+		CHECK(!memcmp(got, large, sizeof(large)));
+	}
 	CHECK_EQ(set_option(a, IPPROTO_UDPLITE, SEND_CSCOV, 1001), 0);
 	CHECK_EQ(send(a, large, 3000, MSG_MORE), 3000);
 	CHECK_EQ(send(a, large + 3000, 4001, 0), 4001);
