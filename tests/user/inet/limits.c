@@ -277,7 +277,8 @@ TEST(closed_half_waits)
 	pair(fd);
 	port = port_of(fd[0]);
 	CHECK_EQ(close(fd[0]), 0);
-	sleep_ms(100);
+	for (int i = 0; i < 2000 && state_of_port(port) != 5; i++)
+		sleep_ms(5);
 	CHECK_EQ(state_of_port(port), 5);		/* FIN_WAIT_2 */
 	CHECK_EQ(send(fd[1], "x", 1, MSG_NOSIGNAL), 1);
 	for (int i = 0; i < 2000 && state_of_port(port); i++)

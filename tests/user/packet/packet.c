@@ -168,7 +168,7 @@ TEST(the_device_goes_down)
 
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	CHECK_EQ(lo_flags(s, 0, IFF_UP), 0);
-	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(poll(&p, 1, 20000), 1);
 	CHECK(p.revents & POLLERR);
 	CHECK_EQ(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len), 0);
 	CHECK_EQ(err, ENETDOWN);
@@ -263,7 +263,7 @@ TEST(readiness)
 	CHECK_EQ(poll(&p, 1, 0), 1);
 	CHECK_EQ(p.revents, POLLOUT);
 	send_raw(packet_socket(SOCK_RAW, 0), "hello", 5);
-	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(poll(&p, 1, 20000), 1);
 	CHECK_EQ(p.revents, POLLIN | POLLOUT);
 	CHECK_EQ(ioctl(in, FIONREAD, &n), 0);
 	CHECK_EQ(n, 19);
