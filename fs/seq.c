@@ -39,6 +39,27 @@ void seq_write(struct seq *s, const void *data, size_t len)
 void seq_puts(struct seq *s, const char *str) { seq_write(s, str, strlen(str)); }
 void seq_putc(struct seq *s, char c) { seq_write(s, &c, 1); }
 
+void seq_fill(struct seq *s, char c, size_t n)
+{
+	if (!seq_room(s, n))
+		return;
+	memset(s->buf + s->len, c, n);
+	s->len += n;
+}
+
+void seq_number(struct seq *s, u64 v, u32 base, u32 width, char pad)
+{
+	char digits[64];
+	u32 n = 0;
+
+	do
+		digits[sizeof(digits) - ++n] = "0123456789abcdef"[v % base];
+	while (v /= base);
+	if (n < width)
+		seq_fill(s, pad, width - n);
+	seq_write(s, digits + sizeof(digits) - n, n);
+}
+
 void seq_printf(struct seq *s, const char *fmt, ...)
 {
 	va_list args;

@@ -1,6 +1,7 @@
 /* Files whose text is made by a function when they are read. */
 #include <fs/text_file.h>
 #include <kernel/errno.h>
+#include <kernel/task.h>
 #include <kernel/lib/string.h>
 #include <mm/slab.h>
 
@@ -40,21 +41,21 @@ static int remake(struct text *t, int (*make)(struct seq *s, void *arg), void *a
 	return 0;
 }
 
-ssize_t text_read(struct text *t, int (*make)(struct seq *s, void *arg), void *arg, struct iov_iter *to, u64 *pos)
+/* What *pos is in of the text that there is: bytes; -EFAULT.  The copy may fault, and mmap_lock ranks before our mutex: through a buffer. */
+static ssize_t copy_out(struct text *t, struct iov_iter *to, u64 *pos)
 {
 	size_t n = 0;
-	int err = READ_ONCE(t->made) && *pos ? 0 : remake(t, make, arg);
 
-	if (err)
-		return err;
-	/* the copy may fault, and mmap_lock ranks before our mutex: copy a piece out first */
 	while (to->count) {
-		char piece[256];
+		char piece[512];
 		size_t len = min(sizeof(piece), to->count), got;
+		u64 at;
 
 		mutex_lock(&t->mutex);
-		len = *pos < t->seq.len ? min(len, (size_t)(t->seq.len - *pos)) : 0;
-		memcpy(piece, t->seq.buf + *pos, len);
+		at = *pos - t->base;
+		len = *pos >= t->base && at < t->seq.len ? min(len, (size_t)(t->seq.len - at)) : 0;
+		if (len)
+			memcpy(piece, t->seq.buf + at, len);
 		mutex_unlock(&t->mutex);
 		if (!len)
 			break;
@@ -65,6 +66,67 @@ ssize_t text_read(struct text *t, int (*make)(struct seq *s, void *arg), void *a
 			return n ? (ssize_t)n : -EFAULT;
 	}
 	return (ssize_t)n;
+}
+
+ssize_t text_read(struct text *t, int (*make)(struct seq *s, void *arg), void *arg, struct iov_iter *to, u64 *pos)
+{
+	int err = READ_ONCE(t->made) && *pos ? 0 : remake(t, make, arg);
+
+	if (err)
+		return err;
+	return copy_out(t, to, pos);
+}
+
+/* The next piece: from the start on if first or if *pos is elsewhere, else behind the one there is.  1: it was made and is there now; 0: the end. */
+static int make_piece(struct text *t, bool first, int (*more)(struct seq *s, u64 *cursor, void *arg), void *arg, u64 pos)
+{
+	struct seq s = { kmalloc(PAGE_SIZE, GFP_KERNEL), PAGE_SIZE, 0, false }, old;
+	u64 base = 0, cursor = 0;
+	int err;
+
+	if (!s.buf)
+		return -ENOMEM;
+	mutex_lock(&t->mutex);
+	if (!first && t->made && pos >= t->base + t->seq.len) {
+		base = t->base + t->seq.len;
+		cursor = t->cursor;
+	}
+	mutex_unlock(&t->mutex);
+	do {
+		base += s.len;
+		s.len = 0;
+		err = fatal_signal_pending(current) ? -EINTR : more(&s, &cursor, arg);
+		if (!err && s.overflow)
+			err = -ENOMEM;
+	} while (!err && s.len && pos >= base + s.len);
+	if (err || !s.len) {
+		kvfree(s.buf);
+		return err;
+	}
+	mutex_lock(&t->mutex);
+	old = t->seq;
+	t->seq = s;
+	t->base = base;
+	t->cursor = cursor;
+	t->made = true;
+	mutex_unlock(&t->mutex);
+	kvfree(old.buf);
+	return 1;
+}
+
+ssize_t text_read_pieces(struct text *t, int (*more)(struct seq *s, u64 *cursor, void *arg), void *arg, struct iov_iter *to, u64 *pos)
+{
+	bool first = *pos == 0;
+	ssize_t n = first || !to->count ? 0 : copy_out(t, to, pos), rest;
+	int made;
+
+	if (n < 0 || !to->count)
+		return n;
+	made = make_piece(t, first, more, arg, *pos);
+	if (made <= 0)
+		return n ? n : made;
+	rest = copy_out(t, to, pos);
+	return rest < 0 && n ? n : n + rest;
 }
 
 int text_write_copy(struct iov_iter *from, size_t len, char *few, size_t few_size, char **out)

@@ -2,6 +2,7 @@
 #include <fs/procfs/procfs.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
+#include <fs/text_file.h>
 #include <kernel/errno.h>
 #include <kernel/proc/access.h>
 #include <kernel/proc/proc.h>
@@ -26,26 +27,36 @@ static void map_line(struct seq *s, struct mm *mm, struct vma *v, char *buf)
 {
 	struct inode *i = v->file ? v->file->inode : NULL;
 	const char *name = vma_label(mm, v);
+	const char rights[] = { ' ', v->flags & VM_READ ? 'r' : '-', v->flags & VM_WRITE ? 'w' : '-', v->flags & VM_EXEC ? 'x' : '-',
+				v->flags & VM_SHARED ? 's' : 'p', ' ' };
 	size_t before = s->len;
 
 	if (!name && v->file)
 		name = path_string(&v->file->path, buf, PATH_MAX);
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end, v->flags & VM_READ ? 'r' : '-',
-		   v->flags & VM_WRITE ? 'w' : '-', v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p',
-		   i ? v->pgoff << PAGE_SHIFT : 0ul, i ? DEV_MAJOR(i->sb->dev) : 0u, i ? DEV_MINOR(i->sb->dev) : 0u, i ? i->ino : 0ul);
+	seq_number(s, v->start, 16, 8, '0');
+	seq_putc(s, '-');
+	seq_number(s, v->end, 16, 8, '0');
+	seq_write(s, rights, sizeof(rights));
+	if (i) {
+		seq_number(s, v->pgoff << PAGE_SHIFT, 16, 8, '0');
+		seq_printf(s, " %02x:%02x %lu ", DEV_MAJOR(i->sb->dev), DEV_MINOR(i->sb->dev), i->ino);
+	} else {
+		seq_puts(s, "00000000 00:00 0 ");
+	}
 	if (name) {
-		while (s->len - before < 73 && !s->overflow)
-			seq_putc(s, ' ');
+		if (s->len - before < 73)
+			seq_fill(s, ' ', 73 - (s->len - before));
 		seq_puts(s, name);
 	}
 	seq_putc(s, '\n');
 }
 
-/* Call line for each range of t's memory, with a buffer of PATH_MAX, under mmap_lock. */
-static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq *s, struct mm *mm, struct vma *v, char *buf))
+/* A piece of a text that has something of each range of t's memory: line, with a buffer of PATH_MAX, under mmap_lock.  The cursor is the address behind
+ * the last range told: what is mapped or unmapped between two pieces is there or is not, and only a range that has grown is told twice. */
+static int ranges_from(struct seq *s, struct task *t, u64 *cursor, void (*line)(struct seq *s, struct mm *mm, struct vma *v, char *buf))
 {
 	struct mm *mm;
-	struct rb_node *n;
+	struct vma *v;
 	char *buf;
 
 	if (!proc_may_inspect(t))
@@ -56,8 +67,14 @@ static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq
 	buf = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (buf) {
 		rwsem_read_lock(&mm->mmap_lock);
-		for (n = rb_first(&mm->vmas); n; n = rb_next(n))
-			line(s, mm, rb_entry(n, struct vma, node), buf);
+		v = vma_find(mm, *cursor);
+		while (v && s->len < TEXT_PIECE && !s->overflow) {
+			struct rb_node *next = rb_next(&v->node);
+
+			line(s, mm, v, buf);
+			*cursor = v->end;
+			v = next ? rb_entry(next, struct vma, node) : NULL;
+		}
 		rwsem_read_unlock(&mm->mmap_lock);
 		kfree(buf);
 	}
@@ -65,7 +82,7 @@ static int for_each_range(struct seq *s, struct task *t, void (*line)(struct seq
 	return buf ? 0 : -ENOMEM;
 }
 
-int task_maps_show(struct seq *s, struct task *t) { return for_each_range(s, t, map_line); }
+int task_maps_from(struct seq *s, struct task *t, u64 *cursor) { return ranges_from(s, t, cursor, map_line); }
 
 /* What is mapped in a range, or in several; bytes.  A page counts as shared if anybody else maps it too. */
 struct mapped {
@@ -102,16 +119,16 @@ static int count_pages(void *arg, vaddr_t addr, const struct pte_info *info, u32
 
 static void vm_flags_line(struct seq *s, const struct vma *v)
 {
-	static const struct { u32 flag; const char *name; } names[] = {
-		{ VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { VM_MAYREAD, "mr" }, { VM_MAYWRITE, "mw" },
-		{ VM_MAYEXEC, "me" }, { VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" }, { VM_DONTCOPY, "dc" }, { VM_DONTEXPAND, "de" },
-		{ VM_NORESERVE, "nr" }, { VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" }, { VM_HUGE, "hg" }, { VM_NOHUGE, "nh" },
+	static const struct { u32 flag; char name[4]; } names[] = {
+		{ VM_READ, "rd " }, { VM_WRITE, "wr " }, { VM_EXEC, "ex " }, { VM_SHARED, "sh " }, { VM_MAYREAD, "mr " }, { VM_MAYWRITE, "mw " },
+		{ VM_MAYEXEC, "me " }, { VM_GROWSDOWN, "gd " }, { VM_LOCKED, "lo " }, { VM_DONTCOPY, "dc " }, { VM_DONTEXPAND, "de " },
+		{ VM_NORESERVE, "nr " }, { VM_WIPEONFORK, "wf " }, { VM_DONTDUMP, "dd " }, { VM_HUGE, "hg " }, { VM_NOHUGE, "nh " },
 	};
 
 	seq_puts(s, "VmFlags: ");
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
 		if (v->flags & names[i].flag)
-			seq_printf(s, "%s ", names[i].name);
+			seq_write(s, names[i].name, 3);
 	seq_putc(s, '\n');
 }
 
@@ -127,12 +144,30 @@ static void add_range(struct mm *mm, const struct vma *v, struct mapped *u)
 		u->locked += u->pss - pss;
 }
 
-struct row { const char *name; u64 bytes; };
+struct row { const char *name /* below 16 characters */; u64 bytes; };
+
+/* "%-16s%8lu kB\n", by hand: smaps has twenty such lines of each range. */
+static void print_row(struct seq *s, const char *name, u64 kb)
+{
+	char line[] = "                         kB\n";
+	u32 at = 24;
+
+	if (kb > 99999999) {
+		seq_printf(s, "%-16s%lu kB\n", name, kb);
+		return;
+	}
+	for (u32 i = 0; name[i]; i++)
+		line[i] = name[i];
+	do
+		line[--at] = (char)('0' + kb % 10);
+	while (kb /= 10);
+	seq_write(s, line, sizeof(line) - 1);
+}
 
 static void print_rows(struct seq *s, const struct row *rows, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
-		seq_printf(s, "%-16s%8lu kB\n", rows[i].name, rows[i].bytes >> 10);
+		print_row(s, rows[i].name, rows[i].bytes >> 10);
 }
 
 /* The lines that a range and the roll-up share; whole: the latter's own ones too. */
@@ -166,7 +201,7 @@ static void smaps_range(struct seq *s, struct mm *mm, struct vma *v, char *buf)
 	vm_flags_line(s, v);
 }
 
-int task_smaps_show(struct seq *s, struct task *t) { return for_each_range(s, t, smaps_range); }
+int task_smaps_from(struct seq *s, struct task *t, u64 *cursor) { return ranges_from(s, t, cursor, smaps_range); }
 
 /* All ranges as one. */
 int task_smaps_rollup_show(struct seq *s, struct task *t)

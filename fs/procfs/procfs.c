@@ -292,7 +292,27 @@ static int text_make(struct seq *s, void *arg)
 	return err;
 }
 
-static ssize_t proc_text_read(struct file *f, struct iov_iter *to, u64 *pos) { return text_read(f->private, text_make, f, to, pos); }
+static int text_more(struct seq *s, u64 *cursor, void *arg)
+{
+	struct file *f = arg;
+	struct task *task = proc_task(f->inode);
+	int err;
+
+	if (!task)
+		return -ESRCH;
+	err = proc_i(f->inode)->entry->show_from(s, task, cursor);
+	task_put(task);
+	return err;
+}
+
+static ssize_t proc_text_read(struct file *f, struct iov_iter *to, u64 *pos)
+{
+	const struct pid_entry *e = proc_i(f->inode)->entry;
+
+	if (e && e->show_from)
+		return text_read_pieces(f->private, text_more, f, to, pos);
+	return text_read(f->private, text_make, f, to, pos);
+}
 
 static ssize_t proc_text_write(struct file *f, struct iov_iter *from, u64 *pos)
 {

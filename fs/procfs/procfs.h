@@ -22,6 +22,8 @@ struct pid_entry {
 	const char *name;
 	u32 mode;
 	int (*show)(struct seq *s, struct task *t);
+	/* A long text by pieces, as text_read_pieces wants it. */
+	int (*show_from)(struct seq *s, struct task *t, u64 *cursor);
 	int (*show_thread)(struct seq *s, struct task *t);	/* below task/, if that differs */
 	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
@@ -53,7 +55,8 @@ int proc_open_guarded(const struct inode *inode);
 int task_stat_show(struct seq *s, struct task *t), thread_stat_show(struct seq *s, struct task *t);
 int task_schedstat_show(struct seq *s, struct task *t);
 int task_statm_show(struct seq *s, struct task *t), task_status_show(struct seq *s, struct task *t);
-int task_maps_show(struct seq *s, struct task *t), task_smaps_show(struct seq *s, struct task *t), task_smaps_rollup_show(struct seq *s, struct task *t);
+int task_maps_from(struct seq *s, struct task *t, u64 *cursor), task_smaps_from(struct seq *s, struct task *t, u64 *cursor);
+int task_smaps_rollup_show(struct seq *s, struct task *t);
 int task_auxv_show(struct seq *s, struct task *t), task_stack_show(struct seq *s, struct task *t), task_personality_show(struct seq *s, struct task *t);
 int task_io_show(struct seq *s, struct task *t), thread_io_show(struct seq *s, struct task *t);
 int task_oom_score_show(struct seq *s, struct task *t);
