@@ -30,11 +30,31 @@ static int wait_drained(struct tty *tty, struct file *file)
 /* Output is stopped by ^S and started by ^Q, and a packet-mode master may do that itself. */
 static bool stops_by_keys(const struct termios2 *t) { return (t->c_iflag & IXON) && t->c_cc[VSTART] == 17 && t->c_cc[VSTOP] == 19; }
 
+/* What is locked stays in t as it is.  A driver's settings are locked by root, and bind root too. */
+static void keep_locked(struct tty *tty, struct termios2 *t)
+{
+	irqflags_t flags = spin_lock_irqsave(&tty->ld_lock);
+	const struct termios2 *old = &tty->ld.t;
+	const struct termios *locked = &tty->locked;
+
+	t->c_iflag ^= (t->c_iflag ^ old->c_iflag) & locked->c_iflag;
+	t->c_oflag ^= (t->c_oflag ^ old->c_oflag) & locked->c_oflag;
+	t->c_cflag ^= (t->c_cflag ^ old->c_cflag) & locked->c_cflag;
+	t->c_lflag ^= (t->c_lflag ^ old->c_lflag) & locked->c_lflag;
+	if (locked->c_line)
+		t->c_line = old->c_line;
+	for (u32 i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			t->c_cc[i] = old->c_cc[i];
+	spin_unlock_irqrestore(&tty->ld_lock, flags);
+}
+
 static void apply_termios(struct tty *tty, struct termios2 *t)
 {
 	bool was_stopped = tty->ld.stopped, keys, old_keys = stops_by_keys(&tty->ld.t), external = (tty->ld.t.c_lflag | t->c_lflag) & EXTPROC;
 	irqflags_t flags;
 
+	keep_locked(tty, t);
 	t->c_ospeed = baud_of(t->c_cflag, t->c_ospeed);
 	t->c_ispeed = (t->c_cflag >> IBSHIFT) & CBAUD ? baud_of(t->c_cflag >> IBSHIFT, t->c_ispeed) : t->c_ospeed;
 	flags = spin_lock_irqsave(&tty->ld_lock);
@@ -196,6 +216,30 @@ static long simulate_input(struct tty *tty, u64 arg)
 	return 0;
 }
 
+static long get_locked(struct tty *tty, u64 arg)
+{
+	irqflags_t flags = spin_lock_irqsave(&tty->ld_lock);
+	struct termios locked = tty->locked;
+
+	spin_unlock_irqrestore(&tty->ld_lock, flags);
+	return copy_to_user(user_ptr(arg), &locked, sizeof(locked));
+}
+
+static long set_locked(struct tty *tty, u64 arg)
+{
+	struct termios locked;
+	irqflags_t flags;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&locked, user_ptr(arg), sizeof(locked)))
+		return -EFAULT;
+	flags = spin_lock_irqsave(&tty->ld_lock);
+	tty->locked = locked;
+	spin_unlock_irqrestore(&tty->ld_lock, flags);
+	return 0;
+}
+
 long tty_ioctl_common(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 {
 	struct termios2 t;
@@ -216,6 +260,10 @@ long tty_ioctl_common(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 		return set_termios(tty, file, arg, sizeof(t), cmd != TCSETS2, cmd == TCSETSF2);
 	case TCSETA: case TCSETAW: case TCSETAF:
 		return set_termio(tty, file, arg, cmd != TCSETA, cmd == TCSETAF);
+	case TIOCGLCKTRMIOS:
+		return get_locked(tty, arg);
+	case TIOCSLCKTRMIOS:
+		return set_locked(tty, arg);
 	case TCFLSH:
 		return flush_queue(tty, arg);
 	case TIOCGWINSZ:

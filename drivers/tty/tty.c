@@ -366,12 +366,18 @@ int tty_open_file(struct tty *tty, struct file *file)
 static void tty_release(struct file *file)
 {
 	struct tty *tty = file->private;
+	irqflags_t flags;
 	bool last;
 
 	mutex_lock(&tty_mutex);
 	last = --tty->opens == 0;
 	if (last) {
 		tty->exclusive = false;
+		if (!tty->ops->is_pty) {	/* a pair keeps it as long as it lives */
+			flags = spin_lock_irqsave(&tty->ld_lock);
+			tty->locked = (struct termios){ 0 };
+			spin_unlock_irqrestore(&tty->ld_lock, flags);
+		}
 		if (tty->ops->last_close)
 			tty->ops->last_close(tty);
 	}

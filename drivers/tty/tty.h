@@ -43,6 +43,7 @@ struct tty {
 	bool gone;			/* [a] the other side is closed for good: EIO */
 	struct spinlock ld_lock;	/* LC_LDISC */
 	struct ldisc ld;		/* [l] */
+	struct termios locked;		/* [l] the flags, and the characters that are not 0, keep what they are (TIOCSLCKTRMIOS) */
 	struct mutex termios_mutex, read_mutex, write_mutex;
 	struct wait_queue read_wait, write_wait;
 };

@@ -395,6 +395,57 @@ TEST(flush)
 	GETS(s, "kept\n");
 }
 
+TEST(locked_settings)
+{
+	struct termios t, was;
+	struct { unsigned iflag, oflag, cflag, lflag; unsigned char line, cc[19]; } lock = { 0 }, got;
+	int s = pty();
+	CHECK_ERR(ioctl(s, TIOCGLCKTRMIOS, NULL), EFAULT);
+	CHECK_EQ(ioctl(s, TIOCGLCKTRMIOS, &got), 0);
+	CHECK(memcmp(&got, &lock, sizeof(lock)) == 0);
+	lock.iflag = IXON;
+	lock.lflag = ECHO | ISIG;
+	lock.cflag = CSIZE;
+	lock.cc[VINTR] = 1;
+	CHECK_ERR(ioctl(s, TIOCSLCKTRMIOS, NULL), EFAULT);
+	CHECK_EQ(ioctl(master, TIOCSLCKTRMIOS, &lock), 0);	/* means the slave, as all settings do */
+	CHECK_EQ(ioctl(s, TIOCGLCKTRMIOS, &got), 0);
+	CHECK(memcmp(&got, &lock, sizeof(lock)) == 0);
+	CHECK_EQ(tcgetattr(s, &was), 0);
+	t = was;
+	t.c_iflag &= ~(IXON | ICRNL);
+	t.c_lflag &= ~(ECHO | ISIG | ICANON);
+	t.c_cflag = (t.c_cflag & ~CSIZE) | CS7 | PARENB;
+	t.c_cc[VINTR] = 7;
+	t.c_cc[VQUIT] = 8;
+	CHECK_EQ(tcsetattr(s, TCSANOW, &t), 0);
+	CHECK_EQ(tcgetattr(s, &t), 0);
+	CHECK_EQ(t.c_iflag, was.c_iflag & ~ICRNL);
+	CHECK_EQ(t.c_lflag, was.c_lflag & ~ICANON);
+	CHECK_EQ(t.c_cflag & CSIZE, was.c_cflag & CSIZE);
+	CHECK_EQ(t.c_cc[VINTR], 3);
+	CHECK_EQ(t.c_cc[VQUIT], 8);
+	/* another open, once all others are closed: locked still */
+	CHECK_EQ(close(s), 0);
+	CHECK((s = open(slave_name, O_RDWR | O_NOCTTY)) >= 0);
+	CHECK_EQ(ioctl(s, TIOCGLCKTRMIOS, &got), 0);
+	CHECK(memcmp(&got, &lock, sizeof(lock)) == 0);
+	memset(&lock, 0, sizeof(lock));
+	pid_t pid = fork();
+	if (!pid) {
+		CHECK_EQ(setuid(65534), 0);
+		CHECK_EQ(ioctl(s, TIOCGLCKTRMIOS, &got), 0);
+		CHECK_ERR(ioctl(s, TIOCSLCKTRMIOS, &lock), EPERM);
+		_exit(0);
+	}
+	CHECK(EXITED(wait_status(pid), 0));
+	CHECK_EQ(ioctl(s, TIOCSLCKTRMIOS, &lock), 0);
+	t.c_lflag &= ~ECHO;
+	CHECK_EQ(tcsetattr(s, TCSANOW, &t), 0);
+	CHECK_EQ(tcgetattr(s, &t), 0);
+	CHECK(!(t.c_lflag & ECHO));
+}
+
 TEST(many_ptys)
 {
 	int m[20];
