@@ -52,9 +52,7 @@ int file_alloc(struct file **out)
 	mutex_init(&f->pos_lock, LC_FILE_POS);
 	spin_lock_init(&f->lock, LC_FILE_SPIN);
 	list_init(&f->epoll_links);
-	f->cred = current_cred();
-	if (f->cred)
-		cred_get(f->cred);
+	f->cred = current_cred() ? cred_get_own() : NULL;
 	*out = f;
 	return 0;
 }
@@ -85,7 +83,7 @@ void file_release(struct file *f)
 	if (f->path.dentry)
 		path_put(&f->path);
 	if (f->cred)
-		cred_put(f->cred);
+		cred_put_own(f->cred);
 	percpu_count_add(&nr_files, -1);
 	if (unlikely(atomic_load(&f->marks) & FILE_RCU))
 		call_rcu(&f->rcu, file_free_rcu);

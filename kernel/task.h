@@ -71,6 +71,8 @@ struct task {
 	struct fdtable *files;		/* [own] */
 	struct fs_struct *fs;		/* [own] cwd, root, umask */
 	const struct cred *cred;	/* [R] own credentials, replaced whole */
+	const struct cred *spare_cred;	/* [own] of whom nr_spare references are kept for later, see cred.c; not valid if there are none */
+	u32 nr_spare;			/* [own] */
 	struct sem_undo_list *sem_undo;	/* [own] what it undoes of semaphores at its end, NULL: nothing; kernel/ipc/sem.c */
 	bool no_new_privs;		/* [a] prctl(2): no execve gives it more rights; set by itself or by a thread's TSYNC, under [S] */
 	u32 seccomp_mode;		/* [a] SECCOMP_MODE_*; written under [S], kernel/proc/seccomp.c */

@@ -17,6 +17,15 @@ static inline void refcount_inc(struct refcount *r)
 		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
 }
 
+/* refcount_add - n more at once, n > 0 and small */
+static inline void refcount_add(struct refcount *r, s32 n)
+{
+	s32 old = __atomic_fetch_add(&r->n, n, __ATOMIC_RELAXED);
+
+	if (unlikely(old <= 0 || old >= REFCOUNT_SATURATED - n))
+		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
+}
+
 /* refcount_inc_not_zero - false if the object is already on its way out (RCU look-ups) */
 static inline bool refcount_inc_not_zero(struct refcount *r)
 {
@@ -29,14 +38,17 @@ static inline bool refcount_inc_not_zero(struct refcount *r)
 	return true;
 }
 
-/* refcount_dec_and_test - true for the last one; orders all earlier use before the free */
-static inline bool refcount_dec_and_test(struct refcount *r)
+/* refcount_sub_and_test - n fewer at once: true if none are left; orders all earlier use before the free */
+static inline bool refcount_sub_and_test(struct refcount *r, s32 n)
 {
-	s32 old = __atomic_fetch_sub(&r->n, 1, __ATOMIC_ACQ_REL);
+	s32 old = __atomic_fetch_sub(&r->n, n, __ATOMIC_ACQ_REL);
 
-	if (unlikely(old <= 0 || old >= REFCOUNT_SATURATED)) {
+	if (unlikely(old < n || old >= REFCOUNT_SATURATED)) {
 		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
 		return false;
 	}
-	return old == 1;
+	return old == n;
 }
+
+/* refcount_dec_and_test - one fewer: true for the last one */
+static inline bool refcount_dec_and_test(struct refcount *r) { return refcount_sub_and_test(r, 1); }

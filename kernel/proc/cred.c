@@ -1,8 +1,14 @@
-/* Credentials: immutable once published; a change makes a copy and replaces current's pointer whole.  capabilities(7), credentials(7). */
+/* Credentials: immutable once published; a change makes a copy and replaces current's pointer whole.  capabilities(7), credentials(7).
+ *
+ * Each open file and each child holds a reference of its maker's credentials, which are the same for all that a login has started: their count
+ * would be the one line that processes on different CPUs meet on when they open and close files of their own.  So a task takes SPARE
+ * references at once and keeps those it does not need yet, and puts the ones that come back with them: nr_spare of spare_cred, which only the task
+ * itself touches, and not where it may have been preempted in between (task_put, which a switch of tasks calls, counts as usual). */
 #include <linux/capability.h>
 #include <linux/limits.h>
 #include <linux/securebits.h>
 #include <arch/uaccess.h>
+#include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/coredump.h>
@@ -10,6 +16,8 @@
 #include <kernel/proc/user.h>
 #include <mm/slab.h>
 #include <syscall_protos.h>
+
+#define SPARE	32u
 
 void cred_get(const struct cred *c)
 {
@@ -29,6 +37,52 @@ void cred_put(const struct cred *c)
 
 	if (refcount_dec_and_test(&w->refs))
 		call_rcu(&w->rcu, cred_free);
+}
+
+static void put_many(const struct cred *c, u32 n)
+{
+	struct cred *w = (struct cred *)c;
+
+	if (refcount_sub_and_test(&w->refs, (s32)n))
+		call_rcu(&w->rcu, cred_free);
+}
+
+void cred_drop_spare(struct task *t)
+{
+	if (t->nr_spare)
+		put_many(t->spare_cred, t->nr_spare);
+	t->nr_spare = 0;
+}
+
+static void take_spare(struct task *t, const struct cred *c)
+{
+	cred_drop_spare(t);
+	refcount_add((struct refcount *)&c->refs, SPARE);
+	t->spare_cred = c;
+	t->nr_spare = SPARE;
+}
+
+const struct cred *cred_get_own(void)
+{
+	struct task *t = current;
+	const struct cred *c = t->cred;
+
+	DEBUG_ASSERT(!in_irq());
+	if (unlikely(!t->nr_spare || t->spare_cred != c))
+		take_spare(t, c);
+	t->nr_spare--;
+	return c;
+}
+
+void cred_put_own(const struct cred *c)
+{
+	struct task *t = current;
+
+	DEBUG_ASSERT(!in_irq());
+	if (likely(t->nr_spare && t->spare_cred == c && t->nr_spare < 2 * SPARE))
+		t->nr_spare++;
+	else
+		cred_put(c);
 }
 
 const struct cred *cred_of(struct task *t)
@@ -82,6 +136,7 @@ void cred_commit(struct cred *c)
 	} else {
 		rcu_assign_pointer(current->cred, c);
 	}
+	cred_drop_spare(current);
 	cred_put(old);
 }
 

@@ -296,8 +296,7 @@ static int setup_task(struct task *t, const struct clone_spec *spec)
 {
 	t->pflags = PF_FORKNOEXEC | (current->pflags & PF_NPROC_EXCEEDED);
 	memcpy(t->comm, current->comm, sizeof(t->comm));
-	t->cred = current->cred;
-	cred_get(t->cred);
+	t->cred = cred_get_own();
 	t->blocked = current->blocked;
 	t->timer_slack_ns = current->timer_slack_ns;
 	t->ioprio = READ_ONCE(current->ioprio);

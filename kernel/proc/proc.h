@@ -43,6 +43,10 @@ void set_hostname(const char *name);	/* as sethostname(2); what is too long is c
 void get_hostname(char *buf);		/* into 65 bytes, with a NUL */
 bool cred_in_group(const struct cred *c, u32 gid);	/* fsgid or supplementary */
 void cred_get(const struct cred *c), cred_put(const struct cred *c);
+/* cred_get_own - current's own, referenced, mostly without touching their count.  cred_put_own - as cred_put, where c is likely to be current's
+ * own.  cred_drop_spare - what t has taken in advance: when it has ended, or has others.  Context: thread; t is current, or nobody's any more. */
+const struct cred *cred_get_own(void);
+void cred_put_own(const struct cred *c), cred_drop_spare(struct task *t);
 const struct cred *cred_of(struct task *t);	/* referenced; Context: any, t referenced */
 
 #include <asm/resource.h>

@@ -54,6 +54,7 @@ void task_put(struct task *t)
 {
 	if (refcount_dec_and_test(&t->refs)) {
 		DEBUG_ASSERT(!t->stack);
+		cred_drop_spare(t);
 		cred_put(t->cred);	/* a zombie keeps its own: whose child it was is asked until it is reaped */
 		seccomp_release(t);
 		process_put(t->proc);
