@@ -118,6 +118,7 @@ void arch_thread_init_user(struct task *t, const struct trap_frame *tf, u64 tls,
 
 void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp)
 {
+	arch_hw_debug_exec();
 	*tf = (struct trap_frame){ .pc = pc, .sp = sp, .pstate = PSTATE_EL0t, .syscallno = -1 };
 	frame_changed();
 	fpsimd_changed_current();

@@ -4,7 +4,7 @@
  * it at once.  The CPU keeps the bit over interrupts and faults, and clears it when the instruction, be it a system call, is done.  So it
  * is set once, in the frame of the thread that stands still, and a system call, an exec and a handler's frame end in a step at the instruction they
  * lead to.  TIF_DEBUG says that a thread is stepped; MDSCR_EL1.SS is set on its way to EL0 and cleared when it leaves the CPU (arch.debug_live).
- * There are no hardware breakpoints and watchpoints: debuggers are told that there are 0, and do without.
+ * Breakpoints and watchpoints in registers come and go with it, by the same two functions: hw_debug.c.
  * Arm ARM D2.12 (software step exceptions); the layouts are Linux's, <asm/ptrace.h>. */
 #include <asm/ptrace.h>
 #include <linux/elf.h>
@@ -17,10 +17,11 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/signal.h>
 #include <kernel/task.h>
+#include "hw_debug.h"
 
 #define MDSCR_SS	BIT(0)
+#define MDSCR_MDE	BIT(15)
 #define PSR_NZCV	0xf0000000ul
-#define DEBUG_ARCH	(6u << 8)	/* ARMv8, in user_hwdebug_state.dbg_info; the low byte counts the registers */
 
 _Static_assert(offsetof(struct trap_frame, pstate) == offsetof(struct user_pt_regs, pstate), "x0 to pstate have one layout");
 
@@ -85,29 +86,13 @@ static int set_call(struct task *t, const void *regs, size_t len)
 	return 0;
 }
 
-static void get_debug(struct task *t, void *regs)
-{
-	struct user_hwdebug_state *s = regs;
-
-	(void)t;
-	memset(s, 0, sizeof(*s));
-	s->dbg_info = DEBUG_ARCH;
-}
-
-static int set_debug(struct task *t, const void *regs, size_t len)
-{
-	(void)t;
-	(void)regs;
-	return len > offsetof(struct user_hwdebug_state, dbg_regs) ? -ENOSPC : 0;
-}
-
 static const struct arch_regset regsets[] = {
 	{ NT_PRSTATUS, 8, sizeof(struct user_pt_regs), get_general, set_general },
 	{ NT_PRFPREG, 4, sizeof(struct user_fpsimd_state), get_fp, set_fp },
 	{ NT_ARM_TLS, 8, 8, get_tls, set_tls },
 	{ NT_ARM_SYSTEM_CALL, 4, 4, get_call, set_call },
-	{ NT_ARM_HW_BREAK, 4, sizeof(struct user_hwdebug_state), get_debug, set_debug },
-	{ NT_ARM_HW_WATCH, 4, sizeof(struct user_hwdebug_state), get_debug, set_debug },
+	{ NT_ARM_HW_BREAK, 4, sizeof(struct user_hwdebug_state), hw_break_get, hw_break_set },
+	{ NT_ARM_HW_WATCH, 4, sizeof(struct user_hwdebug_state), hw_watch_get, hw_watch_set },
 };
 
 const struct arch_regset *arch_regset_find(u32 type)
@@ -143,19 +128,23 @@ void arch_step_rewind(struct trap_frame *tf)
 	}
 }
 
-void arch_debug_load(void)
+void arch_debug_load(u32 flags)
 {
 	if (current->arch.debug_live)
 		return;
 	current->arch.debug_live = true;
-	write_sysreg(read_sysreg(mdscr_el1) | MDSCR_SS, mdscr_el1);
+	if (flags & TIF_HWDEBUG)
+		hw_debug_load(current);
+	write_sysreg(read_sysreg(mdscr_el1) | (flags & TIF_DEBUG ? MDSCR_SS : 0) | (flags & TIF_HWDEBUG ? MDSCR_MDE : 0), mdscr_el1);
 	isb();
 }
 
 void arch_debug_unload(struct task *t)
 {
 	t->arch.debug_live = false;
-	write_sysreg(read_sysreg(mdscr_el1) & ~MDSCR_SS, mdscr_el1);
+	write_sysreg(read_sysreg(mdscr_el1) & ~(MDSCR_SS | MDSCR_MDE), mdscr_el1);
+	if (t->arch.hw)
+		hw_debug_unload(t);
 	isb();
 }
 
@@ -175,5 +164,6 @@ void arch_debug_init(void)
 {
 	write_sysreg(0, osdlr_el1);	/* the OS lock, which keeps all debug exceptions away, is set at reset */
 	write_sysreg(0, oslar_el1);
+	hw_debug_init();
 	isb();
 }

@@ -148,6 +148,12 @@ void trap_el0_sync(struct trap_frame *tf, u64 esr, u64 far)
 	case EC_BRK64:
 		signal_force(SIGTRAP, TRAP_BRKPT, tf->pc);
 		break;
+	case EC_BREAK_LOW:
+		arch_hw_debug_trap(tf->pc);
+		break;
+	case EC_WATCH_LOW:
+		arch_hw_debug_trap(far);
+		break;
 	case EC_STEP_LOW:
 		arch_step_trap(tf);
 		break;
@@ -235,7 +241,7 @@ void exit_to_user_work(struct trap_frame *tf)
 	}
 	if (flags & TIF_FP_RESTORE)
 		fpsimd_restore_current();
-	if (unlikely(flags & TIF_DEBUG))
-		arch_debug_load();
+	if (unlikely(flags & (TIF_DEBUG | TIF_HWDEBUG)))
+		arch_debug_load(flags);
 	lock_check_none_held();
 }

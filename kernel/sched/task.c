@@ -57,6 +57,7 @@ void task_put(struct task *t)
 		cred_drop_spare(t);
 		cred_put(t->cred);	/* a zombie keeps its own: whose child it was is asked until it is reaped */
 		seccomp_release(t);
+		arch_thread_release(t);
 		process_put(t->proc);
 		call_rcu(&t->rcu, task_free_rcu);
 	}

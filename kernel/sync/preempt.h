@@ -19,6 +19,7 @@
 #define TIF_PTRACE_CALL		(1u << 8)	/* system calls stop for a tracer (kernel/proc/ptrace.c) */
 #define TIF_PTRACE_SKIP		(1u << 9)	/* and are not made: PTRACE_SYSEMU */
 #define TIF_DEBUG		(1u << 10)	/* the program is stepped (arch/arm64/ptrace.c) */
+#define TIF_HWDEBUG		(1u << 11)	/* it has breakpoints or watchpoints in registers (arch/arm64/hw_debug.c) */
 #define TIF_CALL_REASONS	(TIF_TRACE | TIF_SECCOMP | TIF_PTRACE_CALL | TIF_PTRACE_SKIP)
 /* any of them: the long way out to EL0 */
 #define PREEMPT_IRQ		(1 << 16)	/* preempt_count unit: in an interrupt handler */

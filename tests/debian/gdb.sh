@@ -41,11 +41,13 @@ int main(int argc, char **argv)
 }
 X
 gcc -g -O0 -pthread -o p p.c
-plain() { grep -vE '^\[(New|Switching|Thread|Inferior 1 .process)|debuginfod|libthread_db|^$|^warning: (Unable|File)|auto-load' | sed 's/0x[0-9a-f]\{6,\}/X/g; s/LWP [0-9]*/LWP N/g; s/process [0-9]*/process N/g; s/^t = .*/t = N/; s/  *Frame$/ Frame/'; }
+plain() { grep -vE '^\[(New|Switching|Thread|Inferior 1 .process)|debuginfod|libthread_db|^$|^warning: (Unable|File)|auto-load' | sed 's/0x[0-9a-f]\{6,\}/X/g; s/LWP [0-9]*/LWP N/g; s/process [0-9]*/process N/g; s/^t = .*/t = N/; s/  *Frame *$/ Frame/'; }
 debug() { gdb -nx -batch -iex 'set debuginfod enabled off' -iex 'set confirm off' "$@" 2>&1 < /dev/null | plain; }
 debug -ex 'break add' -ex run -ex 'next' -ex 'next' -ex 'print local' -ex 'print *p' -ex step -ex step -ex 'info locals' -ex backtrace -ex 'delete' -ex continue ./p
 debug -ex 'break add if n == 3' -ex run -ex backtrace -ex 'finish' -ex 'print total' -ex 'set var total = 100' -ex 'delete' -ex continue ./p
 debug -ex 'set can-use-hw-watchpoints 0' -ex 'break main' -ex run -ex 'watch total' -ex continue -ex continue -ex 'delete' -ex continue ./p
+debug -ex 'break main' -ex run -ex 'hbreak add' -ex 'watch total' -ex continue -ex continue -ex continue -ex 'info breakpoints' -ex 'delete' -ex continue ./p
+debug -ex 'break main' -ex run -ex 'rwatch total' -ex continue -ex backtrace -ex 'delete' -ex 'thbreak worker' -ex continue -ex 'stepi' -ex 'delete' -ex continue ./p | grep -v '^X'
 debug -ex 'break worker' -ex run -ex 'info threads' -ex 'thread 1' -ex 'thread apply all backtrace 1' -ex 'delete' -ex continue ./p | grep -vE 'futex|clone|pthread|\?\?|\.S|\.c: No such'
 debug -ex 'handle SIGUSR1 stop print' -ex 'run s' -ex 'signal 0' ./p; debug -ex 'run c' -ex backtrace -ex 'print $_siginfo._sifields._sigfault.si_addr' -ex kill ./p
 debug -ex 'break add' -ex run -ex 'call add(p, 50)' -ex 'print add' -ex 'x/2i $pc' -ex 'info registers x0 sp' -ex 'stepi' -ex 'tbreak 12' -ex continue -ex 'return 5' -ex kill ./p | grep -v '^x0\|^sp'

@@ -17,7 +17,8 @@ struct arch_thread {
 	u64 far, esr;		/* of the last user fault, for signal frames */
 	struct fp_state fp;	/* while not live in the registers */
 	u32 fp_cpu;		/* CPU whose registers hold fp, ~0 none */
-	bool debug_live;	/* this CPU steps the program: arch/arm64/ptrace.c */
+	bool debug_live;	/* this CPU steps the program, or has its breakpoints: arch/arm64/ptrace.c */
+	struct hw_debug *hw;	/* breakpoints and watchpoints, NULL: never any; arch/arm64/hw_debug.c */
 };
 
 struct task;
@@ -28,6 +29,8 @@ struct task *arch_switch(struct task *prev, struct task *next);
 void arch_thread_init_kernel(struct task *t, void (*fn)(void *), void *arg);
 /* arch_thread_init_user - first switch to t (a fork child) returns to EL0 with *tf (copied to its stack top). Copies FP state of current. */
 void arch_thread_init_user(struct task *t, const struct trap_frame *tf, u64 tls, bool set_tls);
+/* arch_thread_release - t is gone for good: what the architecture allocated for it.  Context: any. */
+void arch_thread_release(struct task *t);
 /* arch_exec_setup - reset current's user registers, FP and TLS for a new program. */
 void arch_exec_setup(struct trap_frame *tf, u64 pc, u64 sp);
 /* current_frame - current's EL0 trap frame (undefined for kernel threads). */

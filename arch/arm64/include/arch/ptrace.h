@@ -22,9 +22,13 @@ void arch_step_on(struct task *t, bool at_once);
 void arch_step_off(struct task *t);
 /* arch_step_rewind - current's call begins anew: the step is still to come. */
 void arch_step_rewind(struct trap_frame *tf);
-/* arch_debug_load - on the way to EL0 with TIF_DEBUG, interrupts off.  arch_debug_unload - t, whose debug state is loaded, leaves the CPU. */
-void arch_debug_load(void);
+/* arch_debug_load - on the way to EL0 with TIF_DEBUG or TIF_HWDEBUG (flags), interrupts off.  arch_debug_unload - t, whose debug state is loaded,
+ * leaves the CPU. */
+void arch_debug_load(u32 flags);
 void arch_debug_unload(struct task *t);
+/* arch_hw_debug_trap - current comes to a breakpoint at addr, or watches addr.  arch_hw_debug_exec - current becomes another program, without any. */
+void arch_hw_debug_trap(u64 addr);
+void arch_hw_debug_exec(void);
 /* arch_step_trap - the exception of a step.  arch_debug_init - this CPU, at its start. */
 void arch_step_trap(struct trap_frame *tf);
 void arch_debug_init(void);
