@@ -177,6 +177,7 @@ int address_add6(struct netdev *dev, const struct address6 *a)
 			err = -ENOBUFS;
 		} else {
 			i->prefix6[at] = a->prefix;
+			net_link_used();	/* it is looked for elsewhere, and may not last */
 			netif_ip6_addr_set_valid_life(&i->n, at, a->valid_s ? a->valid_s : IP6_ADDR_LIFE_INFINITE);
 			netif_ip6_addr_set_pref_life(&i->n, at, a->preferred_s ? a->preferred_s : IP6_ADDR_LIFE_INFINITE);
 			if (a->flags & IFA_F_NODAD || !(i->n.flags & NETIF_FLAG_ETHERNET))

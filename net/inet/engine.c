@@ -21,7 +21,9 @@
  * with a socket that has none.  Callbacks run with the core locked; they take at most the socket's queue lock and wake.
  *
  * Timers.  lwIP's periodic functions run from a work item that a timer queues, each only while it has something to count: connections, groups,
- * fragments, addresses in use.  With none the timer is not armed, and the machine sleeps.
+ * fragments, addresses in use.  With none the timer is not armed, and the machine sleeps.  lwIP counts in runs of these functions, not in time: what may
+ * still hold memory is therefore counted in runs here, too.  (A machine that stood still for a minute has not run one of them; whoever looked at
+ * the clock stopped then, and kept what fragments had left behind.)
  *
  * Memory.  Everything comes from kmalloc, without sleeping; inet_mem_bytes counts, and beyond a quarter of all memory there is no more: lwIP
  * drops packets then, as it would on a full pool.
@@ -57,12 +59,14 @@
 
 #define LOOP_BATCH	64
 #define LOOP_MAX	4096		/* packets that one call takes on; a thread takes what is left */
-#define LINGER_MS	30000u		/* how long tables are counted down after they were last used */
+#define LINGER		30u		/* runs: how long tables are counted down after they were last used */
+#define FRAGMENTS_LAST	(LWIP_MAX(IP_REASS_MAXAGE, IPV6_REASS_MAXAGE) + 2u)	/* runs until all pieces of datagrams are gone */
+#define LIFE_ENDLESS	0xf0000000u	/* s: an advertised lifetime that no machine sees the end of */
 
 static DEFINE_MUTEX(net_core, LC_NET_CORE);
 static struct pi_lock net_core_pi;		/* [PI] who waits for it, lends */
 static LIST_HEAD(loop_packets);			/* [C] */
-static u64 fragments_until, links_until;	/* [C] ns */
+static u32 fragments_left, links_left, neighbours_left;	/* [C] runs of the timers that look at fragments, ARP's table and neighbours */
 s64 inet_mem_bytes;
 
 u32_t sys_now(void)
@@ -101,8 +105,9 @@ void inet_mem_free(void *p)
 
 /* --- timers ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool fragments_needed(void) { return clock_mono_ns() < fragments_until; }
-static bool arp_needed(void) { return clock_mono_ns() < links_until; }
+static bool fragments_needed(void) { return fragments_left; }
+static bool arp_needed(void) { return links_left; }
+static bool nd6_needed(void) { return neighbours_left; }
 
 static bool groups_needed(void)
 {
@@ -128,29 +133,62 @@ static void groups_tmr(void)
 	mld6_tmr();
 }
 
-static bool nd6_needed(void)
+static void fragments_tmr(void)
 {
-	struct netif *n;
+	fragments_left--;
+	ip_reass_tmr();
+	ip6_reass_tmr();
+}
 
-	if (clock_mono_ns() < links_until)
+static void arp_tmr(void)
+{
+	links_left--;
+	etharp_tmr();
+}
+
+/* Does an interface look for routers, or for others with its address, or has it an address that does not last? */
+static bool interface_waits6(const struct netif *n)
+{
+	if (!netif_is_up(n))
+		return false;
+	if (n->rs_count > 0 && n->ip6_autoconfig_enabled)
 		return true;
-	NETIF_FOREACH(n) {
-		if (!netif_is_up(n))
-			continue;
-		if (n->rs_count > 0 && n->ip6_autoconfig_enabled)
+	for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+		if (ip6_addr_istentative(netif_ip6_addr_state(n, i)) || (ip6_addr_isvalid(netif_ip6_addr_state(n, i)) && !netif_ip6_addr_isstatic(n, i)))
 			return true;
-		for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
-			if (ip6_addr_istentative(netif_ip6_addr_state(n, i)) ||
-			    (ip6_addr_isvalid(netif_ip6_addr_state(n, i)) && !netif_ip6_addr_isstatic(n, i)))
-				return true;
-	}
 	return false;
 }
 
-static void fragments_tmr(void)
+/* Is there something in IPv6's tables that nobody will end but their timer?  A neighbour who was asked for, above all with packets that wait for him;
+ * a router or network whose time runs. */
+static bool nd6_waits(void)
 {
-	ip_reass_tmr();
-	ip6_reass_tmr();
+	const struct netif *n;
+
+	NETIF_FOREACH(n)
+		if (interface_waits6(n))
+			return true;
+	for (u32 i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++) {
+		u8 state = neighbor_cache[i].state;
+
+		if (neighbor_cache[i].q || state == ND6_INCOMPLETE || state == ND6_DELAY || state == ND6_PROBE)
+			return true;
+	}
+	for (u32 i = 0; i < LWIP_ND6_NUM_ROUTERS; i++)
+		if (default_router_list[i].neighbor_entry)
+			return true;
+	for (u32 i = 0; i < LWIP_ND6_NUM_PREFIXES; i++)
+		if (prefix_list[i].netif && prefix_list[i].invalidation_timer < LIFE_ENDLESS)
+			return true;
+	return false;
+}
+
+/* The tables are looked through once they have not been used for a while, not at each unlock: whatever fills them uses the link (net_link_used). */
+static void neighbours_tmr(void)
+{
+	nd6_tmr();
+	if (!--neighbours_left && nd6_waits())
+		neighbours_left = 1;
 }
 
 static struct periodic {
@@ -162,9 +200,9 @@ static struct periodic {
 	{ tcp_timer_run, tcp_timer_needed_now, TCP_TMR_INTERVAL, 0 },
 	{ tcp_limits_tick, tcp_limits_needed, 100, 0 },
 	{ tcp_time_wait_tick, tcp_time_wait_needed, 1000, 0 },
-	{ etharp_tmr, arp_needed, ARP_TMR_INTERVAL, 0 },
+	{ arp_tmr, arp_needed, ARP_TMR_INTERVAL, 0 },
 	{ groups_tmr, groups_needed, IGMP_TMR_INTERVAL, 0 },
-	{ nd6_tmr, nd6_needed, ND6_TMR_INTERVAL, 0 },
+	{ neighbours_tmr, nd6_needed, ND6_TMR_INTERVAL, 0 },
 	{ fragments_tmr, fragments_needed, IP_TMR_INTERVAL, 0 },
 };
 
@@ -222,12 +260,12 @@ static void run_timers(struct work *w)
 
 void net_fragment_seen(void)
 {
-	fragments_until = clock_mono_ns() + (LWIP_MAX(IP_REASS_MAXAGE, IPV6_REASS_MAXAGE) + 2) * NSEC_PER_SEC;
+	fragments_left = FRAGMENTS_LAST;
 }
 
 void net_link_used(void)
 {
-	links_until = clock_mono_ns() + LINGER_MS * NSEC_PER_MSEC;
+	links_left = neighbours_left = LINGER;
 }
 
 /* --- the lock -------------------------------------------------------------------------------------------------------------------- */

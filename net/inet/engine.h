@@ -14,7 +14,8 @@ bool net_core_held(void);
 void net_loop(struct packet *p);
 /* net_fragment_seen - a piece of a datagram came: it must go when the others do not follow.  Context: core locked. */
 void net_fragment_seen(void);
-/* net_link_used - a link layer was spoken to: addresses asked for there grow old.  Context: core locked. */
+/* net_link_used - a link layer was spoken to, or something came into the tables of neighbours and addresses: they are counted down for a while, and as long
+ * as something in them waits.  Context: core locked. */
 void net_link_used(void);
 
 extern s64 inet_mem_bytes;		/* [a] what lwIP has from us */

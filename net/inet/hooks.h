@@ -13,6 +13,8 @@ struct netif *route_hook4(const ip4_addr_t *src, const ip4_addr_t *dest);
 const ip4_addr_t *route_hook_gateway4(struct netif *n, const ip4_addr_t *dest);
 struct netif *route_hook6(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *route_hook_gateway6(struct netif *n, const ip6_addr_t *dest);
+/* neighbour_hook_queued - p is about to wait for a neighbour's address: true, it has to be copied for that. */
+bool neighbour_hook_queued(const struct pbuf *p);
 /* icmp_hook_unreachable - p, from its IP header on, waited for a neighbour who does not answer: its sender is told (EHOSTUNREACH). */
 void icmp_hook_unreachable(struct pbuf *p);
 /* ip6_hook_long - p, of proto, was put together of fragments; its IP headers stand before its payload, and their length does not fit into p's.  Consumes p. */

@@ -15,7 +15,6 @@
  *
  * Any address of 127.0.0.0/8 is ours, but lwIP knows one: while a packet to another of them comes in, lo has that one. */
 #include <lwip/etharp.h>
-#include <lwip/ethip6.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/mld6.h>
 #include <lwip/nd6.h>
@@ -39,6 +38,7 @@
 #include <net/inet/interface.h>
 #include <net/inet/interface_internal.h>
 #include <net/inet/merge.h>
+#include <net/inet/neighbour.h>
 #include <net/inet/pmtu.h>
 #include <net/inet/route.h>
 #include <net/inet/tcp.h>
@@ -432,6 +432,16 @@ static void note_fragment4(const struct packet *p, u32 off)
 		net_fragment_seen();
 }
 
+/* A fragment's header may stand behind others; before what most packets carry there is none. */
+static void note_fragment6(const struct packet *p, u32 off)
+{
+	u8 buf[IP6_HLEN];
+	const u8 *ip = packet_header(p, off, sizeof(buf), buf);
+
+	if (ip && ip[6] != IP6_NEXTH_TCP && ip[6] != IP6_NEXTH_UDP && ip[6] != IP6_NEXTH_ICMP6)
+		net_fragment_seen();
+}
+
 static void receive_bare(struct interface *i, struct packet *p)
 {
 	u8 buf[IP_HLEN];
@@ -444,7 +454,7 @@ static void receive_bare(struct interface *i, struct packet *p)
 	if (ip[0] >> 4 == 4)
 		note_fragment4(p, 0);
 	else
-		net_fragment_seen();
+		note_fragment6(p, 0);
 	deliver(i, p, true);
 }
 
@@ -470,7 +480,7 @@ static void receive_one(struct interface *i, struct packet *p)
 	} else if (type == ETHTYPE_IP) {
 		note_fragment4(p, SIZEOF_ETH_HDR);
 	} else {
-		net_fragment_seen();	/* maybe: its timer looks */
+		note_fragment6(p, SIZEOF_ETH_HDR);
 	}
 	if (loopback) {
 		/* seen by packet sockets; now as if it had not been */
@@ -526,6 +536,8 @@ void interface_loop_input(struct packet *p)
 		note_fragment4(p, 0);
 		if (ip[16] == 127 && interface_is_loopback(i))
 			memcpy(ip_2_ip4(&i->n.ip_addr), ip + 16, 4);
+	} else {
+		note_fragment6(p, 0);
 	}
 	deliver(i, p, true);
 	ip4_addr_set_u32(ip_2_ip4(&i->n.ip_addr), usual);
@@ -559,7 +571,7 @@ static err_t netif_setup(struct netif *n)
 	n->name[0] = 'e';
 	n->name[1] = 't';
 	n->output = ethernet_output4;
-	n->output_ip6 = ethip6_output;
+	n->output_ip6 = neighbour_output6;
 	n->linkoutput = ethernet_link_output;
 	n->hwaddr_len = ETH_HWADDR_LEN;
 	memcpy(n->hwaddr, dev->address, ETH_HWADDR_LEN);
@@ -726,6 +738,7 @@ static void go_down(struct netdev *dev)
 
 static void link_changed(struct netdev *dev)
 {
+	net_link_used();
 	for_each_interface(i)
 		if (i->dev == dev && netif_is_up(&i->n)) {
 			if (dev->carrier)

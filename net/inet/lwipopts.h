@@ -70,7 +70,7 @@ void inet_mem_free(void *p);
 #define PBUF_POOL_SIZE			0
 #define PBUF_POOL_BUFSIZE		2048
 #define LWIP_SUPPORT_CUSTOM_PBUF	1
-#define PBUF_NEEDS_COPY(p)		1	/* what waits for an address is copied: its pages may go before */
+#define PBUF_NEEDS_COPY(p)		neighbour_hook_queued(p)	/* what waits for an address is copied: its pages may go before */
 
 /* Sums are made and looked at per interface: loopback does neither, offloads tell (netif.c). */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF	1
@@ -82,7 +82,7 @@ void inet_mem_free(void *p);
 #define LWIP_ARP			1
 #define ARP_TABLE_SIZE			127
 #define ARP_QUEUEING			1
-#define ARP_QUEUE_LEN			64
+#define ARP_QUEUE_LEN			64	/* NEIGHBOUR_QUEUE */
 #define ETHARP_TABLE_MATCH_NETIF	1
 #define ETHARP_SUPPORT_STATIC_ENTRIES	1
 #define ETH_PAD_SIZE			0
@@ -119,7 +119,7 @@ void inet_mem_free(void *p);
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS	1
 #define LWIP_ND6_NUM_NEIGHBORS		64
 #define LWIP_ND6_NUM_DESTINATIONS	64
-#define LWIP_ND6_QUEUEING		1
+#define LWIP_ND6_QUEUEING		1	/* lwIP has no limit a neighbour: neighbour.c */
 
 /* Protocols: UDP and raw sockets are ours (dgram.c); lwIP's raw hooks bring the packets. */
 #define LWIP_UDP			0

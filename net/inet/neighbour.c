@@ -1,5 +1,8 @@
 /* Neighbours: see neighbour.h. */
 #include <lwip/etharp.h>
+#include <lwip/ethip6.h>
+#include <lwip/memp.h>
+#include <lwip/priv/nd6_priv.h>
 #include <fs/seq.h>
 #include <fs/vfs.h>
 #include <kernel/abi/socket.h>
@@ -7,6 +10,7 @@
 #include <kernel/lib/string.h>
 #include <linux/if_arp.h>
 #include <net/inet/engine.h>
+#include <net/inet/hooks.h>
 #include <net/inet/interface.h>
 #include <net/inet/neighbour.h>
 #include <net/inet/route.h>
@@ -46,6 +50,53 @@ int neighbour_del4(struct netdev *dev, ip4_addr_t ip)
 	(void)dev;
 	return etharp_remove_static_entry(&ip) == ERR_OK ? 0 : -ENXIO;
 }
+
+/* --- packets that wait for an address */
+
+static bool queued;		/* [C] one has just joined those */
+
+bool neighbour_hook_queued(const struct pbuf *p)
+{
+	(void)p;
+	queued = true;
+	return true;
+}
+
+static void drop_oldest(struct nd6_neighbor_cache_entry *e, u32 n)
+{
+	while (n--) {
+		struct nd6_q_entry *q = e->q;
+
+		e->q = q->next;
+		pbuf_free(q->p);
+		memp_free(MEMP_ND6_QUEUE, q);
+	}
+}
+
+/* lwIP says neither whether it queued a packet nor for whom; but it asks by hook before it does.  Nothing may have been sent to the silent one at all (no
+ * address to ask from): so whoever waits keeps the timer going, which ends it. */
+err_t neighbour_output6(struct netif *n, struct pbuf *b, const ip6_addr_t *to)
+{
+	err_t err;
+
+	queued = false;
+	err = ethip6_output(n, b, to);
+	if (likely(!queued))
+		return err;
+	queued = false;
+	net_link_used();
+	for (u32 i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++) {
+		u32 len = 0;
+
+		for (const struct nd6_q_entry *q = neighbor_cache[i].q; q; q = q->next)
+			len++;
+		if (len > NEIGHBOUR_QUEUE)
+			drop_oldest(&neighbor_cache[i], len - NEIGHBOUR_QUEUE);
+	}
+	return err;
+}
+
+/* --- /proc/net/arp */
 
 static int arp_show(struct seq *s, void *arg)
 {

@@ -9,6 +9,7 @@
 #include <net/checksum.h>
 #include <net/filter.h>
 #include <net/inet/dgram.h>
+#include <net/inet/engine.h>
 #include <net/inet/tcp.h>
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -325,6 +326,10 @@ static void step(void)
 	default:
 		batch_comes();
 		holding = what & 8;
+		if (what & 16) {	/* the machine stands still */
+			net_now += (1 + byte()) * NSEC_PER_SEC;
+			break;
+		}
 		for (u64 until = net_now + (1 + byte()) * 20 * NSEC_PER_MSEC; net_timers(until); )
 			;
 	}
@@ -363,6 +368,8 @@ static void peer_is_known(void)
 	come(frame, len + sizeof(ask), true, 0);
 }
 
+static s64 engine_bytes;	/* that lwIP has with an interface and no sockets */
+
 static void begin(void)
 {
 	struct socket *s;
@@ -370,6 +377,7 @@ static void begin(void)
 	nr_talks = 0;
 	up();
 	peer_is_known();
+	engine_bytes = inet_mem_bytes;
 	s = open(AF_INET6, SOCK_STREAM, 0, 7);
 	MUST(s && !s->ops->listen(s, 3));
 	s = open(AF_INET6, SOCK_DGRAM, 0, 9);
@@ -381,14 +389,22 @@ static void begin(void)
 	(void)open(AF_INET, SOCK_RAW, 99, 0);
 }
 
+#define PATIENCE	(1200 * NSEC_PER_SEC)	/* more than anything waits for with no socket there */
+#define ADDRESSES	4096			/* bytes: groups of addresses that routers advertised */
+
 static void end(void)
 {
+	u64 until = net_now + PATIENCE;
+
 	for (u32 i = 0; i < MOST; i++)
 		if (sockets[i]) {
 			sockets[i]->linger = 0;
 			sockets[i]->ops->release(sockets[i]);
 			sockets[i] = NULL;
 		}
+	while (inet_mem_bytes > engine_bytes + ADDRESSES && net_timers(until))
+		;
+	MUST(inet_mem_bytes <= engine_bytes + ADDRESSES);	/* whether or not anything uses the link */
 	netdev_changed(dev, NETDEV_GOING_DOWN);
 	dev->flags &= ~(u32)IFF_UP;
 	netdev_changed(dev, NETDEV_DOWN);
