@@ -110,7 +110,7 @@ void tcpsock_acked(struct tcpsock *t, u32 len)
 	if ((s32)(oldest - t->tx_seq) > 0)
 		release_runs(t, oldest - t->tx_seq);
 	t->tx_acked += min(len, queued);
-	if (unlikely(t->user_timeout))
+	if (unlikely(t->user_timeout || t->orphan))
 		t->watch_since = sys_now();
 	__atomic_fetch_sub(&t->tx_queued, min(len, queued), __ATOMIC_RELEASE);	/* our FIN is acknowledged, too */
 }

@@ -152,6 +152,14 @@ static void back_off(struct tcp_pcb *p)
 	}
 }
 
+/* Bytes that could not be sent at all, there being no way: lwIP tries with each tick, and counts nothing.  As it is for those that were sent and lost, the
+ * connection's patience ends. */
+static void count_unsendable(struct tcp_pcb *p)
+{
+	if (p->unsent && !p->unacked && p->rtime < 0 && !p->persist_backoff && !(p->flags & TF_HOLD))
+		p->rtime = 0;
+}
+
 void tcp_timer_run(void)
 {
 	u32 now = ticks_now();
@@ -161,6 +169,7 @@ void tcp_timer_run(void)
 	tcp_tmr();
 	for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
 		next = p->next;
+		count_unsendable(p);
 		back_off(p);
 		if (unlikely(p->flags & TF_HOLD))
 			tcpsock_hold_tick(p);

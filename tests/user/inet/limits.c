@@ -451,3 +451,27 @@ TEST(acknowledged_in_a_closed_window)
 	CHECK_EQ(s.seq, start + 100);
 	CHECK_EQ(error_of(c), 0);
 }
+
+/* Bytes that cannot be sent at all, the device being down: patience ends as if they had been lost. */
+TEST(no_way_to_send)
+{
+	struct sockaddr_in a = in4("10.9.0.7", 80);
+	struct ifreq r = { .ifr_name = "w0" };
+	struct segment s;
+	int w = wire(), c = socket(AF_INET, SOCK_STREAM, 0), port;
+
+	know("10.9.0.7");
+	nonblocking(c);
+	CHECK_ERR(connect(c, SA(a)), EINPROGRESS);
+	CHECK(next_segment(w, &s, 5000));
+	port = port_of(c);
+	send_segment(w, 80, port, 1000, s.seq + 1, 0x12);
+	CHECK(wait_events(c, POLLOUT) & POLLOUT);
+	CHECK_EQ(set_option(c, IPPROTO_TCP, TCP_USER_TIMEOUT, 800), 0);
+	interface_ioctl(SIOCGIFFLAGS, &r);
+	r.ifr_flags &= ~IFF_UP;
+	interface_ioctl(SIOCSIFFLAGS, &r);
+	CHECK_EQ(write(c, "nowhere", 7), 7);
+	CHECK(wait_events(c, 0) & POLLERR);
+	CHECK_EQ(error_of(c), ETIMEDOUT);
+}
