@@ -137,7 +137,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 	for (e = pid_entries; e->name; e++)
 		if (strlen(e->name) == len && !memcmp(e->name, name, len))
 			break;
-	if (!e->name)
+	if (!e->name || (e->process_only && proc_i(dir)->thread))
 		return -ENOENT;
 	if (e->lookup)
 		return e->lookup(dir->sb, out);
@@ -198,7 +198,8 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx)
 	if (!dots(f, ctx))
 		return 0;
 	for (e = pid_entries + (ctx->pos - 2); e->name; e++)
-		if (!ctx->emit(ctx, e->name, (u32)strlen(e->name), f->inode->ino + (u64)(e - pid_entries) + 1, mode_to_dt(e->mode),
+		if (!(e->process_only && proc_i(f->inode)->thread) &&
+		    !ctx->emit(ctx, e->name, (u32)strlen(e->name), f->inode->ino + (u64)(e - pid_entries) + 1, mode_to_dt(e->mode),
 			       (u64)(e - pid_entries) + 3))
 			return 0;
 	return 0;

@@ -28,6 +28,7 @@ struct pid_entry {
 	int (*show_fd)(struct seq *s, struct task *t, s32 fd);	/* of a directory of descriptors: its files' text */
 	int (*get_link)(struct task *t, struct path *out);
 	int (*write)(struct task *t, const char *buf, size_t len);
+	bool process_only;			/* not below task/: a tree walked would have no end */
 	bool guarded;				/* opened and read only by who may look into the process: -EACCES */
 	int (*lookup)(struct super *sb, struct inode **out);	/* of a directory that is the same for all */
 	const struct inode_ops *iops;

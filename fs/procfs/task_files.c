@@ -316,13 +316,13 @@ const struct pid_entry pid_entries[] = {
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = task_mounts },
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = task_mountinfo },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .write = oom_write },
-	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = dump_filter_show, .write = dump_filter_write },
+	{ .name = "coredump_filter", .process_only = true, .mode = S_IFREG | 0644, .show = dump_filter_show, .write = dump_filter_write },
 #ifdef CONFIG_DEBUG
 	{ .name = "fail-nth", .mode = S_IFREG | 0644, .show = fail_nth_show, .write = fail_nth_write },
 #endif
 	{ .name = "fd", .mode = S_IFDIR | 0500 },
 	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .show_fd = fdinfo_show },
-	{ .name = "task", .mode = S_IFDIR | 0555 },
+	{ .name = "task", .process_only = true, .mode = S_IFDIR | 0555 },
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .get_link = cwd_link },
 	{ .name = "root", .mode = S_IFLNK | 0777, .get_link = root_link },
 	{ .name = "exe", .mode = S_IFLNK | 0777, .get_link = exe_link },

@@ -256,3 +256,21 @@ TEST(creating_what_is_there)
 	CHECK_ERR(open("/proc/self/none", O_RDWR | O_CREAT, 0600), ENOENT);
 	CHECK_ERR(open("/proc/none", O_RDWR | O_CREAT, 0600), ENOENT);
 }
+
+/* A thread has no threads: who walks /proc would never come to its end. */
+TEST(threads_have_no_directory_of_threads)
+{
+	char name[64];
+	struct stat st;
+	snprintf(name, sizeof(name), "/proc/self/task/%d/task", getpid());
+	CHECK_ERR(stat(name, &st), ENOENT);
+	snprintf(name, sizeof(name), "/proc/self/task/%d/coredump_filter", getpid());
+	CHECK_ERR(stat(name, &st), ENOENT);
+	snprintf(name, sizeof(name), "/proc/self/task/%d", getpid());
+	DIR *d = opendir(name);
+	CHECK(d);
+	for (struct dirent *e; (e = readdir(d)); )
+		CHECK(strcmp(e->d_name, "task") && strcmp(e->d_name, "coredump_filter"));
+	CHECK_EQ(closedir(d), 0);
+	CHECK_EQ(stat("/proc/self/task", &st), 0);
+}
