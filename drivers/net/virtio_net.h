@@ -18,6 +18,7 @@ struct vnet_pair {
 	u32 rx_posted;			/* [t] buffers that the device has */
 	void *half;			/* [t] the other half of a page, or NULL */
 	struct list_head spare;		/* [t] pages for big buffers */
+	u32 average;			/* [t] bytes of the packets that come, the last ones counting most */
 	struct timer retry;		/* memory was short: try again */
 
 	struct virtqueue *tx;		/* [I] used by [tx] */
@@ -50,7 +51,7 @@ struct vnet {
 	struct virtio_device *vdev;	/* [I] until it is removed */
 	u32 head_len;			/* [I] of the header before each packet: 10 or 12 */
 	u32 frame_off;			/* [I] of the frame in a buffer; the header stands before it */
-	u32 buffer_size;		/* [I] half a page or a page: a packet and its room */
+	u32 buffer_size;		/* [I] half a page or a page: a packet and its room; those for large packets are larger */
 	u32 rx_wanted;			/* [I] buffers that the device should have */
 	bool mergeable, big, one_piece;	/* [I] a packet may take several buffers; a buffer is a chain of pages; header and frame may share one */
 	bool dead;			/* [a] the device was broken and reset */

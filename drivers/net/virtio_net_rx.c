@@ -6,6 +6,10 @@
  * and freeing a packet puts them all.  A device that joins packets but cannot merge gets chains of pages ("big"); those that a packet
  * did not reach are kept for the next chain.
  *
+ * What comes joined from a device that merges (64 KiB by a tap) would take nineteen pages, and most of what a packet costs is by the buffer.  So while the
+ * packets that come are large on the average, buffers are blocks of LARGE_ORDER; when they become small, pages again, lest each small one that nobody reads
+ * hold a block.  A block is a luxury: when memory is short, or in pieces, it is a page.
+ *
  * The thread alone gives buffers and takes them; the interrupt only says that it wants no more of its kind, and wakes the thread.
  *
  * When memory is short the thread tries harder once few buffers are left (it may sleep), and when even that fails a timer wakes it again. */
@@ -17,6 +21,9 @@
 
 #define BATCH		64u
 #define RETRY_NS	(50 * NSEC_PER_MSEC)
+#define LARGE_ORDER	2u
+#define LARGE_FROM	(2 * PAGE_SIZE)	/* bytes of an average packet */
+#define AVERAGE_OF	16u		/* packets, more or less */
 
 static u8 *frame_of(const struct vnet *net, struct packet *p) { return (u8 *)p + net->frame_off; }
 
@@ -29,13 +36,23 @@ static void buffer_free(struct packet *p)
 	page_put(virt_to_page(p));
 }
 
-static struct packet *buffer_alloc(struct vnet_pair *pair, gfp_t gfp)
+static bool wants_large(const struct vnet_pair *pair)
+{
+	return pair->net->mergeable && pair->net->buffer_size == PAGE_SIZE && pair->average >= LARGE_FROM;
+}
+
+/* One buffer, of *size bytes. */
+static struct packet *buffer_alloc(struct vnet_pair *pair, gfp_t gfp, u32 *size)
 {
 	struct vnet *net = pair->net;
 	struct packet *p = pair->half;
 	struct page *page;
 
-	if (p) {
+	*size = net->buffer_size;
+	if (wants_large(pair) && (page = page_alloc(LARGE_ORDER, GFP_ATOMIC | GFP_SPARE))) {
+		p = page_address(page);
+		*size = PAGE_SIZE << LARGE_ORDER;
+	} else if (p) {
 		pair->half = NULL;
 	} else {
 		page = page_alloc(0, gfp);
@@ -77,12 +94,12 @@ static bool add_pages(struct vnet_pair *pair, struct packet *p, gfp_t gfp)
 	return true;
 }
 
-/* post - p becomes the device's.  0, or virtqueue_add's error. */
-static int post(struct vnet_pair *pair, struct packet *p)
+/* post - p, a buffer of size bytes, becomes the device's.  0, or virtqueue_add's error. */
+static int post(struct vnet_pair *pair, struct packet *p, u32 size)
 {
 	const struct vnet *net = pair->net;
 	u8 *frame = frame_of(net, p);
-	u32 room = net->buffer_size - net->frame_off, n = 0;
+	u32 room = size - net->frame_off, n = 0;
 	struct virtio_buf bufs[VNET_BIG_PAGES + 1];
 
 	if (net->one_piece) {
@@ -101,7 +118,8 @@ static bool fill(struct vnet_pair *pair, u32 wanted, gfp_t gfp)
 	struct vnet *net = pair->net;
 
 	while (pair->rx_posted < wanted) {
-		struct packet *p = buffer_alloc(pair, gfp);
+		u32 size;
+		struct packet *p = buffer_alloc(pair, gfp, &size);
 		int err;
 
 		if (!p)
@@ -111,7 +129,7 @@ static bool fill(struct vnet_pair *pair, u32 wanted, gfp_t gfp)
 			packet_put(p);
 			return false;
 		}
-		err = post(pair, p);
+		err = post(pair, p, size);
 		if (err) {
 			packet_put(p);
 			return true;		/* the ring is full, or the device broken */
@@ -222,6 +240,7 @@ static u32 take(struct vnet_pair *pair, struct list_head *packets)
 			packet_put(p);
 			continue;
 		}
+		pair->average = pair->average - pair->average / AVERAGE_OF + p->len / AVERAGE_OF;
 		multicast += *(u8 *)p->piece[0].data & 1;
 		list_add_tail(&p->link, packets);
 	}
