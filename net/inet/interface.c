@@ -724,6 +724,7 @@ static void go_down(struct netdev *dev)
 {
 	struct interface *first = dev->inet;
 
+	net_link_used();		/* its neighbours, routers and networks are forgotten */
 	memset(first->prefix6, 0, sizeof(first->prefix6));
 	for (s8_t k = 0; k < LWIP_IPV6_NUM_ADDRESSES; k++) {
 		netif_ip6_addr_set_state(&first->n, k, IP6_ADDR_INVALID);

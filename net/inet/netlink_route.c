@@ -17,6 +17,19 @@ static u32 address_len(u8 family) { return family == AF_INET ? 4 : 16; }
 
 /* --- telling of routes */
 
+#define CLOCK_TICKS	100u	/* a second, as programs count (USER_HZ) */
+
+/* What all of IPv6's say, and those that end. */
+static int put_life(struct netlink_reply *r, const struct route *o)
+{
+	u32 seconds = min(o->left_s, 0x7fffffffu / CLOCK_TICKS);
+	struct rta_cacheinfo c = { .rta_expires = (s32)(seconds * CLOCK_TICKS) };
+
+	if (o->family != AF_INET6)
+		return 0;
+	return nla_put(r, RTA_CACHEINFO, &c, sizeof(c)) ?: nla_put_u8(r, RTA_PREF, 0);
+}
+
 static int put_route(struct netlink_reply *r, const struct route *o, u16 type, u16 flags)
 {
 	struct rtmsg *h = nlmsg_new(r, type, flags, sizeof(*h));
@@ -38,11 +51,35 @@ static int put_route(struct netlink_reply *r, const struct route *o, u16 type, u
 		err = nla_put(r, RTA_GATEWAY, o->gateway, len);
 	if (!err && o->dev)
 		err = nla_put_u32(r, RTA_OIF, o->dev->index);
+	if (!err)
+		err = put_life(r, o);
 	if (err)
 		nlmsg_cancel(r);
 	else
 		nlmsg_end(r);
 	return err;
+}
+
+/* Those that were advertised, numbered behind all others. */
+static int dump_learned(const struct netlink_request *rq, struct netlink_reply *r, u64 at, u64 *done)
+{
+	const struct rtmsg *h = rq->payload;
+	struct route list[ROUTES_LEARNED];
+	u32 n;
+
+	if ((h->rtm_family && h->rtm_family != AF_INET6) || (rq->strict && h->rtm_table && h->rtm_table != RT_TABLE_MAIN))
+		return 0;
+	net_core_lock();
+	n = routes_learned(list);
+	net_core_unlock();
+	for (u32 i = 0; i < n; i++) {
+		if (at++ < *done)
+			continue;
+		if (put_route(r, &list[i], RTM_NEWROUTE, NLM_F_MULTI))
+			return -EMSGSIZE;
+		++*done;
+	}
+	return 0;
 }
 
 static int dump_routes(const struct netlink_request *rq, struct netlink_reply *r, u64 state[4])
@@ -64,7 +101,7 @@ static int dump_routes(const struct netlink_request *rq, struct netlink_reply *r
 			state[0]++;
 		}
 	}
-	return 0;
+	return dump_learned(rq, r, at, &state[0]);
 }
 
 static void address_of(ip_addr_t *a, u8 family, const void *bytes)
@@ -88,6 +125,7 @@ static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
 	struct rtmsg *h;
 	ip_addr_t to, from;
 	u32 len = address_len(asked->rtm_family), ifindex;
+	struct route learned;
 	bool direct, local;
 	int err = netlink_parse(rq, sizeof(*asked), t, RTA_MAX);
 
@@ -103,6 +141,10 @@ static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
 	ifindex = err ? 0 : a.i->dev->index;
 	local = !err && !a.route && interface_is_loopback(a.i);
 	direct = err || !a.route || !a.route->has_gateway;
+	if (!err && !a.route && !local && IP_IS_V6(&to) && route_learned_find(ip_2_ip6(&to), a.i->dev, &learned) && learned.has_gateway) {
+		direct = false;
+		address_of(&a.gateway, AF_INET6, learned.gateway);
+	}
 	net_core_unlock();
 	if (err)
 		return err;

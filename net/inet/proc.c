@@ -264,21 +264,31 @@ static void put_words(struct seq *s, const u32 *w)
 	seq_printf(s, "%08x%08x%08x%08x", lwip_ntohl(w[0]), lwip_ntohl(w[1]), lwip_ntohl(w[2]), lwip_ntohl(w[3]));
 }
 
-static int route6_show(struct seq *s, void *arg)
+static void show_route6(struct seq *s, const struct route *r)
 {
 	static const u32 none[4];
+
+	put_words(s, r->dest);
+	seq_printf(s, " %02x ", r->prefix);
+	put_words(s, none);
+	seq_puts(s, " 00 ");
+	put_words(s, r->gateway);
+	seq_printf(s, " %08x %08x %08x %08x %8s\n", r->metric, 1, 0, RTF_UP | (r->has_gateway ? RTF_GATEWAY : 0), r->dev ? r->dev->name : "lo");
+}
+
+static int route6_show(struct seq *s, void *arg)
+{
+	struct route learned[ROUTES_LEARNED];
 	const struct route *r;
+	u32 n;
 
 	(void)arg;
 	net_core_lock();
-	list_for_each_entry(r, &routes6, link) {
-		put_words(s, r->dest);
-		seq_printf(s, " %02x ", r->prefix);
-		put_words(s, none);
-		seq_puts(s, " 00 ");
-		put_words(s, r->gateway);
-		seq_printf(s, " %08x %08x %08x %08x %8s\n", r->metric, 1, 0, RTF_UP | (r->has_gateway ? RTF_GATEWAY : 0), r->dev ? r->dev->name : "lo");
-	}
+	list_for_each_entry(r, &routes6, link)
+		show_route6(s, r);
+	n = routes_learned(learned);
+	for (u32 i = 0; i < n; i++)
+		show_route6(s, &learned[i]);
 	net_core_unlock();
 	return 0;
 }

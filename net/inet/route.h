@@ -14,8 +14,11 @@ struct route {
 	bool has_gateway, has_source;
 	u32 dest[4], gateway[4], source[4];	/* network order */
 	u32 metric, table;
+	u32 left_s;			/* how long one that was advertised lasts; 0: for ever */
 	struct netdev *dev;		/* referenced; NULL: one that only refuses */
 };
+
+#define ROUTES_LEARNED	8u		/* what lwIP keeps of advertisements, at most */
 
 /* What a look-up finds. */
 struct route_answer {
@@ -46,3 +49,9 @@ void routes_device_down(struct netdev *dev);
 extern struct netif *route_forced;	/* [C] if set, where lwIP is told that all of IPv4 goes */
 extern struct list_head routes4, routes6;	/* to be walked with either lock */
 struct list_head *routes_of(u8 family);
+
+/* What IPv6's routers advertised (route_learned.c).  routes_learned - all of it, as routes without references, those of networks first: how many.
+ * route_learned_find - the one by which dev reaches `to`; false: none.  routes_learned_look - listeners hear of what has changed.  Context: core locked. */
+u32 routes_learned(struct route list[ROUTES_LEARNED]);
+bool route_learned_find(const ip6_addr_t *to, const struct netdev *dev, struct route *r);
+void routes_learned_look(void);
