@@ -30,6 +30,8 @@ struct tcp_options_in { u16_t len, len1; u8_t *more; };
 bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size);
 /* tcp_hook_sent - a segment goes out: p from its header on, whose checksum is still to come.  pcb may be NULL. */
 void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr);
+/* tcp_hook_small - a segment that was not full is under way. */
+bool tcp_hook_small(const struct tcp_pcb *pcb);
 err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p);
 /* Large segments (tcp_large.c).  tcp_hook_segment_size - the most data and options that a segment made now may have.  tcp_hook_output - the first of those
  * that wait is about to be sent by n, if it fits in the window: it becomes what may go.  False: no memory, stop here.

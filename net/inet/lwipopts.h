@@ -46,6 +46,7 @@
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)	tcp_hook_segment(pcb, hdr, &(struct tcp_options_in){ optlen, opt1len, opt2 }, p)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts)	(tcp_hook_sent(pcb, p, hdr), (opts))	/* called with each segment; none is added */
 #define LWIP_HOOK_TCP_SEGMENT_SIZE(pcb)		tcp_hook_segment_size(pcb)
+#define LWIP_HOOK_TCP_SMALL(pcb)		tcp_hook_small(pcb)
 #define LWIP_HOOK_TCP_OUTPUT(pcb, netif, window)	tcp_hook_output(pcb, netif, window)
 #define LWIP_HOOK_TCP_CUT(pcb, seg, n)		tcp_hook_cut(pcb, seg, n)
 #define LWIP_HOOK_TCP_REXMIT(pcb)		tcp_hook_rexmit(pcb)

@@ -49,6 +49,8 @@ struct tcpsock {
 	struct list_head tx_runs;	/* [C] */
 	u32 tx_seq;			/* [C] of the first byte of them */
 	bool nodelay, corked;		/* [C] */
+	bool small;			/* [C] a segment that was not full is under way ... */
+	u32 small_end;			/* [C] ... until that is acknowledged */
 	u32 held_since;			/* [C] ms: since when bytes wait for more, nothing being under way; 0: none do */
 	u32 rx_want;			/* [a] our window, but for TCP_WINDOW_CLAMP */
 	u32 rx_owed;			/* [C] by how much the window has to become smaller, as bytes are read */
@@ -160,6 +162,7 @@ bool tcp_takes_merged(const ip_addr_t *local, u16 lport, const ip_addr_t *remote
  * each segment, by n, if its headers, the IP header first, run bytes of them, are a connection's; 0: they are none's.  Context: core locked. */
 struct netif;
 u32 tcp_wire_segments(const struct tcp_pcb *pcb, u32 len);
+bool tcp_ends_small(const struct tcp_pcb *pcb, u32 options, u32 len);	/* len bytes of data do not fill the last segment */
 u32 tcp_wire_size(const struct netif *n, const u8 *ip, u32 run);
 
 /* Connections by their ends (tcp_table.c).  tcp_find - NULL: there is none; tcp_for_each - all of them, but those in TIME_WAIT.  Context: core locked. */

@@ -6,13 +6,24 @@
  *   MSG_MORE    until something is written without it, or anything is acknowledged
  *   both        until the end of the stream, urgent data, TCP_NODELAY being set, a writer who has to wait for room, or HOLD_MS in which nothing was under way
  *
+ * Without either it is Nagle's rule in Minshall's words: what does not fill a segment waits while another that did not is under way; so the end of what one
+ * write was goes at once, and many small writes come together.
+ *
  * lwIP knows one flag of this, TF_HOLD, beside Nagle's rule (patches/lwip.patch); the time is looked at by the timer of connections that have something to
  * count (tcp_timer.c), on whose list one with bytes to send is.  Linux waits for a retransmission time instead of HOLD_MS, which is no shorter. */
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/sys.h>
+#include <net/inet/hooks.h>
 #include <net/inet/tcp.h>
 
 #define HOLD_MS		200u		/* tcp(7) */
+
+bool tcp_hook_small(const struct tcp_pcb *pcb)
+{
+	const struct tcpsock *t = pcb->callback_arg;
+
+	return pcb->state >= ESTABLISHED && t && t->small;
+}
 
 /* Bytes wait with nothing under way whose acknowledgement would let them go, and not for the other side's window. */
 static bool is_holding(const struct tcp_pcb *pcb)

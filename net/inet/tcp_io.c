@@ -102,6 +102,8 @@ void tcpsock_acked(struct tcpsock *t, u32 len)
 	/* Segments that were to be sent again into a closed window, and were acknowledged after all: lwIP would probe it with nothing. */
 	if (unlikely(pcb->persist_backoff) && !pcb->unsent)
 		pcb->persist_backoff = 0;
+	if (t->small && (s32)(t->small_end - pcb->lastack) <= 0)
+		t->small = false;
 
 	if (pcb->unsent && (s32)(lwip_ntohl(pcb->unsent->tcphdr->seqno) - oldest) < 0)
 		oldest = lwip_ntohl(pcb->unsent->tcphdr->seqno);

@@ -61,6 +61,13 @@ u32 tcp_wire_segments(const struct tcp_pcb *pcb, u32 len)
 	return (len + wire - 1) / wire;
 }
 
+bool tcp_ends_small(const struct tcp_pcb *pcb, u32 options, u32 len)
+{
+	u32 wire = wire_size(pcb, options, NULL);
+
+	return len <= wire ? len && len < wire : len % wire;
+}
+
 /* --- cutting ----------------------------------------------------------------------------------------------------------------------- */
 
 /* A segment that was sent has its IP header before it, and the link's. */
@@ -184,7 +191,7 @@ static bool may_grow(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	if (seg->next || (pcb->flags & (TF_INFR | TF_FIN | TF_NAGLEMEMERR)) || (TCPH_FLAGS(seg->tcphdr) & TCP_FIN))
 		return false;
-	return pcb->flags & TF_HOLD ? (s32)(seqno(seg) + seg->len - pcb->snd_nxt) > 0 : !(pcb->flags & TF_NODELAY);
+	return pcb->flags & TF_HOLD ? (s32)(seqno(seg) + seg->len - pcb->snd_nxt) > 0 : !(pcb->flags & TF_NODELAY) && tcp_hook_small(pcb);
 }
 
 bool tcp_hook_output(struct tcp_pcb *pcb, const struct netif *n, u32 window)

@@ -214,6 +214,14 @@ static void announce_size(const struct tcpsock *t, struct tcp_hdr *hdr)
 	option[3] = (u8)t->maxseg;
 }
 
+/* Those sent again are older than the last. */
+static void note_small(struct tcpsock *t, u32 end)
+{
+	if (!t->small || (s32)(end - t->small_end) > 0)
+		t->small_end = end;
+	t->small = true;
+}
+
 void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_hdr *hdr)
 {
 	struct tcpsock *t = pcb && pcb->state != SYN_RCVD && pcb->state != TIME_WAIT ? pcb->callback_arg : NULL;
@@ -231,6 +239,8 @@ void tcp_hook_sent(const struct tcp_pcb *pcb, const struct pbuf *p, struct tcp_h
 		t->segs_out++;
 		return;
 	}
+	if (len && tcp_ends_small(pcb, TCPH_HDRLEN_BYTES(hdr) - TCP_HLEN, len))
+		note_small(t, lwip_ntohl(hdr->seqno) + len);
 	segments = tcp_wire_segments(pcb, len);
 	t->segs_out += segments;
 	t->data_segs_out += len ? segments : 0;

@@ -383,3 +383,25 @@ TEST(window_is_clamped_later)
 	}
 	CHECK_EQ(small, 20);
 }
+
+/* --- Nagle's rule, Minshall's way: what is not full waits for what was not full, not for whole segments --- */
+
+TEST(small_waits_for_small)
+{
+	struct talk t = talk();
+	struct segment s;
+
+	give(&t, 1460 + 540, 0);
+	CHECK(next_bytes(&t, &s, 20000));
+	CHECK(s.seq == t.ack && s.len == 1460);
+	do						/* nothing was acknowledged; the first may come again */
+		CHECK(next_bytes(&t, &s, 20000));
+	while (s.seq == t.ack);
+	CHECK(s.seq == t.ack + 1460 && s.len == 540);
+	give(&t, 100, 0);
+	give(&t, 50, 0);
+	acknowledge(&t, &s);
+	comes(&t, 150);
+	give(&t, 70, 0);
+	comes(&t, 70);
+}
