@@ -147,6 +147,41 @@ struct dentry *dentry_find(struct dentry *parent, const struct qname *q)
 	}
 }
 
+static struct dentry *chain_find_inode(const struct hlist_head *head, const struct inode *i)
+{
+	for (struct hlist_node *n = atomic_load_acquire(&head->first); n; n = atomic_load_acquire(&n->next)) {
+		struct dentry *d = container_of(n, struct dentry, hash);
+
+		if (READ_ONCE(d->inode) == i && !dentry_unhashed(d) && dentry_get_live(d))
+			return d;
+	}
+	return NULL;
+}
+
+struct dentry *dentry_find_inode(const struct inode *i)
+{
+	struct dentry *d = i->sb->root;
+	u32 moves;
+
+	if (d && d->inode == i) {
+		dentry_get(d);
+		return d;
+	}
+	do {
+		moves = seq_read_begin(&rename_seq);
+		for (u32 b = 0; b < DCACHE_SIZE; b++) {
+			rcu_read_lock();
+			d = chain_find_inode(&buckets[b], i);
+			rcu_read_unlock();
+			if (d && READ_ONCE(d->inode) == i)	/* as long as we have it: see above */
+				return d;
+			if (d)
+				dentry_put(d);
+		}
+	} while (seq_read_retry(&rename_seq, moves));
+	return NULL;
+}
+
 static void long_name_free(struct rcu_head *head)
 {
 	kfree(container_of(head, struct long_name, rcu));

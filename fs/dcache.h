@@ -21,6 +21,9 @@ static inline struct qname qname_of(const char *name, u32 len) { return (struct 
 struct dentry *dentry_find_rcu(const struct dentry *parent, const struct qname *q, u32 *seq, struct inode **inode);
 /* dentry_find - the same, referenced; NULL if not cached. */
 struct dentry *dentry_find(struct dentry *parent, const struct qname *q);
+/* dentry_find_inode - some dentry of the inode that is in its place in the tree, referenced; NULL: none is cached.  Looks through the whole cache.
+ * Context: thread. */
+struct dentry *dentry_find_inode(const struct inode *i);
 /* dentry_alloc - a new negative dentry, refs 1, not in the hash; takes a reference on parent (NULL: a root or anonymous one). */
 struct dentry *dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *q);
 /* dentry_add - hash a new dentry with inode (its reference is consumed; NULL: negative).  Context: parent's inode locked. */

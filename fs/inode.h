@@ -40,6 +40,8 @@ int __must_check inode_find(struct super *sb, u64 ino, struct inode **out, bool 
 void inode_filled(struct inode *i);
 void inode_unfilled(struct inode *i);
 struct inode *inode_find_cached(struct super *sb, u64 ino);
+/* inode_hash_add - an inode made otherwise can be found by its number from now on.  0, -ENOMEM.  Context: thread. */
+int inode_hash_add(struct inode *i);
 /* inode_unhash - evicted: who waits for it may fill another.  For inode_put. */
 void inode_unhash(struct inode *i);
 /* inode_now - the time as the inode's filesystem can keep it: to the nanosecond, or in whole seconds. */

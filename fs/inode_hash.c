@@ -170,6 +170,15 @@ struct inode *inode_find_cached(struct super *sb, u64 ino)
 	return i;
 }
 
+int inode_hash_add(struct inode *i)
+{
+	int err = table_ready();
+
+	if (!err)
+		enter(group_of(chain_of(i->sb, i->ino)), chain_of(i->sb, i->ino), i);	/* or it is there */
+	return err;
+}
+
 void inode_filled(struct inode *i)
 {
 	atomic_store_release(&i->state, 0u);	/* pairs with the acquire of who waited */

@@ -13,6 +13,7 @@
 #include <fs/inotify_internal.h>
 #include <fs/fasync.h>
 #include <fs/file.h>
+#include <fs/handle.h>
 #include <fs/inode.h>
 #include <fs/namei.h>
 #include <fs/seq.h>
@@ -323,12 +324,25 @@ static struct watch *watch_from_get(struct inotify *in, s32 wd)
 	return w;
 }
 
+/* As open_by_handle_at(2) would want it. */
+static void show_handle(struct seq *s, struct inode *i)
+{
+	u32 words[HANDLE_WORDS];
+	int n = handle_encode(i, words);
+
+	if (n < 0)
+		return;
+	seq_printf(s, "fhandle-bytes:%x fhandle-type:1 f_handle:", n * 4);
+	for (int k = 0; k < n * 4; k++)
+		seq_printf(s, "%02x", ((const u8 *)words)[k]);
+}
+
 static void inotify_show(struct seq *s, struct file *f)
 {
 	struct inotify *in = f->private;
+	struct inode *i = NULL;
 	struct watch *w;
-	u64 ino = 0;
-	u32 dev = 0, mask = 0;
+	u32 mask = 0;
 	s32 wd = 0;
 
 	for (;;) {
@@ -336,14 +350,17 @@ static void inotify_show(struct seq *s, struct file *f)
 		w = watch_from(in, wd + 1);
 		if (w) {		/* not off: its inode is there */
 			wd = w->wd;
-			ino = w->inode->ino;
-			dev = w->inode->sb->dev;
+			i = w->inode;
+			inode_get(i);
 			mask = w->mask;
 		}
 		spin_unlock(&in->lock);
 		if (!w)
 			break;
-		seq_printf(s, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0 \n", (u32)wd, ino, dev, mask);
+		seq_printf(s, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0 ", (u32)wd, i->ino, i->sb->dev, mask);
+		show_handle(s, i);
+		seq_putc(s, '\n');
+		inode_put(i);
 	}
 }
 

@@ -137,6 +137,18 @@ static int open_tmpfile(struct walk *w, u32 flags, u32 mode)
 	return 0;
 }
 
+/* What there is at w->path, checked. */
+static int open_found(struct walk *w, u32 flags, u32 mode)
+{
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if ((flags & O_CREAT) && w->trailing_slash)
+		return -EISDIR;
+	if (flags & O_TMPFILE_BIT)
+		return open_tmpfile(w, flags, mode);
+	return flags & O_PATH ? 0 : may_open(&w->path, w->path.dentry->inode, flags);
+}
+
 /* Walk, create, check.  On success w->path is what is to be opened. */
 static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32 mode, u32 confine, bool *created)
 {
@@ -162,14 +174,7 @@ static int open_walk(struct walk *w, int dirfd, const char *name, u32 flags, u32
 		if (err != -EEXIST || (flags & O_EXCL))
 			return err;
 	}
-	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		err = -EEXIST;
-	else if ((flags & O_CREAT) && w->trailing_slash)
-		err = -EISDIR;
-	else if (flags & O_TMPFILE_BIT)
-		err = open_tmpfile(w, flags, mode);
-	else if (!(flags & O_PATH))
-		err = may_open(&w->path, w->path.dentry->inode, flags);
+	err = open_found(w, flags, mode);
 	if (err) {
 		path_put(&w->path);
 		walk_end(w);
@@ -206,10 +211,22 @@ static int open_truncate(const struct path *p, struct inode *inode)
 	return err;
 }
 
+/* Open what f->path, checked, leads to. */
+static int open_inode(struct file *f, u32 flags, bool created)
+{
+	struct inode *inode = f->path.dentry->inode;
+	int err = file_open_inode(f, inode, flags);
+
+	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
+		err = open_truncate(&f->path, inode);
+	if (!err)
+		notify_file(f, IN_OPEN);
+	return err;
+}
+
 /* confine: LOOKUP_NO_SYMLINKS and so on, of openat2. */
 static int open_file(int dirfd, const char *name, u32 flags, u32 mode, u32 confine, struct file **out)
 {
-	struct inode *inode;
 	struct file *f;
 	struct walk w;
 	bool created;
@@ -219,21 +236,15 @@ static int open_file(int dirfd, const char *name, u32 flags, u32 mode, u32 confi
 	if (err)
 		return err;
 	err = open_walk(&w, dirfd, name, flags, mode, confine, &created);
+	if (!err) {
+		f->path = w.path;	/* the walk's reference */
+		walk_end(&w);
+		err = open_inode(f, flags, created);
+	}
 	if (err)
-		goto err_file;
-	f->path = w.path;	/* the walk's reference */
-	walk_end(&w);
-	inode = w.path.dentry->inode;
-	err = file_open_inode(f, inode, flags);
-	if (!err && (flags & O_TRUNC) && !created && inode_is_reg(inode) && !(flags & O_PATH))
-		err = open_truncate(&f->path, inode);
-	if (err)
-		goto err_file;
-	notify_file(f, IN_OPEN);
-	*out = f;
-	return 0;
-err_file:
-	file_put_now(f);
+		file_put_now(f);
+	else
+		*out = f;
 	return err;
 }
 
@@ -254,6 +265,31 @@ static int flags_check(u32 *flags)
 int vfs_open(const char *path, u32 flags, u32 mode, struct file **out)
 {
 	return open_file(AT_FDCWD, path, flags, mode, 0, out);
+}
+
+int vfs_open_at(const struct path *p, u32 flags, struct file **out)
+{
+	struct walk w = { .path = *p };
+	struct file *f = NULL;
+	int err = flags_check(&flags);
+
+	if (!err && (flags & O_DIRECTORY) && !inode_is_dir(p->dentry->inode))
+		err = -ENOTDIR;
+	if (!err)
+		err = file_alloc(&f);
+	if (!err)
+		err = open_found(&w, flags, 0);
+	if (err) {
+		path_put(&w.path);
+	} else {
+		f->path = w.path;
+		err = open_inode(f, flags, flags & O_TMPFILE_BIT);
+	}
+	if (!err)
+		*out = f;
+	else if (f)
+		file_put_now(f);
+	return err;
 }
 
 static inline long open_fd(int dirfd, const char __user *user, u32 flags, u32 mode, u32 confine)
@@ -355,53 +391,6 @@ long sys_openat2(int dirfd, const char __user *user, void __user *uhow, size_t s
 	if (!err)
 		err = confine_of(&how, &confine);
 	return err ? err : open_fd(dirfd, user, flags, (u32)how.mode, confine);
-}
-
-int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out)
-{
-	u32 lookup = (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
-	struct inode *inode;
-	struct file *f;
-	struct path p;
-	int err;
-
-	err = path_lookup(dirfd, path, lookup, &p);
-	if (err)
-		return err;
-	inode = p.dentry->inode;
-	if (inode_is_link(inode))
-		err = -ELOOP;
-	else if (!inode_is_reg(inode) || path_noexec(&p))
-		err = -EACCES;
-	else
-		err = inode_permission(inode, MAY_EXEC);
-	if (!err)
-		err = inode_deny_write(inode);
-	if (err)
-		goto err_path;
-	err = file_alloc(&f);
-	if (err) {
-		inode_allow_write(inode);
-		goto err_path;
-	}
-	f->path = p;
-	err = file_open_inode(f, inode, O_RDONLY | O_LARGEFILE);
-	f->mode |= FMODE_EXECED;
-	if (err) {
-		file_put_now(f);
-		return err;
-	}
-	notify_file(f, IN_OPEN);
-	*out = f;
-	return 0;
-err_path:
-	path_put(&p);
-	return err;
-}
-
-void vfs_exec_put(struct file *f)
-{
-	file_put(f);	/* deny-write goes with it */
 }
 
 /* --- attributes by descriptor or name --- */

@@ -26,6 +26,7 @@ struct kstat;
 struct kstatfs;
 struct xattr_names;
 struct write_gate;
+struct handle_ops;
 struct acl;
 struct inode_acls;
 struct poll_table;
@@ -174,6 +175,7 @@ enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_LRU = 4, DENTRY_REFERENCE
 struct super {
 	const struct fs_type *type;	/* [I] */
 	const struct super_ops *ops;	/* [I] */
+	const struct handle_ops *handles;	/* [I] NULL: its files are not named by number; fs/handle.h */
 	u32 flags;			/* [a] SB_*, MS_* */
 	dev_t_k dev;			/* [I] st_dev */
 	u32 block_size;
@@ -330,6 +332,8 @@ void fs_struct_get(struct fs_struct *fs), fs_struct_put(struct fs_struct *fs);
 
 /* vfs_open_path - open by kernel path string for kernel callers (init, exec): 0 and *out, or -errno. */
 int vfs_open(const char *path, u32 flags, u32 mode, struct file **out);
+/* vfs_open_at - open what is at p, whose references are taken over, as flags say: 0 and *out, or -errno. */
+int vfs_open_at(const struct path *p, u32 flags, struct file **out);
 /* vfs_open_exec - for exec: regular, executable, deny-write taken (ETXTBSY). dirfd/at_flags as execveat. put by exec_file_put. */
 int vfs_open_exec(int dirfd, const char *path, u32 at_flags, struct file **out);
 void vfs_exec_put(struct file *file);

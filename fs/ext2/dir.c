@@ -227,6 +227,34 @@ int ext2_dir_find(struct inode *dir, const char *name, u32 len, u32 *ino)
 	return 0;
 }
 
+int ext2_dir_name_of(struct inode *dir, const struct inode *child, char *name)
+{
+	struct dirblock b = { 0 };
+	int err = -ENOENT;
+
+	for (u32 n = 0; n < nr_blocks(dir) && err == -ENOENT; n++) {
+		int got = block_get(dir, n, &b);
+
+		if (got)
+			return got;
+		for (u32 off = 0, size = block_size(dir); off < size && err == -ENOENT; off += ext2_dirent_at(b.data, off)->rec_len) {
+			const struct ext2_dirent *e = ext2_dirent_at(b.data, off);
+
+			if (ext2_dirblock_wrong(b.data, size, off, nr_inodes(dir))) {
+				err = damaged(dir, &b, off);
+				break;
+			}
+			if (e->inode != child->ino)
+				continue;
+			memcpy(name, e->name, e->name_len);
+			name[e->name_len] = 0;
+			err = 0;
+		}
+	}
+	block_put(&b);
+	return err;
+}
+
 static u8 type_of(const struct inode *dir, u32 mode)
 {
 	static const u8 types[16] = { [1] = EXT2_FT_FIFO, [2] = EXT2_FT_CHR, [4] = EXT2_FT_DIR, [6] = EXT2_FT_BLK, [8] = EXT2_FT_REG,

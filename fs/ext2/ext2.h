@@ -176,6 +176,8 @@ void ext2_trim(struct inode *i);
  * ino's now.  ext2_dir_pin - the page that its entry is in, referenced: as long as it is, the three calls before cannot fail for that name.
  * ext2_dir_make - "." and "..".  ext2_dir_is_empty - 0, -ENOTEMPTY. */
 int ext2_dir_find(struct inode *dir, const char *name, u32 len, u32 *ino);
+/* ext2_dir_name_of - struct handle_ops' name_of. */
+int ext2_dir_name_of(struct inode *dir, const struct inode *child, char *name);
 int ext2_dir_add(struct inode *dir, const char *name, u32 len, const struct inode *i);
 int ext2_dir_remove(struct inode *dir, const char *name, u32 len);
 int ext2_dir_set(struct inode *dir, const char *name, u32 len, u32 ino, u32 mode);
@@ -187,6 +189,7 @@ void ext2_names_drop(struct ext2_inode *d);	/* the inode goes, too */
 extern const struct file_ops ext2_dir_fops;
 
 /* namei.c, symlink.c, file.c, ioctl.c, xattr.c, acl.c */
+extern const struct handle_ops ext2_handle_ops;
 extern const struct inode_ops ext2_dir_iops, ext2_file_iops, ext2_special_iops, ext2_link_iops;
 extern const struct file_ops ext2_file_fops;
 int ext2_symlink_make(struct inode *i, const char *target, u32 len);

@@ -9,6 +9,7 @@
 #include <fs/ext2/times.h>
 #include <fs/file.h>
 #include <fs/fileattr.h>
+#include <fs/handle.h>
 #include <fs/write_gate.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -204,18 +205,34 @@ static int fill(struct ext2_super *s, struct inode *i)
 	return err;
 }
 
-int ext2_iget(struct super *sb, u32 ino, struct inode **out)
+/* Is there no such file (any more)?  generation 0: of any. */
+static int is_stale(struct ext2_super *s, u32 ino, u32 generation)
+{
+	struct ext2_disk_inode *raw;
+	struct buffer b;
+	int err = ext2_raw_read(s, ino, &b, &raw);
+
+	if (err)
+		return err;
+	if (!raw->links_count || (generation && raw->generation != generation))
+		err = -ESTALE;
+	buffer_put(&b);
+	return err;
+}
+
+/* handle: the number came from a program, with this generation, and nothing is wrong with the volume if there is no such file. */
+static int get(struct super *sb, u32 ino, const u32 *handle, struct inode **out)
 {
 	struct ext2_super *s = ext2_sb(sb);
 	bool is_new;
-	int err;
+	int err = inode_find(sb, ino, out, &is_new);
 
-	if ((ino != EXT2_ROOT_INO && ino < s->geo.first_ino) || ino > s->geo.inodes_count)
-		return ext2_error(s, "inode %u: a name leads to it, but it is no file's", ino);
-	err = inode_find(sb, ino, out, &is_new);
 	if (err || !is_new)
 		return err;
-	err = fill(s, *out);
+	if (handle)
+		err = is_stale(s, ino, *handle);
+	if (!err)
+		err = fill(s, *out);
 	if (err) {
 		inode_unfilled(*out);
 		return err;
@@ -224,6 +241,45 @@ int ext2_iget(struct super *sb, u32 ino, struct inode **out)
 	inode_filled(*out);
 	return 0;
 }
+
+static bool is_number(const struct ext2_super *s, u32 ino) { return ino == EXT2_ROOT_INO || (ino >= s->geo.first_ino && ino <= s->geo.inodes_count); }
+
+int ext2_iget(struct super *sb, u32 ino, struct inode **out)
+{
+	if (!is_number(ext2_sb(sb), ino))
+		return ext2_error(ext2_sb(sb), "inode %u: a name leads to it, but it is no file's", ino);
+	return get(sb, ino, NULL, out);
+}
+
+/* --- handles: number and generation --- */
+
+static int handle_words(struct inode *i, u32 *words)
+{
+	words[0] = (u32)i->ino;
+	words[1] = ext2_i(i)->generation;
+	return 2;
+}
+
+static int handle_find(struct super *sb, const u32 *words, u32 nr, struct inode **out)
+{
+	int err = nr < 2 || !is_number(ext2_sb(sb), words[0]) ? -ESTALE : get(sb, words[0], &words[1], out);
+
+	if (!err && words[1] && ext2_i(*out)->generation != words[1]) {
+		inode_put(*out);
+		err = -ESTALE;
+	}
+	return err;
+}
+
+static int handle_parent(struct inode *dir, struct inode **out)
+{
+	u32 ino;
+	int err = ext2_dir_find(dir, "..", 2, &ino);
+
+	return err ? err : ext2_iget(dir->sb, ino, out);
+}
+
+const struct handle_ops ext2_handle_ops = { .encode = handle_words, .find = handle_find, .parent = handle_parent, .name_of = ext2_dir_name_of };
 
 /* --- writing --- */
 

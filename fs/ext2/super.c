@@ -294,6 +294,7 @@ static int read_root(struct ext2_super *s)
 	}
 	if (err)
 		return err == -EIO ? -EINVAL : err;
+	s->sb->handles = &ext2_handle_ops;
 	s->sb->root = dentry_make_root(s->sb, root);
 	return s->sb->root ? 0 : -ENOMEM;
 }

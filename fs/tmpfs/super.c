@@ -167,6 +167,8 @@ static int super_make(const struct fs_type *type, u64 magic, const char *opts, b
 	sb->private = t;
 	if (!host)
 		sb->flags |= SB_POSIXACL;
+	if (!host && !fixed)
+		sb->handles = &tmpfs_handle_ops;
 	sb->attributes_mask = STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
 	err = tmpfs_inode(sb, NULL, S_IFDIR | t->mode, 0, &root);
 	if (!err) {

@@ -15,6 +15,7 @@
 #include <fs/dcache.h>
 #include <fs/file.h>
 #include <fs/fileattr.h>
+#include <fs/handle.h>
 #include <fs/inode.h>
 #include <fs/posix_acl.h>
 #include <fs/super.h>
@@ -24,6 +25,7 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
+#include <kernel/time/time.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
@@ -173,6 +175,7 @@ struct inode *tmpfs_alloc_inode(struct super *sb)
 	t->entries = RB_ROOT;
 	t->nr_entries = 0;
 	t->xattrs.first = NULL;
+	t->parent = NULL;
 	return &t->vfs;
 }
 
@@ -311,8 +314,10 @@ static int tmpfs_mkdir(struct inode *dir, const char *name, u32 len, u32 mode, s
 {
 	int err = tmpfs_create(dir, name, len, S_IFDIR | mode, 0, out);
 
-	if (!err)
+	if (!err) {
+		tmpfs_i(*out)->parent = dir;
 		nlink_add(dir, 1);
+	}
 	return err;
 }
 
@@ -395,6 +400,8 @@ static int exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *nd
 	int move = (int)inode_is_dir(oe->inode) - (int)inode_is_dir(ne->inode);
 
 	swap(oe->inode, ne->inode);
+	tmpfs_i(oe->inode)->parent = odir;
+	tmpfs_i(ne->inode)->parent = ndir;
 	if (odir != ndir && move) {
 		nlink_add(odir, -move);
 		nlink_add(ndir, move);
@@ -437,6 +444,7 @@ static int tmpfs_rename(struct inode *odir, const char *oname, u32 olen, struct 
 	entry_remove(odir, oe);
 	kfree(oe);
 	if (dir && odir != ndir) {
+		tmpfs_i(inode)->parent = ndir;
 		nlink_add(odir, -1);
 		nlink_add(ndir, 1);
 	}
@@ -510,6 +518,57 @@ static s64 tmpfs_dir_seek(struct file *f, s64 off, int whence)
 	f->pos = (u64)off;
 	return off;
 }
+
+/* --- handles: generation and number.  An inode is in the hash, where it is found by number, from when its first handle was made --- */
+
+/* What the next inode of that number, in another instance, does not have. */
+static u32 generation(const struct inode *i) { return (u32)((u64)i->btime.sec * NSEC_PER_SEC + i->btime.nsec); }
+
+static int handle_words(struct inode *i, u32 *words)
+{
+	int err = inode_hash_add(i);
+
+	words[0] = generation(i);
+	words[1] = (u32)i->ino;
+	words[2] = (u32)(i->ino >> 32);
+	return err ? err : 3;
+}
+
+static int handle_find(struct super *sb, const u32 *words, u32 nr, struct inode **out)
+{
+	struct inode *i = nr < 3 ? NULL : inode_find_cached(sb, words[1] | (u64)words[2] << 32);
+
+	if (i && generation(i) == words[0]) {
+		*out = i;
+		return 0;
+	}
+	if (i)
+		inode_put(i);
+	return -ESTALE;
+}
+
+static int handle_parent(struct inode *dir, struct inode **out)
+{
+	struct inode *up = tmpfs_i(dir)->parent;
+
+	if (!up)
+		return -ESTALE;
+	inode_get(up);
+	*out = up;
+	return 0;
+}
+
+static int handle_name_of(struct inode *dir, const struct inode *child, char *name)
+{
+	for (struct tmpfs_entry *e = entry_from(dir, 0); e; e = entry_next(e))
+		if (e->inode == child) {
+			memcpy(name, e->name, e->len + 1);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+const struct handle_ops tmpfs_handle_ops = { .encode = handle_words, .find = handle_find, .parent = handle_parent, .name_of = handle_name_of };
 
 /* --- extended attributes: what only the privileged can set; user.* could eat all memory --- */
 

@@ -9,6 +9,7 @@ struct tmpfs_inode {
 	struct rb_root entries;		/* [vfs.lock] of a directory */
 	u32 nr_entries;			/* [vfs.lock] */
 	struct xattrs xattrs;		/* [vfs.lock] */
+	struct inode *parent;		/* [the super's rename mutex] of a directory with a name; not referenced, its entry is there */
 };
 
 struct tmpfs_super {
@@ -27,5 +28,6 @@ static inline struct tmpfs_super *tmpfs_sb(const struct super *sb) { return sb->
 struct inode *tmpfs_alloc_inode(struct super *sb);
 void tmpfs_free_inode(struct inode *inode);
 void tmpfs_evict(struct inode *inode);
+extern const struct handle_ops tmpfs_handle_ops;
 /* tmpfs_inodes_init - make the cache of inodes, once.  Context: boot. */
 void tmpfs_inodes_init(void);
