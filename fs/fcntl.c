@@ -1,4 +1,5 @@
 /* fcntl: flags, duplicates, owners, locks, pipe sizes. */
+#include <fs/dnotify.h>
 #include <fs/file.h>
 #include <fs/inode.h>
 #include <fs/locks.h>
@@ -42,6 +43,8 @@ static void set_owner(struct file *f, s32 pid, u16 type)
 	f->owner_type = type;
 	if (f->ops && f->ops->async_changed)
 		f->ops->async_changed(f, -1, true);
+	if (unlikely(atomic_load(&f->marks) & FILE_DNOTIFY))
+		dnotify_owner_changed(f);
 }
 
 static long owner_ex(struct file *f, u32 cmd, u64 arg)
@@ -107,6 +110,8 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 		return 0;
 	case F_GETSIG:
 		return (long)f->owner_sig;
+	case F_NOTIFY:
+		return dnotify_fcntl(f, fd, (u32)arg);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, arg);
 	case F_GETPIPE_SZ:

@@ -7,6 +7,7 @@
  * empties a slot of a shared table marks the file FILE_RCU before it drops its reference.
  *
  * A slot may be reserved (bit set, pointer NULL) while its file is being opened: lookups see EBADF, dup2 onto it EBUSY. */
+#include <fs/dnotify.h>
 #include <fs/file.h>
 #include <syscall_protos.h>
 #include <kernel/debug.h>
@@ -253,6 +254,8 @@ static int close_file(struct fdtable *t, struct file *f)
 
 	if (f->inode && f->inode->locks)
 		locks_close(f, t);
+	if (unlikely(atomic_load(&f->marks) & FILE_DNOTIFY))	/* after the slot is empty: see fs/dnotify.c */
+		dnotify_close(f, t);
 	if (f->ops && f->ops->flush && !(f->mode & FMODE_PATH))
 		err = f->ops->flush(f);
 	file_put_now(f);

@@ -94,10 +94,8 @@ static void inotify_put(struct inotify *in)
 
 static void watch_free_rcu(struct rcu_head *head) { kfree(container_of(head, struct watch, rcu)); }
 
-void watch_put(struct watch *w)
+static void watch_free(struct watch *w)
 {
-	if (!refcount_dec_and_test(&w->refs))
-		return;
 	atomic_dec(&w->in->user->inotify_watches);
 	inotify_put(w->in);
 	kfree(w->ignored);
@@ -167,7 +165,7 @@ static void wake_reader(struct inotify *in)
 		fasync_send(&in->async, POLL_IN, EPOLLIN | EPOLLRDNORM);
 }
 
-void watch_post(struct watch *w, const struct notice *n)
+static void watch_post(struct watch *w, const struct notice *n)
 {
 	struct inotify *in = w->in;
 	struct event *e = NULL;
@@ -195,7 +193,7 @@ void watch_post(struct watch *w, const struct notice *n)
 		watch_detach(w);
 }
 
-void watch_retire(struct watch *w, bool say)
+static void watch_retire(struct watch *w, bool say)
 {
 	struct inotify *in = w->in;
 
@@ -207,6 +205,8 @@ void watch_retire(struct watch *w, bool say)
 		wake_reader(in);
 	watch_detach(w);
 }
+
+static const struct watch_kind inotify_kind = { .post = watch_post, .retire = watch_retire, .free = watch_free };
 
 /* --- the file --- */
 
@@ -478,6 +478,7 @@ static long watch_create(struct inotify *in, struct inode *i, u32 mask)
 		return -ENOMEM;
 	}
 	refcount_inc(&in->refs);
+	w->kind = &inotify_kind;
 	w->in = in;
 	inode_get(i);
 	w->inode = i;

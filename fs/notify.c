@@ -1,7 +1,7 @@
 /* Who watches which inode, and the hooks by which the VFS says what happens to files.
  *
- * A watch belongs to an instance (inotify.c, which keeps it by number, and queues what it is told) and to an inode, which it pins: not a
- * name, and not the mount.  An inode's watches hang in a list read under RCU; a super's in another, for its end.
+ * A watch belongs to an instance (inotify.c, which keeps it by number, and queues what it is told) or an open file (dnotify.c, which sends a signal),
+ * and to an inode, which it pins: not a name, and not the mount.  An inode's watches hang in a list read under RCU; a super's in another, for its end.
  *
  * Two kinds of events.  Of names (created, deleted, moved): told to the watches of the directory, under the directory's lock, so that the
  * queue has them in the order in which they happened.  Of files (opened, read, ...): told to the watches of the directory in which the
@@ -87,6 +87,12 @@ struct watch *watch_find(struct inode *i, const struct inotify *in)
 	return w;
 }
 
+void watch_put(struct watch *w)
+{
+	if (refcount_dec_and_test(&w->refs))
+		w->kind->free(w);
+}
+
 /* Any watch of i, or, if that is NULL, of sb: referenced, or NULL. */
 static struct watch *first_watch(struct inode *i, struct super *sb)
 {
@@ -109,7 +115,7 @@ static inline bool wants(const struct watch *w, u32 mask, bool unlinked)
 {
 	u32 want = READ_ONCE(w->mask);
 
-	return want & mask & IN_ALL_EVENTS && !(unlinked && want & IN_EXCL_UNLINK);
+	return want & mask & (IN_ALL_EVENTS | NOTIFY_RENAMED) && !(unlinked && want & IN_EXCL_UNLINK);
 }
 
 static bool anybody_wants(const struct inode *i, u32 mask, bool unlinked)
@@ -150,7 +156,7 @@ static void tell(const struct inode *i, const struct notice *what, bool unlinked
 	do {
 		n = collect(i, what->mask, unlinked, &below, some);
 		for (u32 k = 0; k < n; k++) {
-			watch_post(some[k], what);
+			some[k]->kind->post(some[k], what);
 			watch_put(some[k]);
 		}
 	} while (n == BATCH);
@@ -247,6 +253,8 @@ void notify_moved_slow(struct inode *odir, const struct qname *from, struct inod
 	u32 cookie = atomic_add_return(&last_cookie, 1), isdir = inode_is_dir(moved) ? IN_ISDIR : 0;
 	struct notice self = { .mask = IN_MOVE_SELF };
 
+	if (odir == ndir)
+		notify_inode_slow(odir, NOTIFY_RENAMED);
 	notify_name_slow(odir, IN_MOVED_FROM | isdir, from->name, from->len, cookie);
 	notify_name_slow(ndir, IN_MOVED_TO | isdir, to->name, to->len, cookie);
 	if (target)
@@ -266,7 +274,7 @@ void notify_gone_slow(struct inode *i)
 		return;
 	tell(i, &n, false);
 	while ((w = first_watch(i, NULL))) {
-		watch_retire(w, true);
+		w->kind->retire(w, true);
 		watch_put(w);
 	}
 }
@@ -277,8 +285,8 @@ void notify_super_gone(struct super *sb)
 	struct watch *w;
 
 	while ((w = first_watch(NULL, sb))) {
-		watch_post(w, &n);
-		watch_retire(w, true);
+		w->kind->post(w, &n);
+		w->kind->retire(w, true);
 		watch_put(w);
 	}
 	wait_event(&detached_wq, atomic_load_acquire(&sb->nr_watches) == 0);

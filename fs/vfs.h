@@ -227,7 +227,8 @@ enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /
 	     FMODE_WRITER = 64 /* holds inode->writers */, FMODE_ATIME = 128 /* reads may move atime */,
 	     FMODE_NOWAIT = 256 /* its operations know RWF_NOWAIT */, FMODE_DIRECT = 512 /* and O_DIRECT */,
 	     FMODE_EXECED = 1024 /* holds deny-write */ };
-enum file_marks { FILE_RCU = 1 /* was in a shared table: free it after a grace period */, FILE_LOCKS = 2 /* had record locks */ };
+enum file_marks { FILE_RCU = 1 /* was in a shared table: free it after a grace period */, FILE_LOCKS = 2 /* had record locks */,
+		  FILE_DNOTIFY = 4 /* F_NOTIFY was asked for */ };
 
 struct file {
 	struct refcount refs;
