@@ -139,14 +139,8 @@ static bool parent_may(struct task *parent)
 	return may;
 }
 
-static u32 capable_flag(struct task *tracer)
-{
-	const struct cred *c = cred_of(tracer);
-	u32 flag = c->cap_effective & (1ull << CAP_SYS_PTRACE) ? PT_CAPABLE : 0;
-
-	cred_put(c);
-	return flag;
-}
+/* Who asked for the tracing has to have the right to trace all: of a tracee that asked, what its tracer may says nothing of what he will be. */
+static u32 capable_flag(void) { return capable(CAP_SYS_PTRACE) ? PT_CAPABLE : 0; }
 
 static long trace_me(void)
 {
@@ -158,7 +152,7 @@ static long trace_me(void)
 	if (!t->ptrace && parent && parent_may(parent)) {
 		err = 0;
 		if (!(READ_ONCE(parent->pflags) & PF_EXITING))	/* else it would be let go at once */
-			link_locked(t, parent, PT_PTRACED | capable_flag(parent));
+			link_locked(t, parent, PT_PTRACED | capable_flag());
 	}
 	spin_unlock_irq(&proc_lock);
 	return err;
@@ -205,7 +199,7 @@ static long attach(struct task *t, bool seize, u64 addr, u64 options)
 	spin_lock_irq(&proc_lock);
 	err = may_attach_locked(t);
 	if (!err) {
-		link_locked(t, current, flags | capable_flag(current));
+		link_locked(t, current, flags | capable_flag());
 		if (!seize) {
 			spin_lock(&t->proc->sighand->lock);
 			(void)signal_send_locked(t, t->proc, SIGSTOP, NULL);

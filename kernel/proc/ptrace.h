@@ -6,7 +6,7 @@
 /* task.ptrace */
 #define PT_PTRACED	1u			/* traced */
 #define PT_SEIZED	2u			/* by PTRACE_SEIZE */
-#define PT_CAPABLE	4u			/* by one who had CAP_SYS_PTRACE: a set-id program keeps its rights */
+#define PT_CAPABLE	4u			/* who asked for it had CAP_SYS_PTRACE: a set-id program keeps its rights */
 #define PT_OPTIONS(o)	((u32)(o) << 8)		/* PTRACE_O_* */
 
 /* ptrace_event - a stop for PTRACE_EVENT_* if the tracer asked for those; true: it did.  Context: thread, in a call of current's. */
