@@ -8,6 +8,7 @@
  * writers: positive is the number of open files that may write; negative the number of programs being run from it. */
 #include <fs/inode.h>
 #include <fs/dcache.h>
+#include <fs/file_caps.h>
 #include <fs/locks.h>
 #include <fs/posix_acl.h>
 #include <fs/seq.h>
@@ -101,6 +102,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_
 		else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && !cred_in_group(c, i->gid) && !capable(CAP_FSETID))
 			mode &= ~(u32)S_ISGID;
 	}
+	i->flags |= INODE_NO_CAPS;
 	inode_init_mode(i, mode, rdev);
 }
 
@@ -273,6 +275,12 @@ static int setattr_locked(struct inode *i, struct iattr *a)
 		a->valid |= ATTR_MTIME;
 		a->mtime = now;
 	}
+	if (a->valid & ATTR_KILL_CAPS) {
+		a->valid &= ~(u32)ATTR_KILL_CAPS;
+		err = file_caps_drop(i);
+		if (err)
+			return err;
+	}
 	if (unlikely(a->valid & ATTR_MODE && i->acls)) {
 		err = inode_acl_chmod_begin(i, a->mode, &acl);
 		if (err)
@@ -315,18 +323,23 @@ int inode_truncate(struct inode *i, u64 size)
 	if (err)
 		return err;
 	rwsem_write_lock(&i->lock);
-	inode_kill_suid(i);
-	err = setattr_locked(i, &a);
+	err = inode_kill_suid(i);
+	if (!err)
+		err = setattr_locked(i, &a);
 	rwsem_write_unlock(&i->lock);
 	return err;
 }
 
-void inode_kill_suid(struct inode *i)
+int inode_kill_suid(struct inode *i)
 {
 	u32 drop = 0;
+	int err;
 
-	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !inode_is_reg(i))
-		return;
+	if (likely((READ_ONCE(i->flags) & INODE_NO_CAPS) && !(i->mode & (S_ISUID | S_ISGID))) || !inode_is_reg(i))
+		return 0;
+	err = file_caps_drop(i);
+	if (err)
+		return err;
 	if (i->mode & S_ISUID)
 		drop |= S_ISUID;
 	if ((i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
@@ -334,8 +347,9 @@ void inode_kill_suid(struct inode *i)
 	if (drop && !capable(CAP_FSETID)) {
 		struct iattr a = { .valid = ATTR_MODE, .mode = i->mode & ~drop };
 
-		setattr_locked(i, &a);
+		err = setattr_locked(i, &a);
 	}
+	return err;
 }
 
 void inode_getattr_generic(const struct inode *i, struct kstat *st)

@@ -16,7 +16,7 @@ enum { INODE_DEAD = 1 /* directory removed */, INODE_LINKABLE = 2 /* O_TMPFILE w
        INODE_APPEND = 8, INODE_IMMUTABLE = 16, INODE_SYNC = 64, INODE_DIRSYNC = 128 /* changes are durable when the call returns */,
        INODE_NODUMP = 512, INODE_ACL = 256 /* its mode does not say all: fs/posix_acl.h */,
        INODE_UNCACHED = 32 /* its name is forgotten when unused, and those below it */,
-       INODE_SWAPFILE = 1024 /* a swap area: nobody changes it */ };
+       INODE_SWAPFILE = 1024 /* a swap area: nobody changes it */, INODE_NO_CAPS = 2048 /* it has no capabilities: fs/file_caps.c */ };
 
 /* inode_init_mode - set the mode and, with it, the lock's class and the operations of special files. */
 void inode_init_mode(struct inode *i, u32 mode, dev_t_k rdev);
@@ -64,9 +64,10 @@ int inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
 int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
-/* inode_kill_suid - a write by an unprivileged user drops set-ID bits; file_kill_suid: and who watches is told.  inode lock held for writing. */
-void inode_kill_suid(struct inode *i);
-void file_kill_suid(struct file *f);
+/* inode_kill_suid - a write by an unprivileged user drops set-ID bits, and anybody's the file's capabilities; file_kill_suid: and who watches is
+ * told.  0, or the filesystem's error, and nothing is to be written then.  inode lock held for writing. */
+int __must_check inode_kill_suid(struct inode *i);
+int __must_check file_kill_suid(struct file *f);
 static inline u64 i_size_read(const struct inode *i) { return atomic_load(&i->size); }
 static inline void i_size_write(struct inode *i, u64 size) { atomic_store(&i->size, size); }
 u64 inode_nr(void);

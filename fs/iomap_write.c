@@ -369,8 +369,9 @@ ssize_t iomap_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 		rwsem_write_lock(&i->lock);
 	}
 	n = unlikely(i->flags & INODE_SWAPFILE) ? -ETXTBSY : generic_write_checks(f, from, pos);
+	if (!n)
+		n = file_kill_suid(f);
 	if (!n) {
-		file_kill_suid(f);
 		if (f->flags & O_DIRECT)
 			return iomap_direct_write(f, from, pos);
 		n = iomap_write_buffered(i, from, pos);

@@ -444,6 +444,8 @@ static int chown_writable(const struct path *p, u32 uid, u32 gid)
 		a.valid |= ATTR_GID;
 		a.gid = gid;
 	}
+	if (!inode_is_dir(i) && !(READ_ONCE(i->flags) & INODE_NO_CAPS))
+		a.valid |= ATTR_KILL_CAPS;
 	if (!inode_is_dir(i) && (i->mode & (S_ISUID | S_ISGID))) {
 		a.valid |= ATTR_MODE;
 		a.mode = i->mode & ~(u32)S_ISUID;

@@ -69,14 +69,15 @@ ssize_t generic_write_checks(struct file *f, struct iov_iter *from, u64 *pos)
 	return 0;
 }
 
-void file_kill_suid(struct file *f)
+int file_kill_suid(struct file *f)
 {
 	struct inode *i = f->inode;
 	u32 mode = i->mode;
+	int err = inode_kill_suid(i);
 
-	inode_kill_suid(i);
 	if (unlikely(i->mode != mode))
 		notify_attr(&f->path, IN_ATTRIB);
+	return err;
 }
 
 ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
@@ -88,8 +89,9 @@ ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 		return 0;
 	rwsem_write_lock(&i->lock);
 	n = generic_write_checks(f, from, pos);
+	if (likely(!n))
+		n = file_kill_suid(f);
 	if (likely(!n)) {
-		file_kill_suid(f);
 		n = filemap_write(f, from, pos);
 		if (n > 0)
 			inode_touch(i, ATTR_MTIME | ATTR_CTIME);

@@ -114,7 +114,8 @@ struct super_ops {
 };
 
 struct iattr { u32 valid; u32 mode; u32 uid, gid; u64 size; struct timespec_k atime, mtime, ctime; };
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32, ATTR_CTIME = 64 };
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32, ATTR_CTIME = 64,
+       ATTR_KILL_CAPS = 128 /* the file's capabilities go; never seen by a filesystem */ };
 
 struct inode {
 	u64 ino;			/* [I] */

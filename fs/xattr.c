@@ -1,8 +1,8 @@
 /* Extended attributes: names "user.", "trusted.", "security." with a value of up to 64 KiB each; and the ACLs (fs/posix_acl.h), as "system.".
  *
  * The VFS decides who may: user.* as the file's data (and on files and directories alone), trusted.* CAP_SYS_ADMIN, security.* anybody
- * for reading, CAP_SYS_ADMIN for writing.  The filesystem decides which of them it can keep.  Values are copied in before the inode is
- * locked, and out after it is unlocked.  xattr(7), setxattr(2), getxattr(2), listxattr(2). */
+ * for reading, CAP_SYS_ADMIN for writing, but for capabilities (fs/file_caps.h), which take CAP_SETFCAP.  The filesystem decides which
+ * of them it can keep.  Values are copied in before the inode is locked, and out after it is unlocked.  xattr(7), setxattr(2), getxattr(2), listxattr(2). */
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
@@ -10,6 +10,7 @@
 #include <linux/xattr.h>
 #include <arch/uaccess.h>
 #include <fs/file.h>
+#include <fs/file_caps.h>
 #include <fs/inode.h>
 #include <fs/mount.h>
 #include <fs/namei.h>
@@ -31,7 +32,7 @@ static int may_access(struct inode *i, const char *name, u32 mask)
 	if (str_has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return 0;
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX))
-		return mask == MAY_READ || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+		return mask == MAY_READ || file_caps_is(name) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
 		if (capable(CAP_SYS_ADMIN))
 			return 0;
@@ -65,13 +66,18 @@ static int inode_set(const struct path *p, const char *name, const void *value, 
 
 	if (err)
 		return err;
-	err = may_access(i, name, MAY_WRITE);
+	if (file_caps_is(name))
+		err = file_caps_may_set(value, size);
+	if (!err)
+		err = may_access(i, name, MAY_WRITE);
 	if (!err && inode_acl_kind(name, &kind)) {
 		err = inode_acl_set(i, kind, value, size);
 	} else if (!err && !i->ops->setxattr) {
 		err = -EOPNOTSUPP;
 	} else if (!err) {
 		rwsem_write_lock(&i->lock);
+		if (file_caps_is(name))
+			file_caps_changing(i);
 		err = i->ops->setxattr(i, name, value, size, flags);
 		rwsem_write_unlock(&i->lock);
 	}
@@ -134,9 +140,13 @@ static long value_get(const struct path *p, const char __user *uname, void __use
 	size = min(size, (size_t)XATTR_SIZE_MAX);
 	if (size && !(value = kvmalloc(size, GFP_KERNEL)))
 		return -ENOMEM;
-	rwsem_read_lock(&i->lock);
-	n = is_acl ? inode_acl_get(i, kind, value, size) : i->ops->getxattr(i, name, value, size);
-	rwsem_read_unlock(&i->lock);
+	if (file_caps_is(name)) {
+		n = file_caps_show(i, value, size);
+	} else {
+		rwsem_read_lock(&i->lock);
+		n = is_acl ? inode_acl_get(i, kind, value, size) : i->ops->getxattr(i, name, value, size);
+		rwsem_read_unlock(&i->lock);
+	}
 	if (n > 0 && size && copy_to_user(uvalue, value, (size_t)n))
 		n = -EFAULT;
 	kvfree(value);

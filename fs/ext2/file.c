@@ -44,8 +44,9 @@ static int ext2_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
-	file_kill_suid(f);
-	err = ext2_tables_look(i, off);
+	err = file_kill_suid(f);
+	if (!err)
+		err = ext2_tables_look(i, off);
 	if (!err)
 		err = ext2_tables_look(i, off + len);
 	if (!err)

@@ -575,7 +575,7 @@ const struct handle_ops tmpfs_handle_ops = { .encode = handle_words, .find = han
 static bool keeps(const char *name)
 {
 	return (str_has_prefix(name, XATTR_TRUSTED_PREFIX) && name[sizeof(XATTR_TRUSTED_PREFIX) - 1]) ||
-	       (str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[sizeof(XATTR_SECURITY_PREFIX) - 1] && strcmp(name, XATTR_NAME_CAPS));
+	       (str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[sizeof(XATTR_SECURITY_PREFIX) - 1]);
 }
 
 static ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)

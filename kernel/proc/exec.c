@@ -5,13 +5,10 @@
  * old, signals and descriptors are reset, and the frame says where to begin.  execve(2), elf(5), getauxval(3). */
 #include <asm/resource.h>
 #include <linux/auxvec.h>
-#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/mman.h>
-#include <linux/mount.h>
 #include <linux/personality.h>
-#include <linux/securebits.h>
 #include <asm/mman.h>
 #include <arch/context.h>
 #include <arch/hwcap.h>
@@ -25,8 +22,8 @@
 #include <kernel/errno.h>
 #include <kernel/lib/fmt.h>
 #include <kernel/lib/string.h>
-#include <kernel/proc/coredump.h>
 #include <kernel/proc/elf.h>
+#include <kernel/proc/exec_cred.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
 #include <kernel/proc/rseq.h>
@@ -59,8 +56,7 @@ struct exec {
 	u64 entry, interp_base, phdr, phnum, start;
 	bool stack_exec, pie;
 	u64 bss_end;
-	u32 new_uid, new_gid;
-	bool setid, gains;		/* gains: counted in process.exec_gains */
+	struct exec_cred cred;
 	bool unreadable;		/* who executes it may not read it: nor its memory, then */
 };
 
@@ -306,19 +302,20 @@ static u64 randomize_va_space = 2;	/* 0 nothing moves, 1 all but the heap, 2 the
 SYSCTL(randomize_va_space, "kernel/randomize_va_space", .value = &randomize_va_space, .max = 0x7fffffff);
 
 /* Pages by which an area is moved: below mask + 1, a power of two; none where that or personality(2) says so. */
-static u64 shift_by(u64 mask)
+static u64 shift_by(const struct exec *x, u64 mask)
 {
-	if (!READ_ONCE(randomize_va_space) || READ_ONCE(current->proc->personality) & ADDR_NO_RANDOMIZE)
+	if (!READ_ONCE(randomize_va_space) || READ_ONCE(current->proc->personality) & ~x->cred.clear & ADDR_NO_RANDOMIZE)
 		return 0;
 	return (random_u64() & mask) * PAGE_SIZE;
 }
 
-static void place_areas(struct mm *mm)
+static void place_areas(struct exec *x)
 {
-	u64 gap = max(rlimit(RLIMIT_STACK) == ~0ul ? 1ul << 30 : rlimit(RLIMIT_STACK), MMAP_TOP_GAP);
+	u64 stack = exec_cred_stack_limit(&x->cred), gap = max(stack == ~0ul ? 1ul << 30 : stack, MMAP_TOP_GAP);
+	struct mm *mm = x->mm;
 
-	mm->start_stack = STACK_TOP - shift_by(0x3ffff);
-	mm->mmap_base = PAGE_ALIGN(mm->start_stack - min(gap, 1ul << 40) - (1ul << 20)) - shift_by(0xfffffff);
+	mm->start_stack = STACK_TOP - shift_by(x, 0x3ffff);
+	mm->mmap_base = PAGE_ALIGN(mm->start_stack - min(gap, 1ul << 40) - (1ul << 20)) - shift_by(x, 0xfffffff);
 }
 
 /* The attribute by which PaX knows programs that write code and run it where it stands: "m" among its letters.  Its owner has set it. */
@@ -338,10 +335,8 @@ static int load_elf(struct exec *x)
 	const Elf64_Phdr *pt_interp;
 	Elf64_Phdr *ph;
 	u64 bias = 0;
-	int err = elf_check_header(h);
+	int err = read_phdrs(x->file, h, &ph);
 
-	if (!err)
-		err = read_phdrs(x->file, h, &ph);
 	if (err)
 		return err;
 	err = elf_check_segments(ph, h->e_phnum, &e);
@@ -353,7 +348,7 @@ static int load_elf(struct exec *x)
 		goto out;
 	if (h->e_type == ET_DYN) {
 		x->pie = true;
-		bias = PIE_BASE + shift_by(0xffffff) - e.low;
+		bias = PIE_BASE + shift_by(x, 0xffffff) - e.low;
 	} else if (e.low < 65536) {
 		err = -EPERM;
 		goto out;
@@ -383,7 +378,7 @@ static void aux(struct auxv *a, u64 type, u64 value)
 
 static void build_auxv(struct exec *x, struct auxv *a, u64 random, u64 execfn, u64 platform)
 {
-	const struct cred *c = current->cred;
+	const struct cred *c = x->cred.new;
 
 	aux(a, AT_SYSINFO_EHDR, x->mm->vdso);
 	aux(a, AT_MINSIGSTKSZ, 4720);
@@ -397,10 +392,10 @@ static void build_auxv(struct exec *x, struct auxv *a, u64 random, u64 execfn, u
 	aux(a, AT_FLAGS, 0);
 	aux(a, AT_ENTRY, x->entry);
 	aux(a, AT_UID, c->uid);
-	aux(a, AT_EUID, x->setid ? x->new_uid : c->euid);
+	aux(a, AT_EUID, c->euid);
 	aux(a, AT_GID, c->gid);
-	aux(a, AT_EGID, x->setid ? x->new_gid : c->egid);
-	aux(a, AT_SECURE, x->setid);
+	aux(a, AT_EGID, c->egid);
+	aux(a, AT_SECURE, x->cred.secure);
 	aux(a, AT_RANDOM, random);
 	aux(a, AT_HWCAP2, arch_hwcap2);
 	aux(a, AT_EXECFN, execfn);
@@ -477,7 +472,7 @@ static int setup_stack(struct exec *x, u64 *sp)
 	rwsem_write_lock(&x->mm->mmap_lock);
 	err = mm_map_stack(x->mm, x->mm->start_stack, need, x->stack_exec);
 	if (!err) {
-		u64 brk = PAGE_ALIGN(x->bss_end) + (READ_ONCE(randomize_va_space) > 1 ? shift_by(0x1fff) : 0);
+		u64 brk = PAGE_ALIGN(x->bss_end) + (READ_ONCE(randomize_va_space) > 1 ? shift_by(x, 0x1fff) : 0);
 
 		mm_set_brk(x->mm, brk, brk);
 		err = vdso_map(x->mm);
@@ -520,93 +515,6 @@ static int load_script(struct exec *x, const char *name, char **interp)
 		err = strings_prepend(&x->args, line);
 	*interp = err ? NULL : kstrdup(line, GFP_KERNEL);
 	return err ? err : *interp ? 0 : -ENOMEM;
-}
-
-/* A tracer without rights of its own would have the program's: it gets none then; and none comes before it has them. */
-static void check_tracer(struct exec *x)
-{
-	const struct cred *c = current->cred;
-
-	spin_lock_irq(&proc_lock);
-	if (current->ptrace && !(current->ptrace & PT_CAPABLE) && !capable(CAP_SETUID)) {
-		x->new_uid = c->uid;
-		x->new_gid = c->gid;
-		x->setid = false;
-	} else {
-		current->proc->exec_gains++;
-		x->gains = true;
-	}
-	spin_unlock_irq(&proc_lock);
-}
-
-static void gained(struct exec *x)
-{
-	if (likely(!x->gains))
-		return;
-	spin_lock_irq(&proc_lock);
-	current->proc->exec_gains--;
-	spin_unlock_irq(&proc_lock);
-	x->gains = false;
-}
-
-static void check_setid(struct exec *x)
-{
-	const struct inode *i = x->file->inode;
-	const struct cred *c = current->cred;
-
-	x->new_uid = c->euid;
-	x->new_gid = c->egid;
-	x->unreadable = inode_permission(x->file->inode, MAY_READ) != 0;
-	if (atomic_load(&current->no_new_privs) || (x->file->path.mnt->flags & MS_NOSUID))
-		return;
-	if (i->mode & S_ISUID)
-		x->new_uid = i->uid;
-	if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		x->new_gid = i->gid;
-	x->setid = x->new_uid != c->uid || x->new_gid != c->gid;
-	if (x->setid)
-		check_tracer(x);
-}
-
-/* capabilities(7), "Transformation of capabilities during execve", for files that have none of their own. */
-static void exec_caps(struct cred *c, bool setid, bool no_gain)
-{
-	const u64 had = c->cap_permitted;
-	bool effective = false;
-
-	if (setid)
-		c->cap_ambient = 0;
-	c->cap_permitted = 0;
-	if (!(c->securebits & (1u << SECURE_NOROOT)) && (!c->euid || !c->uid)) {
-		c->cap_permitted = c->cap_inheritable | c->cap_bounding;
-		effective = !c->euid;
-	}
-	if (no_gain)
-		c->cap_permitted &= had;
-	c->cap_permitted |= c->cap_ambient;
-	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
-	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
-}
-
-static int apply_creds(struct exec *x)
-{
-	const bool no_gain = atomic_load(&current->no_new_privs);
-	struct cred *c;
-
-	/* From here on nobody else can set it.  A thread that did after check_setid looked, with its filters (seccomp.c), is not to be obeyed half. */
-	if (no_gain && (x->new_uid != current->cred->euid || x->new_gid != current->cred->egid))
-		return -EPERM;
-	c = cred_prepare();
-	if (!c)
-		return -ENOMEM;
-	c->euid = c->suid = c->fsuid = x->new_uid;
-	c->egid = c->sgid = c->fsgid = x->new_gid;
-	exec_caps(c, x->setid, no_gain);
-	current->proc->dumpable = x->setid || x->unreadable ? (u32)READ_ONCE(suid_dumpable) : DUMP_USER;
-	cred_commit(c);
-	if (x->setid)
-		current->proc->personality &= ~(u32)PER_CLEAR_ON_SETID;
-	return 0;
 }
 
 void group_exit_locked(struct process *p, int status);
@@ -730,15 +638,19 @@ static int exec_binary(struct exec *x, int dirfd, const char *path, const char *
 		kfree(interp);
 		return err;
 	}
+	if (!err)
+		err = elf_check_header((const Elf64_Ehdr *)x->head);
+	if (!err)
+		err = exec_cred_prepare(&x->cred, x->file);
 	if (err)
 		goto out;
-	check_setid(x);
+	x->unreadable = inode_permission(x->file->inode, MAY_READ) != 0;
 	x->mm = mm_create();
 	if (!x->mm) {
 		err = -ENOMEM;
 		goto out;
 	}
-	place_areas(x->mm);
+	place_areas(x);
 	err = load_elf(x);
 	if (!err)
 		err = setup_stack(x, &sp);
@@ -747,13 +659,13 @@ static int exec_binary(struct exec *x, int dirfd, const char *path, const char *
 	if (!err && current->files)
 		err = fdtable_unshare();
 	if (!err)
-		err = apply_creds(x);
+		err = exec_cred_commit(&x->cred, x->unreadable);
 	if (err)
 		mm_put(x->mm);
 	else
 		become(x, sp);
 out:
-	gained(x);
+	exec_cred_end(&x->cred);
 	vfs_exec_put(x->file);
 	return err;
 }
