@@ -465,6 +465,15 @@ static long install_at(struct fdtable *t, u32 fd, struct file *f, u32 o_flags)
 	return (long)fd;
 }
 
+long fd_install_at(u32 fd, struct file *f, u32 o_flags)
+{
+	if (fd >= rlimit(RLIMIT_NOFILE)) {
+		file_put(f);
+		return -EBADF;
+	}
+	return install_at(current->files, fd, f, o_flags);
+}
+
 long sys_dup3(int old, int newfd, u32 flags)
 {
 	struct fdtable *t = current->files;

@@ -97,6 +97,9 @@ struct fdtable *fdtable_get_task(struct task *t);
 int fd_reserve(u32 min, u32 o_flags);
 void fd_install(int fd, struct file *f);
 void fd_cancel(int fd);
+/* fd_install_at - f becomes descriptor fd, whatever that was; consumes the reference.  fd, -EBADF (beyond RLIMIT_NOFILE), -EBUSY (an open is about to
+ * use it), -ENOMEM.  Context: thread. */
+long fd_install_at(u32 fd, struct file *f, u32 o_flags);
 struct file *fdtable_file(struct fdtable *t, int fd);	/* another task's: referenced, or NULL */
 /* fdtable_next - smallest open descriptor >= fd, or -1 (for /proc/pid/fd) */
 int fdtable_next(struct fdtable *t, int fd);

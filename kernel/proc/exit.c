@@ -18,6 +18,7 @@
 #include <kernel/proc/pidfd.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/sched/sched.h>
 #include <kernel/time/itimer.h>
 #include <kernel/sync/lockcheck.h>
@@ -270,6 +271,7 @@ void thread_exit(int status)
 	if (p->is_init && p->nr_threads == 1)
 		panic("init exited, status %d", status);
 	release_resources(t);
+	seccomp_exit();
 	spin_lock_irq(&proc_lock);
 	spin_lock(&p->sighand->lock);
 	last = --p->nr_threads == 0;

@@ -9,6 +9,7 @@
 #include <kernel/proc/access.h>
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
+#include <kernel/proc/seccomp.h>
 #include <kernel/sched/sched.h>
 #include <mm/slab.h>
 #include <mm/vma.h>
@@ -286,6 +287,10 @@ long ptrace_request(struct task *t, long request, u64 addr, u64 data)
 		return peek_signals(t, user_ptr(addr), user);
 	case PTRACE_GETSIGMASK: case PTRACE_SETSIGMASK:
 		return signal_mask(t, addr, user, request == PTRACE_SETSIGMASK);
+	case PTRACE_SECCOMP_GET_FILTER:
+		return seccomp_get_filter(t, addr, user);
+	case PTRACE_SECCOMP_GET_METADATA:
+		return seccomp_get_metadata(t, addr, user);
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return rseq_configuration(t, addr, user);
 	default:

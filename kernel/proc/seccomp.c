@@ -17,8 +17,11 @@
  * hands no_new_privs to the other threads, also to one that is about to exec a set-id program; but that one first ends all others, and
  * looks again after (apply_creds in exec.c).
  *
- * Not here: user notification.  SECCOMP_FILTER_FLAG_NEW_LISTENER is EINVAL, and a program that answers SECCOMP_RET_USER_NOTIF all the same gets
- * ENOSYS for the call, as on Linux without a listener.  Specification: seccomp(2), Linux's Documentation/userspace-api/seccomp_filter.rst. */
+ * A filter may have a listener, who is asked about calls that it answers with SECCOMP_RET_USER_NOTIF (seccomp_notify.c): one in a task's
+ * filters.  He is told when no living task has the filter any more, which filter.users counts: a task counts for its newest filter until it ends
+ * (its reference lasts longer, for those who look at it), and a filter that is counted for the one before it.
+ *
+ * Specification: seccomp(2), Linux's Documentation/userspace-api/seccomp_filter.rst. */
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -26,6 +29,7 @@
 #include <arch/trapframe.h>
 #include <arch/uaccess.h>
 #include <asm/unistd.h>
+#include <fs/file.h>
 #include <fs/seq.h>
 #include <fs/vfs.h>
 #include <kernel/errno.h>
@@ -34,6 +38,7 @@
 #include <kernel/proc/proc_internal.h>
 #include <kernel/proc/ptrace.h>
 #include <kernel/proc/seccomp.h>
+#include <kernel/proc/seccomp_internal.h>
 #include <mm/slab.h>
 #include <net/filter.h>
 #include <syscall_protos.h>
@@ -42,19 +47,11 @@
 #define INSNS_FILTER	4u
 #define ERRNO_MAX	4095u
 
-struct seccomp_filter {
-	struct refcount refs;
-	bool log;			/* [I] SECCOMP_FILTER_FLAG_LOG */
-	u32 depth;			/* [I] this one and those before it */
-	u32 insns;			/* [I] of all of them */
-	struct filter *prog;		/* [I] */
-	struct seccomp_filter *prev;	/* [I] referenced; NULL: this is the first */
-};
-
 /* Actions from the strictest on, as /proc/sys/kernel/seccomp names them; a bit of logged is an index here. */
 static const struct { u32 action; const char *name; } actions[] = {
 	{ SECCOMP_RET_KILL_PROCESS, "kill_process" }, { SECCOMP_RET_KILL_THREAD, "kill_thread" }, { SECCOMP_RET_TRAP, "trap" },
-	{ SECCOMP_RET_ERRNO, "errno" }, { SECCOMP_RET_TRACE, "trace" }, { SECCOMP_RET_LOG, "log" }, { SECCOMP_RET_ALLOW, "allow" },
+	{ SECCOMP_RET_ERRNO, "errno" },
+	{ SECCOMP_RET_USER_NOTIF, "user_notif" }, { SECCOMP_RET_TRACE, "trace" }, { SECCOMP_RET_LOG, "log" }, { SECCOMP_RET_ALLOW, "allow" },
 };
 #define ALLOW_BIT	BIT(ARRAY_SIZE(actions) - 1)
 static u32 logged = ALLOW_BIT - 1;	/* [a] which actions may be logged */
@@ -93,10 +90,20 @@ static bool load_word(const struct filter_input *in, u32 off, u32 size, u32 *val
 static void filter_free(struct seccomp_filter *f)
 {
 	filter_put(f->prog);
+	notify_free(f->notify);
 	kfree(f);
 }
 
-static void chain_put(struct seccomp_filter *f)
+/* One counts no more for f. */
+static void user_gone(struct seccomp_filter *f)
+{
+	while (f && refcount_dec_and_test(&f->users)) {
+		notify_users_gone(f);
+		f = f->prev;
+	}
+}
+
+void seccomp_filter_put(struct seccomp_filter *f)
 {
 	while (f && refcount_dec_and_test(&f->refs)) {
 		struct seccomp_filter *prev = f->prev;
@@ -127,6 +134,7 @@ static int filter_prepare(const void __user *user, u32 flags, struct seccomp_fil
 		return err;
 	}
 	refcount_set(&f->refs, 1);
+	refcount_set(&f->users, 1);
 	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
 	for (u32 i = 0; i < f->prog->nr; i++)
 		if (!insn_ok(&f->prog->insn[i]))
@@ -192,16 +200,26 @@ static void sync_threads(struct task *me)
 		if (t == me || (READ_ONCE(t->pflags) & PF_EXITING))
 			continue;
 		refcount_inc(&f->refs);
+		refcount_inc(&f->users);
 		old = t->seccomp_filter;
 		atomic_store(&t->seccomp_filter, f);
-		chain_put(old);			/* f keeps it */
+		user_gone(old);
+		seccomp_filter_put(old);	/* f keeps it */
 		if (me->no_new_privs)
 			atomic_store(&t->no_new_privs, true);
 		set_mode(t, SECCOMP_MODE_FILTER);
 	}
 }
 
-/* new becomes current's, on top of what it has.  sighand lock and RCU held.  0, -EINVAL, -ENOMEM, or the thread that hinders TSYNC. */
+/* Has current a listener already? */
+static bool listened(const struct seccomp_filter *f)
+{
+	while (f && !notify_open(f))
+		f = f->prev;
+	return f;
+}
+
+/* new becomes current's, on top of what it has.  sighand lock and RCU held.  0, -EINVAL, -EBUSY, -ENOMEM, or the thread that hinders TSYNC. */
 static long attach_locked(struct seccomp_filter *new, u32 flags)
 {
 	struct task *me = current;
@@ -210,6 +228,8 @@ static long attach_locked(struct seccomp_filter *new, u32 flags)
 
 	if (me->seccomp_mode != SECCOMP_MODE_DISABLED && me->seccomp_mode != SECCOMP_MODE_FILTER)
 		return -EINVAL;
+	if (new->notify && listened(prev))
+		return -EBUSY;
 	new->insns = new->prog->nr + (prev ? prev->insns + INSNS_FILTER : 0);
 	new->depth = prev ? prev->depth + 1 : 1;
 	if (new->insns > INSNS_MAX)
@@ -227,26 +247,69 @@ static long attach_locked(struct seccomp_filter *new, u32 flags)
 	return 0;
 }
 
-static long filter_set(u32 flags, const void __user *user)
+static long filter_attach(struct seccomp_filter *new, u32 flags)
 {
-	const u32 known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	struct spinlock *lock = &current->proc->sighand->lock;
-	struct seccomp_filter *new;
 	long err;
 
-	if (flags & ~known)
-		return -EINVAL;
-	err = filter_prepare(user, flags, &new);
-	if (err)
-		return err;
 	rcu_read_lock();
 	spin_lock_irq(lock);
 	err = attach_locked(new, flags);
 	spin_unlock_irq(lock);
 	rcu_read_unlock();
-	if (err)
-		filter_free(new);
 	return err;
+}
+
+/* The same with a listener: its descriptor. */
+static long filter_attach_listened(struct seccomp_filter *new, u32 flags)
+{
+	struct file *file;
+	long err;
+	int fd = fd_reserve(0, O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	err = notify_create(new, flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &file);
+	if (!err) {
+		err = filter_attach(new, flags);
+		if (!err) {
+			fd_install(fd, file);
+			return fd;
+		}
+		file_put_now(file);
+	}
+	fd_cancel(fd);
+	return err;
+}
+
+/* Do the flags make sense together?  TSYNC answers with the number of a thread that hinders it: nobody could tell it from a descriptor. */
+static bool flags_ok(u32 flags)
+{
+	const u32 known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
+			  SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+
+	if (flags & ~known)
+		return false;
+	if (!(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		return !(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	return !(flags & SECCOMP_FILTER_FLAG_TSYNC) || (flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH);
+}
+
+static long filter_set(u32 flags, const void __user *user)
+{
+	const bool listener = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	struct seccomp_filter *new;
+	long ret;
+
+	if (!flags_ok(flags))
+		return -EINVAL;
+	ret = filter_prepare(user, flags, &new);
+	if (ret)
+		return ret;
+	ret = listener ? filter_attach_listened(new, flags) : filter_attach(new, flags);
+	if (ret < 0 || (ret && !listener))
+		seccomp_filter_put(new);
+	return ret;
 }
 
 static long action_avail(u32 flags, const u32 __user *user)
@@ -307,16 +370,29 @@ void seccomp_fork_locked(struct task *t)
 	t->no_new_privs = me->no_new_privs;
 	if (likely(me->seccomp_mode == SECCOMP_MODE_DISABLED))
 		return;
-	if (me->seccomp_filter)
+	if (me->seccomp_filter) {
 		refcount_inc(&me->seccomp_filter->refs);
+		refcount_inc(&me->seccomp_filter->users);
+	}
 	t->seccomp_filter = me->seccomp_filter;
 	set_mode(t, me->seccomp_mode);
+}
+
+void seccomp_exit(void)
+{
+	struct task *me = current;
+
+	if (likely(!atomic_load(&me->seccomp_filter)))
+		return;
+	spin_lock_irq(&me->proc->sighand->lock);	/* who hands filters on by TSYNC either has done so, or sees PF_EXITING */
+	user_gone(me->seccomp_filter);
+	spin_unlock_irq(&me->proc->sighand->lock);
 }
 
 void seccomp_release(struct task *t)
 {
 	if (unlikely(t->seccomp_filter))
-		chain_put(t->seccomp_filter);
+		seccomp_filter_put(t->seccomp_filter);
 }
 
 u32 seccomp_filters(const struct task *t)
@@ -379,21 +455,21 @@ static void trap_call(struct trap_frame *tf, u32 reason)
 	signal_force_info(&info);
 }
 
-/* The strictest answer of all filters, and whether the one that gave it is to be logged. */
-static u32 judge(const struct trap_frame *tf, bool *log)
+/* The strictest answer of all filters, and the one that gave it; data is filled. */
+static u32 judge(const struct trap_frame *tf, struct seccomp_data *data, struct seccomp_filter **by)
 {
-	struct seccomp_data data = { .nr = (int)tf->syscallno, .arch = AUDIT_ARCH_AARCH64, .instruction_pointer = tf->pc };
-	const struct filter_input in = { .data = &data, .len = sizeof(data), .load = load_word };
+	const struct filter_input in = { .data = data, .len = sizeof(*data), .load = load_word };
 	u32 ret = SECCOMP_RET_ALLOW;
 
-	for (u32 i = 0; i < ARRAY_SIZE(data.args); i++)
-		data.args[i] = i ? tf->x[i] : tf->orig_x0;
-	for (const struct seccomp_filter *f = atomic_load(&current->seccomp_filter); f; f = f->prev) {
+	*data = (struct seccomp_data){ .nr = (int)tf->syscallno, .arch = AUDIT_ARCH_AARCH64, .instruction_pointer = tf->pc };
+	for (u32 i = 0; i < ARRAY_SIZE(data->args); i++)
+		data->args[i] = i ? tf->x[i] : tf->orig_x0;
+	for (struct seccomp_filter *f = atomic_load(&current->seccomp_filter); f; f = f->prev) {
 		u32 now = filter_run(f->prog, &in);
 
 		if ((s32)(now & SECCOMP_RET_ACTION_FULL) < (s32)(ret & SECCOMP_RET_ACTION_FULL)) {
 			ret = now;
-			*log = f->log;
+			*by = f;
 		}
 	}
 	return ret;
@@ -414,15 +490,16 @@ static bool tracer_allows(struct trap_frame *tf, u32 data)
 /* traced: the tracer has looked at it. */
 static bool filter_call(struct trap_frame *tf, bool traced)
 {
-	bool log = false;
+	struct seccomp_filter *by = NULL;
+	struct seccomp_data about;
 	u32 ret, action, data;
 
-	ret = judge(tf, &log);
+	ret = judge(tf, &about, &by);
 	action = ret & SECCOMP_RET_ACTION_FULL;
 	data = ret & SECCOMP_RET_DATA;
 	if (likely(action == SECCOMP_RET_ALLOW))
 		return true;
-	note(tf->syscallno, action, tf->pc, log);
+	note(tf->syscallno, action, tf->pc, by->log);
 	switch (action) {
 	case SECCOMP_RET_LOG:
 		return true;
@@ -435,8 +512,7 @@ static bool filter_call(struct trap_frame *tf, bool traced)
 	case SECCOMP_RET_TRACE:
 		return traced || tracer_allows(tf, data);
 	case SECCOMP_RET_USER_NOTIF:
-		tf->x[0] = (u64)-ENOSYS;
-		return false;
+		return notify_call(by, &about, tf);
 	case SECCOMP_RET_KILL_THREAD:
 		kill_current(tf, action, data);
 	default:		/* what nobody knows kills, as on Linux */
@@ -451,6 +527,65 @@ bool seccomp_call(struct trap_frame *tf)
 	if (tf->syscallno != __NR_read && tf->syscallno != __NR_write && tf->syscallno != __NR_exit && tf->syscallno != __NR_rt_sigreturn)
 		strict_refused(tf);
 	return true;
+}
+
+/* --- for a tracer */
+
+/* The filter of t, which stands still for current, that was the nth to come, referenced. */
+static int filter_nth(struct task *t, u64 nth, struct seccomp_filter **out)
+{
+	struct seccomp_filter *f;
+	int err = -EINVAL;
+
+	if (!capable(CAP_SYS_ADMIN) || current->seccomp_mode != SECCOMP_MODE_DISABLED)
+		return -EACCES;
+	spin_lock_irq(&t->proc->sighand->lock);
+	if (t->seccomp_mode == SECCOMP_MODE_FILTER) {
+		f = t->seccomp_filter;
+		err = nth < f->depth ? 0 : -ENOENT;
+		while (!err && f->depth != nth + 1)
+			f = f->prev;
+		if (!err)
+			refcount_inc(&f->refs);
+		*out = f;
+	}
+	spin_unlock_irq(&t->proc->sighand->lock);
+	return err;
+}
+
+long seccomp_get_filter(struct task *t, u64 nth, void __user *to)
+{
+	struct seccomp_filter *f;
+	long ret = filter_nth(t, nth, &f);
+
+	if (ret)
+		return ret;
+	ret = f->prog->nr;
+	if (to && copy_to_user(to, f->prog->insn, f->prog->nr * sizeof(f->prog->insn[0])))
+		ret = -EFAULT;
+	seccomp_filter_put(f);
+	return ret;
+}
+
+long seccomp_get_metadata(struct task *t, u64 size, void __user *user)
+{
+	struct seccomp_metadata m = { 0 };
+	struct seccomp_filter *f;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN) || current->seccomp_mode != SECCOMP_MODE_DISABLED)
+		return -EACCES;
+	size = min(size, sizeof(m));
+	if (size < sizeof(m.filter_off))
+		return -EINVAL;
+	if (copy_from_user(&m.filter_off, user, sizeof(m.filter_off)))
+		return -EFAULT;
+	err = filter_nth(t, m.filter_off, &f);
+	if (err)
+		return err;
+	m.flags = f->log ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_filter_put(f);
+	return copy_to_user(user, &m, size) ? -EFAULT : (long)size;
 }
 
 /* --- /proc/sys/kernel/seccomp */
