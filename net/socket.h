@@ -114,9 +114,11 @@ struct socket *socket_of(const struct file *f);
 int socket_take_error(struct socket *s);
 void socket_set_error(struct socket *s, int error);
 /* socket_wake - something changed: wake waiters and pollers with events (EPOLLIN ...; of exclusive ones one, all with EPOLLHUP or EPOLLERR),
- * raise SIGIO.  Context: any; no lock from LC_PROC_TABLE up.  socket_wake_sync - by one who is likely to wait for the woken now. */
+ * raise SIGIO.  Context: any; no lock from LC_PROC_TABLE up.  socket_wake_sync - by one who is likely to wait for the woken now.
+ * socket_wake_apart - by one with much to do yet, in thread context: the two work side by side, if a CPU is idle. */
 void socket_wake(struct socket *s, u32 events);
 void socket_wake_sync(struct socket *s, u32 events);
+void socket_wake_apart(struct socket *s, u32 events);
 /* socket_urgent - urgent data came: SIGURG to the owner.  Context: as socket_wake. */
 void socket_urgent(struct socket *s);
 /* socket_deadline - when a call of this socket that waits must give up.  0: at once (MSG_DONTWAIT in flags).  To be used with

@@ -170,6 +170,13 @@ void socket_wake_sync(struct socket *s, u32 events)
 		socket_sigio(s, events);
 }
 
+void socket_wake_apart(struct socket *s, u32 events)
+{
+	wake_up_key_apart(&s->wait, (void *)(u64)events);
+	if (unlikely(READ_ONCE(s->async.on)))
+		socket_sigio(s, events);
+}
+
 /* --- ioctl --- */
 
 static long set_owner(struct file *f, u64 arg)

@@ -15,6 +15,7 @@
 #define NO_BLOCK	(~0u)
 #define BLOCK_ORDER	3u		/* 32 KiB */
 #define SMALL		2048u		/* with its header in one piece up to here */
+#define MUCH_LEFT	32768		/* bytes still to be read: a reader with more wakes the sender and goes on, both copy at once */
 #define OVERFLOW_ID	65534u
 
 static void buf_init(struct unix_buf *b, u32 len)
@@ -90,11 +91,17 @@ struct unix_buf *unix_buf_alloc_all(u32 size)
 
 void unix_uncharge(struct unix_sock *sender, u32 bytes)
 {
-	__atomic_fetch_sub(&sender->in_use, (s32)bytes, __ATOMIC_SEQ_CST);	/* before the queue is looked at: a sender that waits sees it or is seen */
-	if (unix_writable(sender) && wait_queue_active(&sender->s.wait))
-		socket_wake(&sender->s, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
-	else if (unlikely(READ_ONCE(sender->s.async.on)) && unix_writable(sender))
-		socket_wake(&sender->s, EPOLLOUT);
+	s32 left = __atomic_sub_fetch(&sender->in_use, (s32)bytes, __ATOMIC_SEQ_CST);	/* before the queue is looked at: a sender that waits sees it or is seen */
+	u32 events = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+
+	if (!unix_writable(sender) || !wait_queue_active(&sender->s.wait)) {
+		if (unlikely(READ_ONCE(sender->s.async.on)) && unix_writable(sender))
+			socket_wake(&sender->s, EPOLLOUT);
+	} else if (left > MUCH_LEFT) {
+		socket_wake_apart(&sender->s, events);
+	} else {
+		socket_wake(&sender->s, events);
+	}
 }
 
 void unix_buf_free(struct unix_buf *b, struct unix_sock *sender)

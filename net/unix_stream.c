@@ -91,7 +91,8 @@ static ssize_t send_all(struct unix_sock *u, struct unix_sock *peer, struct mess
 	return done + n;
 }
 
-/* The reader is woken once, at the end, as by one who is likely to wait now: a wake-up for each buffer would make the two meet at each. */
+/* The reader is woken once, at the end: a wake-up for each buffer would make the two meet at each.  Who sends little is likely to wait for the
+ * answer; who sends much is likely to have more, and both copy at once. */
 ssize_t unix_stream_send(struct socket *s, struct message *m)
 {
 	struct unix_sock *u = unix_of(s), *peer = atomic_load_acquire(&u->peer);
@@ -108,7 +109,11 @@ ssize_t unix_stream_send(struct socket *s, struct message *m)
 	if (unlikely(READ_ONCE(s->shut) & SHUT_BOTH_SEND))
 		return -EPIPE;
 	n = send_all(u, peer, m, left - urgent, urgent, &untold);
-	if (likely(untold))
+	if (unlikely(!untold))
+		return n;
+	if (n > (ssize_t)PIECE_MAX)
+		socket_wake_apart(&peer->s, ARRIVED | (urgent ? EPOLLPRI : 0));
+	else
 		socket_wake_sync(&peer->s, ARRIVED | (urgent ? EPOLLPRI : 0));
 	return n;
 }

@@ -6,7 +6,7 @@
  * last, if that idles (its cache is warm); the waker's, if an interrupt woke it from idling; an idle one that shares cache with the last
  * one, then any idle one; else the last one, unless the waker's has less to do.  Whether the waker will sleep at once is learnt, not
  * believed: se.wake_sleeps counts how often it did (put_to_sleep); a pipe's word (wakes_sync) only makes one such time enough, where
- * else two are needed.  A wake-up beside the waker needs no interrupt and no second CPU to come out of its sleep.  If the waker
+ * else two are needed, and that of a socket with tens of KiB still to copy (wakes_apart) forbids it.  A wake-up beside the waker needs no interrupt and no second CPU to come out of its sleep.  If the waker
  * does not sleep after all, the slice timer, armed for SYNC_WAIT_NS then, calls an idle CPU, and the waker must do well some times, each
  * time twice as many, before it is believed again.
  *
@@ -107,7 +107,7 @@ static bool beside_waker(u32 here, u32 flags)
 	struct rq *rq = cpu_rq(here);
 	s32 times = current->se.wakes_sync ? 1 : 2;
 
-	return !(flags & WAKE_MOVE) && READ_ONCE(rq->nr_running) == 1 && rq->curr == current && !in_irq() &&
+	return !(flags & WAKE_MOVE) && !current->se.wakes_apart && READ_ONCE(rq->nr_running) == 1 && rq->curr == current && !in_irq() &&
 	       ((flags & WAKE_VFORK) || current->se.wake_sleeps >= times);
 }
 

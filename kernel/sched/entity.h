@@ -22,6 +22,7 @@ struct sched_entity {
 	bool turn_over;			/* RR: its slice has ended, it goes to the tail of its list */
 	bool in_iowait, in_memstall;	/* [own] it waits for a device, if it sleeps; it waits or works for memory: psi.c */
 	bool wakes_sync;		/* [own] who it wakes now it is likely to wait for: a hint to select_cpu */
+	bool wakes_apart;		/* [own] it goes on for long after the wake-up: not to be waited for */
 	bool sync_placed;		/* put beside its waker, who is expected to sleep soon */
 	s8 wake_sleeps;			/* [own, or Q] -64 .. 4: how often it slept soon after it had woken somebody */
 	u8 wake_fails;			/* [own, or Q] and how often not, when one waited beside it for that */

@@ -136,6 +136,13 @@ void wake_up_key_sync(struct wait_queue *wq, void *key)
 	current->se.wakes_sync = false;
 }
 
+void wake_up_key_apart(struct wait_queue *wq, void *key)
+{
+	current->se.wakes_apart = true;
+	wake_queue(wq, key, false);
+	current->se.wakes_apart = false;
+}
+
 void wake_up_all_key(struct wait_queue *wq, void *key)
 {
 	wake_queue(wq, key, true);

@@ -44,6 +44,8 @@ void wake_up_key(struct wait_queue *wq, void *key);
 void wake_up_all_key(struct wait_queue *wq, void *key);
 /* wake_up_key_sync - wake_up_key by one that is likely to wait for the woken now: they may share a CPU. */
 void wake_up_key_sync(struct wait_queue *wq, void *key);
+/* wake_up_key_apart - wake_up_key by one that has much to do yet: the woken is better off on a CPU of its own, if one is idle.  Context: thread. */
+void wake_up_key_apart(struct wait_queue *wq, void *key);
 
 /* wait_event(wq, cond) - sleep until cond.  _interruptible: 0 or -ERESTARTSYS (a signal).  _killable: only fatal signals.
  * _timeout(wq, cond, deadline_ns): deadline on the monotonic clock (TIME_NEVER: none); 0, -ETIMEDOUT, -ERESTARTSYS.
