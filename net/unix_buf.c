@@ -91,7 +91,8 @@ struct unix_buf *unix_buf_alloc_all(u32 size)
 
 void unix_uncharge(struct unix_sock *sender, u32 bytes)
 {
-	s32 left = __atomic_sub_fetch(&sender->in_use, (s32)bytes, __ATOMIC_SEQ_CST);	/* before the queue is looked at: a sender that waits sees it or is seen */
+	/* before the queue is looked at: a sender that waits sees it or is seen */
+	s32 left = __atomic_sub_fetch(&sender->in_use, (s32)bytes, __ATOMIC_SEQ_CST);
 	u32 events = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
 	if (!unix_writable(sender) || !wait_queue_active(&sender->s.wait)) {

@@ -77,7 +77,7 @@ static int notice_make(struct mq_notice *n, const struct sigevent *ev)
 		return -EINVAL;
 	if (n->how != SIGEV_THREAD)
 		return 0;
-	return netlink_promise(ev->sigev_signo, ev->sigev_value.sival_ptr, NOTIFY_COOKIE_LEN, &n->cookie);
+	return netlink_promise(ev->sigev_signo, user_ptr((u64)ev->sigev_value.sival_ptr), NOTIFY_COOKIE_LEN, &n->cookie);
 }
 
 /* n: what is to be registered, NULL: nothing any more. */

@@ -6,9 +6,9 @@
  * last, if that idles (its cache is warm); the waker's, if an interrupt woke it from idling; an idle one that shares cache with the last
  * one, then any idle one; else the last one, unless the waker's has less to do.  Whether the waker will sleep at once is learnt, not
  * believed: se.wake_sleeps counts how often it did (put_to_sleep); a pipe's word (wakes_sync) only makes one such time enough, where
- * else two are needed, and that of a socket with tens of KiB still to copy (wakes_apart) forbids it.  A wake-up beside the waker needs no interrupt and no second CPU to come out of its sleep.  If the waker
- * does not sleep after all, the slice timer, armed for SYNC_WAIT_NS then, calls an idle CPU, and the waker must do well some times, each
- * time twice as many, before it is believed again.
+ * else two are needed, and that of a socket with tens of KiB still to copy (wakes_apart) forbids it.  A wake-up beside the waker needs no
+ * interrupt and no second CPU to come out of its sleep.  If the waker does not sleep after all, the slice timer, armed for SYNC_WAIT_NS
+ * then, calls an idle CPU, and the waker must do well some times, each time twice as many, before it is believed again.
  *
  * New tasks go to an idle CPU, else to the least loaded; beside the parent if that waits for the child (vfork), or is known to.
  *
