@@ -131,13 +131,16 @@ bool tcp_timer_needed_now(void)
 }
 
 /* lwIP stops doubling after the seventh time, waits any length, and gives up after twelve times, which it takes for the most there can be; Linux doubles
- * on, up to two minutes, and gives up after about a quarter of an hour (tcp_retries2).  So the count is held for a while.
+ * on, up to two minutes, and gives up after about a quarter of an hour (tcp_retries2).  So the count is held for a while.  What was measured may be
+ * longer than that (a machine that stood still meanwhile): lwIP would wait for hours, and nothing would end a closed connection.
  * Only one whose timer has run out waits longer than was measured.  */
 static void back_off(struct tcp_pcb *p)
 {
 	struct tcpsock *t = tcp_ext_arg_get(p, 0);
-	u32 measured = (u32)((p->sa >> 3) + p->sv);
+	u32 measured = min((u32)((p->sa >> 3) + p->sv), RTO_MAX_TICKS);
 
+	if (p->state != SYN_SENT && (u32)p->rto > RTO_MAX_TICKS)
+		p->rto = (s16_t)RTO_MAX_TICKS;
 	if (!p->nrtx) {
 		if (t)
 			t->nrtx_held = 0;
