@@ -199,6 +199,7 @@ static void tcpsock_free(struct inet_sock *i)
 		p->next = NULL;
 		pbuf_free(p);
 	}
+	tcp_sack_free(t);
 	reports_free(i);
 	socket_fini(&i->s);
 	kfree(t);

@@ -39,6 +39,7 @@ struct tcpsock {
 
 	u64 tx_acked;			/* [C] bytes ever acknowledged */
 	u32 retransmitted;		/* [C] how often, before lwIP's present count ... */
+	struct tcp_sack *sack;		/* [C] holes in what was sent; NULL: none is known of */
 	u8 nrtx_seen;			/* [C] ... of which so many are in it already */
 	u8 nrtx_held;			/* [C] how often that count was held below lwIP's limit: tcp_timer.c */
 	u32 segs_in, data_segs_in;	/* [C] segments of the wire, of a connection that has its socket ... */
@@ -161,9 +162,18 @@ bool tcp_takes_merged(const ip_addr_t *local, u16 lport, const ip_addr_t *remote
 /* Large segments (tcp_large.c).  tcp_wire_segments - how many segments of the wire len bytes of data are.  tcp_wire_size - how much data of a packet goes in
  * each segment, by n, if its headers, the IP header first, run bytes of them, are a connection's; 0: they are none's.  Context: core locked. */
 struct netif;
+struct tcp_seg;
 u32 tcp_wire_segments(const struct tcp_pcb *pcb, u32 len);
+u32 tcp_wire_data(const struct tcp_pcb *pcb, const struct tcp_seg *seg);	/* of seg's, that fits in one segment of the wire */
 bool tcp_ends_small(const struct tcp_pcb *pcb, u32 options, u32 len);	/* len bytes of data do not fill the last segment */
 u32 tcp_wire_size(const struct netif *n, const u8 *ip, u32 run);
+
+/* Several losses in one window (tcp_sack.c).  tcp_sack_segment - an acknowledgement of a connection that has its socket, before lwIP sees it, its header in
+ * host order: what it tells of holes is noted, and what is to be sent again queued.  tcp_sack_segments - how many the other side has beyond the first
+ * hole.  tcp_sack_free - nothing is known any more.  Context: core locked. */
+void tcp_sack_segment(struct tcpsock *t, struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_options_in *options);
+u32 tcp_sack_segments(const struct tcpsock *t, const struct tcp_pcb *pcb);
+void tcp_sack_free(struct tcpsock *t);
 
 /* Connections by their ends (tcp_table.c).  tcp_find - NULL: there is none; tcp_for_each - all of them, but those in TIME_WAIT.  Context: core locked. */
 struct tcp_pcb *tcp_find(const ip_addr_t *local, u16 lport, const ip_addr_t *remote, u16 rport);

@@ -61,6 +61,8 @@ u32 tcp_wire_segments(const struct tcp_pcb *pcb, u32 len)
 	return (len + wire - 1) / wire;
 }
 
+u32 tcp_wire_data(const struct tcp_pcb *pcb, const struct tcp_seg *seg) { return wire_size(pcb, options_of(seg), NULL); }
+
 bool tcp_ends_small(const struct tcp_pcb *pcb, u32 options, u32 len)
 {
 	u32 wire = wire_size(pcb, options, NULL);

@@ -137,8 +137,10 @@ static bool deferred(const struct tcpsock *l, const struct tcp_pcb *pcb, const s
 }
 
 /* Of a connection that has its socket: a filter may not want the segment; it may have urgent data. */
-static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tcp_hdr *hdr, struct pbuf *p, u32 header)
+static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p)
 {
+	u32 header = TCP_HLEN + options->len;
+
 	if (unlikely(pcb->nrtx != t->nrtx_seen)) {
 		t->retransmitted += (u32)max(pcb->nrtx - t->nrtx_seen, 0);
 		t->nrtx_seen = pcb->nrtx;
@@ -153,6 +155,7 @@ static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tc
 	WRITE_ONCE(t->rx_answered, interface_segments > 1);
 	if (unlikely((TCPH_FLAGS(hdr) & TCP_URG) || t->urgent == URGENT_EXPECTED) && pcb->state != SYN_SENT)
 		tcpsock_urgent_input(t, pcb, hdr, p);
+	tcp_sack_segment(t, pcb, hdr, options);
 	return ERR_OK;
 }
 
@@ -199,7 +202,7 @@ err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tc
 	if (!tcp_guard(pcb, hdr, options))
 		return ERR_VAL;
 	if (pcb->state != SYN_RCVD && pcb->state != TIME_WAIT && pcb->callback_arg)
-		return connected_segment(pcb->callback_arg, pcb, hdr, p, header);
+		return connected_segment(pcb->callback_arg, pcb, hdr, options, p);
 	return ERR_OK;
 }
 

@@ -273,6 +273,7 @@ static void fill_info(struct tcpsock *t, struct tcp_info *ti)
 	ti->tcpi_rcv_mss = min(pcb->mss, 536);
 	ti->tcpi_pmtu = pmtu_of(&pcb->remote_ip, device_mtu(t));
 	ti->tcpi_reordering = 3;
+	ti->tcpi_sacked = tcp_sack_segments(t, pcb);
 	ti->tcpi_total_retrans = t->retransmitted + (u32)max(pcb->nrtx - t->nrtx_seen, 0);
 	ti->tcpi_probes = (u8)(pcb->persist_probe + pcb->keep_cnt_sent);
 	ti->tcpi_segs_in = t->segs_in;
