@@ -205,7 +205,7 @@ static bool take_segment(const struct virtio_net_hdr *h, const unsigned char *et
 	const unsigned char *ip = eth + 14, *t = ip + (family == AF_INET ? 20 : 40);
 	uint32_t tcp_len = (uint32_t)(len - (size_t)(t - eth)), gso = h->gso_size;
 
-	if (our_port && get16(t) != our_port)
+	if (our_port ? get16(t) != our_port : t[13] != SYN)
 		return false;		/* of a test before this one */
 	got = (struct segment){ .seq = get32(t + 4), .flags = t[13], .window = get16(t + 14), .urgent = get16(t + 18), .header = (unsigned)(t[12] >> 4) * 4, .h = *h };
 	got.len = tcp_len - got.header;
@@ -267,11 +267,10 @@ static bool next(int ms)
 
 /* --- the connection --- */
 
-static void connect_to_peer(unsigned window, unsigned scale)
+static void connect_by(const unsigned char *options, unsigned len, unsigned window)
 {
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
-	unsigned char options[8] = { 2, 4, MSS >> 8, MSS & 255, 3, 3, (unsigned char)scale, 1 };
 	struct pollfd p;
 
 	memcpy(&four.sin_addr, them, 4);
@@ -282,12 +281,19 @@ static void connect_to_peer(unsigned window, unsigned scale)
 	CHECK(next(5000) && got.flags == SYN);
 	first = seen_to = got.seq + 1;
 	peer_seq = 1000000;
-	send_tcp(SYN | ACK, first, window, options, sizeof(options));
+	send_tcp(SYN | ACK, first, window, options, len);
 	peer_seq++;
 	CHECK(next(5000) && got.flags == ACK);
 	p = (struct pollfd){ .fd = sock, .events = POLLOUT };
 	CHECK_EQ(poll(&p, 1, 5000), 1);
 	CHECK(p.revents == POLLOUT);
+}
+
+static void connect_to_peer(unsigned window, unsigned scale)
+{
+	const unsigned char options[8] = { 2, 4, MSS >> 8, MSS & 255, 3, 3, (unsigned char)scale, 1 };
+
+	connect_by(options, sizeof(options), window);
 }
 
 static void offer(uint32_t from, uint32_t len, int flags)
@@ -432,6 +438,57 @@ TEST(lost_and_sent_again)
 	ack(seen_to, 60000);
 	offer(WARM + 8 * MSS, 3 * MSS, 0);
 	(void)take(WARM + 11 * MSS, 60000, NULL);
+}
+
+/* Acknowledges up to segment n of the wire behind BASE, and says that it has those of the pieces (from, to) as well, the newest first. */
+#define BASE	(100 * MSS)
+static void ack_with(unsigned n, const unsigned (*piece)[2], unsigned pieces)
+{
+	unsigned char options[4 + 8 * 3] = { 1, 1, 5, (unsigned char)(2 + 8 * pieces) };
+
+	for (unsigned i = 0; i < pieces; i++) {
+		put32(options + 4 + 8 * i, first + BASE + piece[i][0] * MSS);
+		put32(options + 8 + 8 * i, first + BASE + piece[i][1] * MSS);
+	}
+	send_tcp(ACK, first + BASE + n * MSS, 60000, options, 4 + 8 * pieces);
+}
+
+/* Three segments of the wire are lost of larger ones, and the other side says which: they come again, each once, and nothing else. */
+TEST(three_lost_and_told_of)
+{
+	static const unsigned char sack[12] = { 2, 4, MSS >> 8, MSS & 255, 3, 3, 0, 4, 2, 1, 1, 1 };
+	static const unsigned there[][3][2] = {
+		{ { 3, 4 } }, { { 3, 5 } }, { { 6, 7 }, { 3, 5 } }, { { 6, 8 }, { 3, 5 } }, { { 6, 9 }, { 3, 5 } },
+		{ { 10, 12 }, { 6, 9 }, { 3, 5 } }, { { 10, 14 }, { 6, 9 }, { 3, 5 } }, { { 10, 16 }, { 6, 9 }, { 3, 5 } },
+	};
+	static const unsigned pieces[] = { 1, 1, 2, 2, 2, 3, 3, 3 }, lost[] = { 2, 5, 9 };
+
+	make_device(AF_INET, ALL);
+	connect_by(sack, sizeof(sack), 60000);
+	for (uint32_t at = 0; at < BASE; at += BASE / 5) {
+		offer(at, BASE / 5, 0);
+		(void)take(at + BASE / 5, 60000, NULL);
+	}
+	offer(BASE, 16 * MSS, 0);
+	while (seen_to - first < BASE + 16 * MSS) {
+		CHECK(next(5000));
+		seen_to = got.seq + got.len;
+	}
+	ack(first + BASE + 2 * MSS, 60000);
+	for (unsigned i = 0; i < 8; i++)
+		ack_with(2, there[i], pieces[i]);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(next(5000));
+		CHECK_EQ(got.seq - first - BASE, lost[i] * MSS);
+		CHECK_EQ(got.len, MSS);
+	}
+	ack(seen_to, 60000);
+	offer(BASE + 16 * MSS, 3 * MSS, 0);
+	CHECK(next(5000));
+	CHECK_EQ(got.seq, seen_to);
+	seen_to += got.len;
+	ack(seen_to, 60000);
+	(void)take(BASE + 19 * MSS, 60000, NULL);
 }
 
 /* Nothing is acknowledged: the first of it comes again (Linux may try the last before), and then, bit by bit, all. */
