@@ -1,5 +1,6 @@
 /* Capabilities of files: who may give them, what execve makes of them, and what takes them away.  capabilities(7). */
 #define TAP_HOOK
+#include "../copy.h"
 #include "../tap.h"
 #include <grp.h>
 #include <linux/capability.h>
@@ -94,20 +95,12 @@ static void user_with(uint64_t caps, uint64_t inh)
 /* In a scratch directory: this program. */
 static void prepare(mode_t mode)
 {
-	static char b[65536];
-	ssize_t n;
 	if (geteuid())
 		SKIP("needs root");
 	scratch();
 	CHECK(getcwd(copy, 200));
 	strcat(copy, "/copy");
-	int from = open("/proc/self/exe", O_RDONLY), to = open(copy, O_WRONLY | O_CREAT, 0700);
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, b, sizeof(b))) > 0)
-		CHECK_EQ(write(to, b, n), n);
-	close(from);
-	close(to);
-	CHECK_EQ(chmod(copy, mode), 0);
+	copy_self(copy, mode);
 }
 
 /* --- the attribute */

@@ -1,6 +1,7 @@
 /* A set-user-id program started by somebody who means harm: hostile environment, descriptors 0 to 2 closed, tiny limits, a tracer's wishes.  What it
  * sees tells it so (AT_SECURE), and nothing of the starter's reaches further than execve(2) says. */
 #define TAP_HOOK
+#include "../copy.h"
 #include "../tap.h"
 #include <grp.h>
 #include <sys/auxv.h>
@@ -12,19 +13,11 @@ static char self[256], copy[300];
 /* In a scratch directory: this program, root's and set-user-id; and then an ordinary user. */
 static void prepare(mode_t mode)
 {
-	static char b[65536];
-	ssize_t n;
 	if (geteuid()) SKIP("needs root");
 	scratch();
 	CHECK(getcwd(copy, 200));
 	strcat(copy, "/setid");
-	int from = open("/proc/self/exe", O_RDONLY), to = open(copy, O_WRONLY | O_CREAT, 0700);
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, b, sizeof(b))) > 0)
-		CHECK_EQ(write(to, b, n), n);
-	close(from);
-	close(to);
-	CHECK_EQ(chmod(copy, mode), 0);
+	copy_self(copy, mode);
 	CHECK(setgroups(0, NULL) == 0 && setgid(1000) == 0 && setuid(1000) == 0);
 }
 

@@ -1,5 +1,6 @@
 /* Core dumps: when there is one, where it goes, and what is in it.  core(5). */
 #define TAP_HOOK
+#include "../copy.h"
 #include "core.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -469,19 +470,11 @@ static void exec_and_crash(void)
 
 TEST(a_program_that_its_user_may_not_read)
 {
-	static char b[65536];
-	ssize_t n;
 	ready("/tmp/none-%p");
 	CHECK_EQ(mkdir("sub", 0755), 0);
 	CHECK(getcwd(program, 200));
 	strcat(program, "/sub/unread");
-	int from = open("/proc/self/exe", O_RDONLY), to = open(program, O_WRONLY | O_CREAT, 0700);
-	CHECK(from >= 0 && to >= 0);
-	while ((n = read(from, b, sizeof(b))) > 0)
-		CHECK_EQ(write(to, b, n), n);
-	close(from);
-	close(to);
-	CHECK_EQ(chmod(program, 0711), 0);
+	copy_self(program, 0711);
 	int null = open("/dev/null", O_RDONLY);
 	dup2(null, 0);
 	CHECK(EXITED(in_child(exec_program), 0));
