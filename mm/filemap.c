@@ -114,21 +114,31 @@ static void count_page(const struct page *p, s64 n)
 
 static int add_page(struct address_space *as, u64 index, struct page *p)
 {
+	bool charge, swapped = false;
 	irqflags_t flags;
-	bool charge = as->ops && as->ops->page_added && !(unlikely(as->swapped) && shmem_is_swapped(as, index));
-	int err = charge ? as->ops->page_added(as) : 0;
+	int err;
 
-	if (err)
-		return err;
 	p->index = index;
 	p->private = 0;		/* whoever is behind as may use it */
 	p->mapping = as;
 	page_get(p);		/* the cache's */
-	flags = spin_lock_irqsave(&as->tree_lock);
-	err = radix_tree_insert(&as->tree, index, p);
-	if (!err)
-		WRITE_ONCE(as->nr_pages, as->nr_pages + 1);
-	spin_unlock_irqrestore(&as->tree_lock, flags);
+	do {
+		charge = as->ops && as->ops->page_added && !swapped;
+		err = charge ? as->ops->page_added(as) : 0;
+		if (err)
+			break;
+		flags = spin_lock_irqsave(&as->tree_lock);
+		if (unlikely((as->swapped && shmem_has_slot(as, index)) != swapped))
+			err = -EAGAIN;		/* a page that is out is charged already */
+		else
+			err = radix_tree_insert(&as->tree, index, p);
+		if (!err)
+			WRITE_ONCE(as->nr_pages, as->nr_pages + 1);
+		spin_unlock_irqrestore(&as->tree_lock, flags);
+		if (err && charge)
+			as->ops->page_freed(as, p);
+		swapped ^= err == -EAGAIN;
+	} while (unlikely(err == -EAGAIN));
 	if (likely(!err)) {
 		count_page(p, 1);
 		if (!(page_flags(p) & PG_SWAPBACKED))
@@ -136,31 +146,36 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	} else {
 		p->mapping = NULL;
 		atomic_dec(&p->refs);
-		if (as->ops && as->ops->page_freed && (charge || !as->ops->page_added))
-			as->ops->page_freed(as, p);
 	}
 	return err;
 }
 
+/* Tree lock held.  true: the page had not been brought back from its slot, and stays charged. */
+static bool leave_tree(struct address_space *as, struct page *p)
+{
+	radix_tree_delete(&as->tree, p->index);
+	WRITE_ONCE(as->nr_pages, as->nr_pages - 1);
+	return unlikely(as->swapped) && shmem_has_slot(as, p->index);
+}
+
 /* p is out of the tree. */
-static void forget_page(struct address_space *as, struct page *p)
+static void forget_page(struct address_space *as, struct page *p, bool has_slot)
 {
 	count_page(p, -1);
 	atomic_store(&p->mapping, NULL);
 	if (!(page_flags(p) & PG_SWAPBACKED))
 		lru_del(p);
-	if (as->ops && as->ops->page_freed && !(unlikely(as->swapped) && shmem_is_swapped(as, p->index)))
+	if (as->ops && as->ops->page_freed && !has_slot)
 		as->ops->page_freed(as, p);
 }
 
 void page_remove(struct address_space *as, struct page *p)
 {
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	bool has_slot = leave_tree(as, p);
 
-	radix_tree_delete(&as->tree, p->index);
-	WRITE_ONCE(as->nr_pages, as->nr_pages - 1);
 	spin_unlock_irqrestore(&as->tree_lock, flags);
-	forget_page(as, p);
+	forget_page(as, p, has_slot);
 	page_unlock(p);
 	page_put(p);
 }
@@ -169,20 +184,18 @@ void page_remove(struct address_space *as, struct page *p)
 bool page_remove_unused(struct address_space *as, struct page *p)
 {
 	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
-	bool ok = atomic_cas(&p->refs, 2, 0);
+	bool ok = atomic_cas(&p->refs, 2, 0), has_slot = false;
 
 	if (ok && page_flags(p) & (PG_DIRTY | PG_WRITEBACK | PG_ERROR)) {
 		atomic_store(&p->refs, 2);
 		ok = false;
 	}
-	if (ok) {
-		radix_tree_delete(&as->tree, p->index);
-		WRITE_ONCE(as->nr_pages, as->nr_pages - 1);
-	}
+	if (ok)
+		has_slot = leave_tree(as, p);
 	spin_unlock_irqrestore(&as->tree_lock, flags);
 	if (!ok)
 		return false;
-	forget_page(as, p);
+	forget_page(as, p, has_slot);
 	page_unlock(p);
 	atomic_store(&p->refs, 1);
 	page_put(p);

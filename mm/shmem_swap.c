@@ -8,7 +8,11 @@
  * the swap cache.  A copy costs little beside a device; to move the page back would need an exchange in two trees under the eyes of
  * look-ups without locks.  The slot is given up when the page is filled; if it could not be read it stays, and each access says EIO (SIGBUS).
  *
- * The charge against size= stays while a page is out: only a page that is new for the file, or leaves it for good, changes it. */
+ * Whose a slot is: with no page at its index, that of who holds the tree lock; with one, that of who holds this page's lock, and nobody else
+ * gives it up.  So a slot being read stays as long as it takes, and is given up once.
+ *
+ * The charge against size= stays while a page is out: only a page that is new for the file, or leaves it for good, changes it.  Which of the two
+ * it is the tree lock decides, together with the page's coming or going: a page may come, go out and leave a slot between any look and that lock. */
 #include <fs/vfs.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
@@ -34,6 +38,11 @@ static LIST_HEAD(files);		/* [files_lock] all with a struct shmem_swap */
 
 static void *entry_of(u64 slot) { return (void *)(slot << 1); }
 static u64 slot_of(const void *entry) { return (u64)entry >> 1; }
+
+bool shmem_has_slot(struct address_space *as, u64 index)
+{
+	return as->swapped && radix_tree_lookup(&as->swapped->slots, index);
+}
 
 /* The slot of a page that is out, or 0. */
 static u64 slot_at(struct address_space *as, u64 index)
@@ -175,19 +184,19 @@ bool shmem_unmap(struct page *p)
 	return gone;
 }
 
-static void forget_slot(struct address_space *as, u64 index, u64 slot)
+/* Tree lock held. */
+static u64 take_slot(struct address_space *as, u64 index)
 {
-	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	void *entry = radix_tree_delete(&as->swapped->slots, index);
 
-	if (radix_tree_delete(&as->swapped->slots, index))
-		as->swapped->nr--;
-	spin_unlock_irqrestore(&as->tree_lock, flags);
-	swap_put(slot);
+	as->swapped->nr -= entry != NULL;
+	return slot_of(entry);
 }
 
 int shmem_swap_in(struct address_space *as, struct page *p)
 {
 	u64 slot = slot_at(as, p->index);
+	irqflags_t flags;
 	struct page *from;
 	int err;
 
@@ -200,34 +209,50 @@ int shmem_swap_in(struct address_space *as, struct page *p)
 		return err;
 	copy_page(page_address(p), page_address(from));
 	page_unlock(from);
-	forget_slot(as, p->index, slot);
+	flags = spin_lock_irqsave(&as->tree_lock);
+	VERIFY(take_slot(as, p->index) == slot);
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	swap_put(slot);
 	page_put(from);
 	atomic_fetch_or(&p->flags, PG_DIRTY);
 	page_mark_uptodate(p);
 	return 0;
 }
 
-/* The pages of the range have left the cache. */
-void shmem_drop_swapped(struct address_space *as, u64 first, u64 last)
+u64 shmem_next(struct address_space *as, u64 index)
 {
-	u64 index;
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	u64 page = ~0ul, slot = ~0ul;
+	void *entry;
 
-	while ((index = shmem_next_swapped(as, first)) <= last && index != ~0ul) {
-		u64 slot = slot_at(as, index);
+	if (!radix_tree_gang_lookup(&as->tree, index, &entry, &page, 1))
+		page = ~0ul;
+	if (!radix_tree_gang_lookup(&as->swapped->slots, index, &entry, &slot, 1))
+		slot = ~0ul;
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	return min(page, slot);
+}
 
-		if (slot) {
-			forget_slot(as, index, slot);
-			as->ops->page_freed(as, NULL);
-		}
-		first = index + 1;
+bool shmem_drop_slot(struct address_space *as, u64 index)
+{
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	bool ours = !radix_tree_lookup(&as->tree, index);
+	u64 slot = ours ? take_slot(as, index) : 0;
+
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	if (slot) {
+		swap_put(slot);
+		as->ops->page_freed(as, NULL);
 	}
+	return ours;
 }
 
 void shmem_swap_free(struct address_space *as)
 {
 	struct shmem_swap *s = as->swapped;
 
-	shmem_drop_swapped(as, 0, ~0ul - 1);
+	for (u64 index = 0; (index = shmem_next(as, index)) != ~0ul; index++)
+		shmem_drop_slot(as, index);
 	spin_lock(&files_lock);
 	list_del(&s->link);
 	spin_unlock(&files_lock);

@@ -99,13 +99,24 @@ static void drop_pages(struct address_space *as, u64 first, u64 last)
 	} while (n == BATCH && first <= last);
 }
 
+/* Some may be in a swap area, others on their way there or back: one index after the other, until neither page nor slot is there. */
+static void drop_with_swapped(struct address_space *as, u64 first, u64 last)
+{
+	while ((first = shmem_next(as, first)) <= last && first != ~0ul) {
+		struct page *p = filemap_lookup(as, first);
+
+		if (p)
+			drop_page(as, p);
+		if (shmem_drop_slot(as, first))
+			first++;
+	}
+}
+
 static void drop_all(struct address_space *as, u64 first, u64 last)
 {
 	drop_pages(as, first, last);
-	if (unlikely(as->swapped)) {
-		shmem_drop_swapped(as, first, last);
-		drop_pages(as, first, last);	/* what came back in between */
-	}
+	if (unlikely(as->swapped))
+		drop_with_swapped(as, first, last);
 }
 
 /* Where there is a device behind, its blocks of this page may be about to go: no write of them may be in flight. */
