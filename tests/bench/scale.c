@@ -256,6 +256,21 @@ static long pipe_pair_op(int me)
 	return 4;
 }
 
+/* What the emulator and its host allow: no kernel at all, and nothing of a kernel but the way in and out. */
+static long spin_op(int me)
+{
+	for (volatile int i = 0; i < 4000; i++)
+		(void)me;
+	return 4;
+}
+static long null_op(int me)
+{
+	(void)me;
+	for (int i = 0; i < 16; i++)
+		syscall(SYS_getppid);
+	return 16;
+}
+
 static long futex_wake_op(int me)
 {
 	for (int i = 0; i < 16; i++)
@@ -309,6 +324,8 @@ static void futex_end(volatile uint64_t *w)
 static void futex_pair_done(int me) { futex_end(&sh->word[me].v); }
 
 static const struct item items[] = {
+	{ "spin", spin_op, NULL, 0, NULL },
+	{ "null_call", null_op, NULL, 0, NULL },
 	{ "fault_proc", faults_op, map_area, 0, NULL },
 	{ "fault_thread", faults_op, map_area, 1, NULL },
 	{ "map_proc", map_op, NULL, 0, NULL },
