@@ -6,6 +6,8 @@
  *
  * An input that begins with 0xff is a classic BPF program and a packet instead. */
 #include <net/inet/interface.c>
+#include <net/inet/interface_in.c>
+#include <net/inet/interface_out.c>
 #include <net/checksum.h>
 #include <net/filter.h>
 #include <net/inet/dgram.h>
