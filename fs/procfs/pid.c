@@ -87,9 +87,15 @@ static void owner_of(struct task *t, u32 mode, u32 *uid, u32 *gid)
 	rcu_read_unlock();
 }
 
-static struct inode *task_inode(struct super *sb, struct task *t, u32 mode, u32 index)
+/* Inode numbers, each one's own (ls -R and find take two directories of one number for a loop): the descriptor above its directory's number
+ * by FD_INO, the task, whether its directory is /proc/P or /proc/P/task/T, the entry.  Above all of the fixed tree's. */
+#define TASK_INO(tid)	((u64)(u32)(tid) << 16)
+#define THREAD_INO	0x8000ull
+#define FD_INO(fd)	(((u64)(u32)(fd) + 1) << 40)
+
+static struct inode *task_inode(struct super *sb, struct task *t, u32 mode, u64 ino)
 {
-	struct inode *i = proc_new_inode(sb, mode, (u64)(u32)t->tid << 16 | index);
+	struct inode *i = proc_new_inode(sb, mode, ino);
 
 	if (!i)
 		return NULL;
@@ -100,12 +106,13 @@ static struct inode *task_inode(struct super *sb, struct task *t, u32 mode, u32 
 	return i;
 }
 
-static int dir_inode(struct super *sb, struct task *t, struct inode **out)
+static int dir_inode(struct super *sb, struct task *t, bool thread, struct inode **out)
 {
-	struct inode *i = task_inode(sb, t, S_IFDIR | 0555, 0);
+	struct inode *i = task_inode(sb, t, S_IFDIR | 0555, TASK_INO(t->tid) | (thread ? THREAD_INO : 0));
 
 	if (!i)
 		return -ENOMEM;
+	proc_i(i)->thread = thread;
 	i->flags |= INODE_UNCACHED;	/* the process goes without telling us */
 	i->ops = &pid_dir_iops;
 	i->fops = &pid_dir_fops;
@@ -121,7 +128,7 @@ int pid_lookup(struct inode *root, s32 pid, struct inode **out)
 
 	if (!t)
 		return -ENOENT;
-	err = dir_inode(root->sb, t, out);
+	err = dir_inode(root->sb, t, false, out);
 	task_put(t);
 	return err;
 }
@@ -133,18 +140,25 @@ static int pid_dir_lookup(struct inode *dir, const char *name, u32 len, struct i
 	const struct pid_entry *e;
 	struct task *t;
 	struct inode *i;
+	u64 ino;
 
 	for (e = pid_entries; e->name; e++)
 		if (strlen(e->name) == len && !memcmp(e->name, name, len))
 			break;
 	if (!e->name || (e->process_only && proc_i(dir)->thread))
 		return -ENOENT;
-	if (e->lookup)
-		return e->lookup(dir->sb, out);
+	ino = dir->ino + (u64)(e - pid_entries) + 1;
+	if (e->lookup) {
+		int err = e->lookup(dir->sb, out);
+
+		if (!err)
+			(*out)->ino = ino;
+		return err;
+	}
 	t = proc_task(dir);
 	if (!t)
 		return -ENOENT;
-	i = task_inode(dir->sb, t, e->mode, (u32)(e - pid_entries) + 1);
+	i = task_inode(dir->sb, t, e->mode, ino);
 	task_put(t);
 	if (!i)
 		return -ENOMEM;
@@ -238,11 +252,8 @@ static int task_dir_lookup(struct inode *dir, const char *name, u32 len, struct 
 	if (end != name + len || !len)
 		return -ENOENT;
 	t = task_find_get(tid);
-	if (t && t->proc->pid == proc_i(dir)->pid) {
-		err = dir_inode(dir->sb, t, out);
-		if (!err)
-			proc_i(*out)->thread = true;
-	}
+	if (t && t->proc->pid == proc_i(dir)->pid)
+		err = dir_inode(dir->sb, t, true, out);
 	if (t)
 		task_put(t);
 	return err;
@@ -278,7 +289,7 @@ static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 		char name[12];
 		u32 len = (u32)scnprintf(name, sizeof(name), "%d", tid);
 
-		if (!ctx->emit(ctx, name, len, (u64)tid << 16, DT_DIR, (u64)tid + 3))
+		if (!ctx->emit(ctx, name, len, TASK_INO(tid) | THREAD_INO, DT_DIR, (u64)tid + 3))
 			return 0;
 	}
 	return 0;
@@ -387,7 +398,7 @@ static int fd_dir_lookup(struct inode *dir, const char *name, u32 len, struct in
 	t = proc_task(dir);
 	info = proc_i(dir)->entry->show_fd;
 	mode = info ? S_IFREG | 0400 : S_IFLNK | (f->mode & FMODE_READ ? 0500u : 0) | (f->mode & FMODE_WRITE ? 0300u : 0);
-	i = t ? task_inode(dir->sb, t, mode, 0x8000 + (u32)fd) : NULL;
+	i = t ? task_inode(dir->sb, t, mode, dir->ino + FD_INO(fd)) : NULL;
 	if (t)
 		task_put(t);
 	file_put(f);
@@ -426,7 +437,7 @@ static int fd_dir_readdir(struct file *f, struct dir_context *ctx)
 		char name[12];
 		u32 len = (u32)scnprintf(name, sizeof(name), "%d", fd);
 
-		if (!ctx->emit(ctx, name, len, f->inode->ino + 0x8000 + (u64)fd, proc_i(f->inode)->entry->show_fd ? DT_REG : DT_LNK, (u64)fd + 3))
+		if (!ctx->emit(ctx, name, len, f->inode->ino + FD_INO(fd), proc_i(f->inode)->entry->show_fd ? DT_REG : DT_LNK, (u64)fd + 3))
 			break;
 	}
 	if (table)

@@ -274,3 +274,40 @@ TEST(threads_have_no_directory_of_threads)
 	CHECK_EQ(closedir(d), 0);
 	CHECK_EQ(stat("/proc/self/task", &st), 0);
 }
+
+/* The number that readdir gives `name` in `dir`. */
+static unsigned long listed(const char *dir, const char *name)
+{
+	unsigned long ino = 0;
+	DIR *d = opendir(dir);
+	CHECK(d);
+	for (struct dirent *e; (e = readdir(d)); )
+		if (!strcmp(e->d_name, name)) ino = e->d_ino;
+	CHECK_EQ(closedir(d), 0);
+	return ino;
+}
+
+/* ls -R and find take a directory that bears the number of one above it for a loop. */
+TEST(files_have_numbers_of_their_own)
+{
+	static const struct { const char *dir, *name; } files[] = {
+		{ "/proc", "%d" }, { "/proc/%d", "task" }, { "/proc/%d", "fd" }, { "/proc/%d", "fdinfo" }, { "/proc/%d", "net" }, { "/proc/%d", "status" },
+		{ "/proc/%d/fd", "0" }, { "/proc/%d/fd", "1" }, { "/proc/%d/fdinfo", "0" }, { "/proc/%d/fdinfo", "1" },
+		{ "/proc/%d/task", "%d" }, { "/proc/%1$d/task/%1$d", "fd" }, { "/proc/%1$d/task/%1$d", "fdinfo" }, { "/proc/%1$d/task/%1$d", "net" },
+		{ "/proc/%1$d/task/%1$d", "status" }, { "/proc/%1$d/task/%1$d/fd", "0" }, { "/proc/%1$d/task/%1$d/fdinfo", "0" },
+	};
+	enum { N = sizeof(files) / sizeof(files[0]) };
+	char dir[64], name[64], path[160];
+	struct stat st[N];
+	int fd[N];
+	for (int n = 0; n < N; n++) {
+		snprintf(dir, sizeof(dir), files[n].dir, getpid());
+		snprintf(name, sizeof(name), files[n].name, getpid());
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		CHECK((fd[n] = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0);	/* Linux's last as long as they are held */
+		CHECK_EQ(fstat(fd[n], &st[n]), 0);
+		CHECK_EQ(listed(dir, name), st[n].st_ino);
+		for (int other = 0; other < n; other++) CHECK(st[other].st_ino != st[n].st_ino);
+	}
+	for (int n = 0; n < N; n++) CHECK_EQ(close(fd[n]), 0);
+}
