@@ -268,8 +268,20 @@ int filemap_grab(struct address_space *as, u64 index, u32 gfp, struct page **out
 	}
 }
 
+enum get { LOOK, CREATE, FAULT };
+
+/* p, which we locked, is not up to date: nobody had its contents yet.  Is it a page that who gets it so has no use for?  A reader where there was a
+ * slot before the file was truncated, a fault beyond the end: nobody would take the page away again.  The page is in the tree before the
+ * size is looked at, and truncation sets the size before it looks at the tree. */
+static bool useless(struct address_space *as, const struct page *p, enum get how)
+{
+	if (how == CREATE || (how == FAULT && p->index < DIV_ROUND_UP(i_size_read(as->host), PAGE_SIZE)))
+		return false;
+	return likely(!as->swapped) || !shmem_is_swapped(as, p->index);
+}
+
 /* The page is not there, or is being filled, or could not be.  Filling it from a device excludes those who take blocks from the file. */
-static int get_slowly(struct address_space *as, u64 index, struct page **out)
+static int get_slowly(struct address_space *as, u64 index, enum get how, struct page **out)
 {
 	bool store = as->ops && as->ops->read_page;
 	struct page *p;
@@ -279,10 +291,14 @@ static int get_slowly(struct address_space *as, u64 index, struct page **out)
 		rwsem_read_lock(&as->invalidate_lock);
 	err = filemap_grab(as, index, GFP_USER, &p);
 	if (!err) {
-		if (page_uptodate(p))
+		if (page_uptodate(p)) {
 			page_unlock(p);
-		else
+		} else if (!store && unlikely(useless(as, p, how))) {
+			err = -ENOENT;
+			page_remove(as, p);		/* unlocks */
+		} else {
 			err = fill_page(as, p);		/* unlocks */
+		}
 		if (err)
 			page_put(p);
 		else
@@ -293,7 +309,7 @@ static int get_slowly(struct address_space *as, u64 index, struct page **out)
 	return err;
 }
 
-int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)
+static int get_page(struct address_space *as, u64 index, enum get how, struct page **out)
 {
 	struct page *p = filemap_lookup(as, index);
 
@@ -303,10 +319,15 @@ int filemap_get(struct address_space *as, u64 index, bool create, struct page **
 			return 0;
 		}
 		page_put(p);
-	} else if (!create && !(as->ops && as->ops->read_page) && !(unlikely(as->swapped) && shmem_is_swapped(as, index))) {
+	} else if (how == LOOK && !(as->ops && as->ops->read_page) && !(unlikely(as->swapped) && shmem_is_swapped(as, index))) {
 		return -ENOENT;
 	}
-	return get_slowly(as, index, out);
+	return get_slowly(as, index, how, out);
+}
+
+int filemap_get(struct address_space *as, u64 index, bool create, struct page **out)
+{
+	return get_page(as, index, create ? CREATE : LOOK, out);
 }
 
 /* The page at index was not there, or is to be looked at more closely (p).  want: pages the caller will read. */
@@ -464,7 +485,7 @@ static int get_for_fault(struct fault *f)
 	struct page *p;
 
 	if (!as->ops || !as->ops->read_page)
-		return filemap_get(as, f->index, true, &f->page);
+		return get_page(as, f->index, FAULT, &f->page);
 	p = filemap_lookup(as, f->index);
 	if (!p) {
 		readahead_fault(file, f->index, f->vma->flags);
@@ -475,7 +496,7 @@ static int get_for_fault(struct fault *f)
 			WRITE_ONCE(file->ra.misses, (u16)(file->ra.misses - 1));
 		page_put(p);
 	}
-	return filemap_get(as, f->index, true, &f->page);
+	return get_page(as, f->index, FAULT, &f->page);
 }
 
 static int filemap_fault(struct fault *f)
@@ -492,7 +513,7 @@ static int filemap_fault(struct fault *f)
 		f->page = NULL;
 		return f->index >= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE) ? -EFAULT : 0;
 	}
-	return err == -ENOSPC ? -EFAULT : err;
+	return err == -ENOSPC || err == -ENOENT ? -EFAULT : err;
 }
 
 /* Locked and referenced: those of the nr pages from `first` on that have the flags `want`; the rest of their row NULL.  The locks keep truncation out
@@ -531,13 +552,14 @@ bool filemap_map_around(struct vma *vma, vaddr_t addr)
 	u64 below = min(index - base, (addr - max(vma->start, ALIGN_DOWN(addr, PMD_SIZE))) >> PAGE_SHIFT);
 	u64 above = min(base + AROUND - index, (min(vma->end, ALIGN_DOWN(addr, PMD_SIZE) + PMD_SIZE) - addr) >> PAGE_SHIFT);
 	struct page *row[AROUND], **pages = row + (index - below - base);
-	u64 done;
+	u64 done = 0;
 
 	if (index >= size)
 		return false;
 	above = min(above, size - index);
 	row_lock(as, index - below, below + above, PG_UPTODATE | (vma->flags & VM_EXEC ? PG_CODE_SYNCED : 0), row);
-	done = pt_map_pages(vma->mm, addr - (below << PAGE_SHIFT), pages, (u32)(below + above), vma->prot & ~(u32)PROT_K_W);
+	if (likely(index + above <= DIV_ROUND_UP(READ_ONCE(as->host->size), PAGE_SIZE)))	/* else truncated since: who else sees that takes pages away */
+		done = pt_map_pages(vma->mm, addr - (below << PAGE_SHIFT), pages, (u32)(below + above), vma->prot & ~(u32)PROT_K_W);
 	if (done)
 		rss_add(vma->mm, pages[ffs64(done) - 1], hweight64(done));
 	for (u32 i = 0; i < below + above; i++) {

@@ -124,6 +124,14 @@ static void zero_part(struct address_space *as, u64 pos, size_t len)
 {
 	struct page *p = len ? filemap_lookup(as, pos >> PAGE_SHIFT) : NULL;
 
+	if (p && unlikely(!page_uptodate(p))) {		/* who fills it would overwrite the zeroes */
+		page_lock(p);
+		page_unlock(p);
+		if (!page_uptodate(p) && as->swapped) {
+			page_put(p);
+			p = NULL;
+		}
+	}
 	if (unlikely(as->swapped) && len && !p && filemap_get(as, pos >> PAGE_SHIFT, false, &p))
 		p = NULL;
 	if (!p)
