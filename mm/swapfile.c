@@ -634,7 +634,7 @@ static int take_off(struct swap_area *a)
 	if (a->nr_usable - free_slots(a) > page_nr_free() + swap_cached() + (file > shmem ? file - shmem : 0) + swap_free() - free_slots(a))
 		return -ENOMEM;
 	atomic_store(&a->writable, false);
-	smp_mb();
+	synchronize_rcu();		/* who is in take_from has counted the slot by then: else the area would look empty, and go with it */
 	err = bring_back(a);
 	if (err) {
 		atomic_store(&a->writable, true);
