@@ -7,6 +7,7 @@
  * The area is /dev/scratch, 64 MiB; run it with little memory (scripts/stress gives 96 MiB). */
 #include "stress.h"
 #include <sys/swap.h>
+#include <sys/uio.h>
 #include "../user/mm/meminfo.h"
 
 #define PAGE 4096l
@@ -339,6 +340,90 @@ STORM(the_same_few_pages)
 	CHECK(fstat(file, &st) == 0);
 	CHECK_EQ(st.st_blocks, 0);
 	close(file);
+	area_off();
+}
+
+/* The end of a file moves while others fault at its pages, read them and send them out.  What is cut off reads as zeroes afterwards, and when nobody
+ * is at it any more, a file of no length has no pages. */
+struct ends { _Atomic int pause, inside; };
+static struct ends *ends;
+
+static void toucher(int n)
+{
+	char *all = mmap(NULL, FEW * PAGE, PROT_READ, MAP_SHARED, file, 0), c;
+	unsigned seed = n + 77;
+
+	CHECK(all != MAP_FAILED);
+	while (!over()) {
+		unsigned r = random_next(&seed), what = r % 8;
+		long i = (r >> 8) % FEW, len = 1 + (r >> 20) % (FEW - i);
+		struct iovec to = { &c, 1 }, from = { all + i * PAGE, 1 };
+
+		while (atomic_load(&ends->pause) && !over())
+			sched_yield();
+		atomic_fetch_add(&ends->inside, 1);
+		if (!atomic_load(&ends->pause)) {
+			if (what < 4)
+				CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 || errno == EFAULT);		/* a fault, and no SIGBUS */
+			else if (what < 6)
+				CHECK(pread(file, &c, 1, i * PAGE) >= 0);
+			else
+				CHECK_EQ(madvise(all + i * PAGE, len * PAGE, MADV_PAGEOUT), 0);
+			progress();
+		}
+		atomic_fetch_sub(&ends->inside, 1);
+	}
+}
+
+static void cutter(void)
+{
+	static char page[PAGE], zeroes[PAGE];
+	unsigned seed = 5;
+	struct stat st;
+
+	for (int round = 1; !over(); round++) {
+		long k = random_next(&seed) % FEW;
+
+		memset(page, 0xa5, PAGE);
+		for (long i = 0; i < FEW; i++)
+			CHECK_EQ(pwrite(file, page, PAGE, i * PAGE), PAGE);
+		for (int n = random_next(&seed) % 4; n; n--)
+			sched_yield();
+		CHECK_EQ(ftruncate(file, k * PAGE + 8), 0);
+		CHECK_EQ(ftruncate(file, FEW * PAGE), 0);
+		CHECK_EQ(pread(file, page, PAGE, k * PAGE), PAGE);
+		CHECK_EQ(memcmp(page + 8, zeroes, PAGE - 8), 0);
+		if (round % 4 == 0) {
+			atomic_store(&ends->pause, 1);
+			CHECK_EQ(ftruncate(file, 0), 0);
+			while (atomic_load(&ends->inside))
+				sched_yield();
+			CHECK_EQ(fstat(file, &st), 0);
+			CHECK_EQ(st.st_blocks, 0);
+			CHECK_EQ(ftruncate(file, FEW * PAGE), 0);
+			atomic_store(&ends->pause, 0);
+		}
+		progress();
+	}
+}
+
+static void toucher_or_cutter(int n)
+{
+	if (n)
+		toucher(n);
+	else
+		cutter();
+}
+
+STORM(the_end_moves)
+{
+	area_on();
+	ends = shared_map(sizeof(*ends));
+	file = memfd_create("storm", 0);
+	CHECK(file >= 0 && ftruncate(file, FEW * PAGE) == 0);
+	crowd(toucher_or_cutter, 7);
+	close(file);
+	munmap(ends, sizeof(*ends));
 	area_off();
 }
 
