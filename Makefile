@@ -45,25 +45,28 @@ CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding $(INCLUDES) -mgeneral-regs-on
 	-fno-strict-aliasing -fno-common -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-ffunction-sections -fdata-sections -fPIE -fvisibility=hidden -fno-delete-null-pointer-checks -fwrapv \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(THIRD))=third -include kernel/lib/visibility.h $(if $(BENCH),-DCONFIG_BENCH=1)
+# Canaries (kernel/stackguard.c), but for code that runs before relocation.
+NO_GUARD := arch/arm64/kaslr
+guard_for = $(if $(filter $(NO_GUARD),$(1)),-fno-stack-protector,-fstack-protector-strong -mstack-protector-guard=global)
 ifdef DEBUG
 KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=0xdfffc00000000000 --param asan-instrumentation-with-call-threshold=0 \
 	--param asan-stack=0 --param asan-globals=0
 UBSAN_FLAGS := -fsanitize=shift,bounds,object-size,return,unreachable,bool,enum,alignment -fno-sanitize=alignment
 CFLAGS += -Wno-array-bounds -DCONFIG_DEBUG=1 -fno-optimize-sibling-calls
-SAN_FLAGS = $(KASAN_FLAGS) $(UBSAN_FLAGS) -fstack-protector-strong -mstack-protector-guard=global
+SAN_FLAGS = $(KASAN_FLAGS) $(UBSAN_FLAGS)
 # Code that runs before the shadow is mapped, or is the sanitizer itself.
 NO_SAN := arch/arm64/% kernel/lib/string kernel/debug/% kernel/kasan kernel/ubsan kernel/percpu mm/slab
-san_for = $(if $(filter $(NO_SAN),$(1)),-fno-stack-protector,$(SAN_FLAGS))
+san_for = $(if $(filter $(NO_SAN),$(1)),,$(SAN_FLAGS)) $(guard_for)
 else ifdef RACE
 # The data-race detector (kernel/debug/race.c): on top of the release build, whose ASSERTs are on; lock checks and poison are the debug build's.
-CFLAGS += -DCONFIG_RACE=1 -fno-stack-protector -fno-optimize-sibling-calls
+CFLAGS += -DCONFIG_RACE=1 -fno-optimize-sibling-calls
 RACE_FLAGS := -fsanitize=thread --param tsan-distinguish-volatile=1 --param tsan-instrument-func-entry-exit=0 -Wno-tsan
+guard_for = -fno-stack-protector
 # Code that runs before there is a stack to speak of or changes it, the detector, and what the detector calls.
 NO_RACE := arch/arm64/kaslr arch/arm64/context kernel/debug/race% kernel/symbols kernel/percpu
-san_for = $(if $(filter $(NO_RACE),$(1)),,$(RACE_FLAGS))
+san_for = $(if $(filter $(NO_RACE),$(1)),,$(RACE_FLAGS)) $(guard_for)
 else
-CFLAGS += -fno-stack-protector
-san_for =
+san_for = $(guard_for)
 endif
 LDFLAGS := -pie -static --no-dynamic-linker -z norelro -z notext -z max-page-size=4096 -Bsymbolic --gc-sections --build-id=none \
 	--orphan-handling=warn -X
@@ -131,12 +134,12 @@ THIRD_CFLAGS = $(filter-out $(WARN),$(CFLAGS)) -w -isystem kernel/lib/shim
 $(B)/obj/libfdt/%.o: $(THIRD)/libfdt/%.c Makefile | build/uapi/.done
 	$(call say,CC,libfdt/$*.c)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(THIRD_CFLAGS) -I$(THIRD)/libfdt -c $< -o $@
+	$(Q)$(CC) $(THIRD_CFLAGS) -fno-stack-protector -I$(THIRD)/libfdt -c $< -o $@
 
 $(B)/obj/zlib/%.o: $(THIRD)/zlib/%.c Makefile | build/uapi/.done
 	$(call say,CC,zlib/$*.c)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(THIRD_CFLAGS) -DZ_SOLO -DNO_GZIP -I$(THIRD)/zlib -c $< -o $@
+	$(Q)$(CC) $(THIRD_CFLAGS) $(guard_for) -DZ_SOLO -DNO_GZIP -I$(THIRD)/zlib -c $< -o $@
 
 # The sanitizers watch it too: what comes from the wire goes through it first.
 $(B)/obj/lwip/%.o: $(LWIP)/.patched Makefile | build/uapi/.done

@@ -20,6 +20,7 @@
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
+#include <kernel/stackguard.h>
 #include <kernel/sync/mutex.h>
 #include <kernel/time/time.h>
 #include <mm/init.h>
@@ -96,6 +97,7 @@ void __noreturn kernel_main(paddr_t fdt_pa)
 	boot_stage("parameters");
 	pr_notice("sarsen: Linux 6.1.0-sarsen-" SARSEN_VERSION " on AArch64, base %016lx\n", (u64)_text);
 	memory_init();
+	stack_guard_seed();
 	sched_and_time_init();
 	VERIFY(kthread_create(init_thread, NULL, "init"));
 	cpu_idle_loop();

@@ -41,7 +41,4 @@ void __ubsan_handle_missing_return(struct location *loc);
 void __ubsan_handle_builtin_unreachable(struct location *loc) { panic("UBSAN: unreachable code reached, %s:%u", loc->file, loc->line); }
 void __ubsan_handle_missing_return(struct location *loc) { panic("UBSAN: missing return, %s:%u", loc->file, loc->line); }
 
-u64 __stack_chk_guard = 0x5d3a9e0b714cff00ul;
-void __noreturn __stack_chk_fail(void);
-void __stack_chk_fail(void) { panic("stack smashed in %pS", __builtin_return_address(0)); }
 #endif

@@ -374,7 +374,7 @@ KTEST_REPORTS(poison, written_beyond_its_end, "was written beyond its end")
 	kfree(p);
 }
 
-/* --- UBSAN, stack protector ------------------------------------------------------------------------------------------------------------- */
+/* --- UBSAN ------------------------------------------------------------------------------------------------------------- */
 KTEST_REPORTS(ubsan, index, "UBSAN: index out of bounds") { static volatile u32 a[2][4]; printk(LOG_DEBUG "%u\n", a[0][hidden(4u) % 5]); }
 KTEST_REPORTS(ubsan, shift, "UBSAN: shift out of bounds") { printk(LOG_DEBUG "%u\n", 1u << hidden(33)); }
 KTEST_REPORTS(ubsan, bool_value, "UBSAN: invalid bool or enum")
@@ -383,13 +383,4 @@ KTEST_REPORTS(ubsan, bool_value, "UBSAN: invalid bool or enum")
 
 	printk(LOG_DEBUG "%d\n", *hidden((volatile bool *)&raw));
 }
-
-static void __attribute__((noinline)) smash(u32 n)
-{
-	volatile char buf[16];
-
-	for (u32 i = 0; i < n; i++)
-		((volatile char *)hidden(&buf[0]))[i] = (char)i;
-}
-KTEST_REPORTS(stackguard, smashed, "stack smashed in smash") { smash(hidden(48u)); }
 #endif
