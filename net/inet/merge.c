@@ -13,7 +13,7 @@
  * When.  The batch's end is the end: nothing is held back in hope of more, so nothing waits.  A batch of one packet is not even looked at.
  *
  * Where not.  Packet sockets have seen the batch before (netdev_receive): they see what was on the wire.  Whether a connection wants its segments joined is
- * known only under the core lock: interface.c asks tcp_takes_merged() and takes them apart again where each counts by itself: with a hole before them
+ * known only under the core lock: interface_in.c asks tcp_takes_merged() and takes them apart again where each counts by itself: with a hole before them
  * (each is answered by an acknowledgement, of which the other side counts three), beyond the window, near urgent data, with a filter.  Therefore
  * headers stay untouched until merge_seal().
  *

@@ -14,7 +14,7 @@
  * - lost (tcp_hook_rexmit, and tcp_hook_output after a time-out, when the window is one segment): one segment of the wire is cut off and sent again, no more.
  * - too large for IP (interface_hook_large): it is not made fragments of.
  *
- * How the device has to cut is found when the packet leaves (interface.c), by the connection that its headers name (tcp_wire_size): so a segment that has
+ * How the device has to cut is found when the packet leaves (interface_out.c), by the connection that its headers name (tcp_wire_size): so a segment that has
  * waited for a neighbour's address, or was made before the path shrank, is cut as is right now.
  *
  * A cut moves no bytes: data lies in chunks, pbufs (PBUF_ROM) point there, and one that is cut in the middle gets another beside it.  A packet in
