@@ -25,6 +25,7 @@
 #include <asm/resource.h>
 #include <fs/vfs.h>
 #include <kernel/debug.h>
+#include <kernel/debug/race.h>
 #include <kernel/debug/trace_point.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
@@ -475,6 +476,21 @@ static int pin(struct mm *mm, vaddr_t addr, bool write, bool peek, struct page *
 int mm_pin_page(struct mm *mm, vaddr_t addr, bool write, struct page **out) { return pin(mm, addr, write, false, out); }
 int mm_peek_page(struct mm *mm, vaddr_t addr, bool write, struct page **out) { return pin(mm, addr, write, true, out); }
 
+/* The programs' bytes are theirs to race for (kernel/debug/race.c); ours in buf are not. */
+static void copy_pinned(char *theirs, char *buf, size_t n, bool write)
+{
+	if (buf)
+		race_check(buf, n, !write);
+	race_off();
+	if (!write)
+		memcpy(buf, theirs, n);
+	else if (buf)
+		memcpy(theirs, buf, n);
+	else
+		memset(theirs, 0, n);
+	race_back();
+}
+
 ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
 {
 	size_t done = 0;
@@ -487,12 +503,7 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t len, bool write
 
 		if (addr + done >= 0x0001000000000000ul || (err = pin_locked(mm, addr + done, write, force, false, &p)))
 			break;
-		if (write && !buf)
-			memset((char *)page_address(p) + off, 0, n);
-		else if (write)
-			memcpy((char *)page_address(p) + off, (char *)buf + done, n);
-		else
-			memcpy((char *)buf + done, (char *)page_address(p) + off, n);
+		copy_pinned((char *)page_address(p) + off, buf ? (char *)buf + done : NULL, n, write);
 		if (write && (vma_find(mm, addr + done)->flags & VM_EXEC))
 			cache_sync_code((char *)page_address(p) + off, n);
 		page_put(p);

@@ -1,4 +1,5 @@
 /* Another process's memory: process_vm_readv(2), process_vm_writev(2). */
+#include <pthread.h>
 #include "tap.h"
 
 #define LEN (5 * 4096 + 100)
@@ -135,4 +136,39 @@ TEST(another_users_memory_is_its_own)
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
+}
+
+/* Words of 8 bytes that a thread counts in while they are read, and that are written from two sides.  (In the RACE build: the programs' bytes
+ * are no business of the detector.) */
+static _Atomic long counted, stop;
+static long both_write;
+
+static void *counting(void *arg)
+{
+	long one = 1;
+	struct iovec here = { &one, sizeof(one) }, there = { &both_write, sizeof(both_write) };
+
+	for (; !stop; counted++)
+		CHECK_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), sizeof(one));
+	return arg;
+}
+
+TEST(what_a_thread_changes_meanwhile)
+{
+	long seen = 0, before, now, two = 2;
+	struct iovec to = { &seen, sizeof(seen) }, from = { (void *)&counted, sizeof(counted) };
+	struct iovec here = { &two, sizeof(two) }, there = { &both_write, sizeof(both_write) };
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, counting, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		before = seen;
+		CHECK_EQ(process_vm_readv(getpid(), &to, 1, &from, 1, 0), sizeof(seen));
+		CHECK(seen >= before && seen <= counted);
+		CHECK_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), sizeof(two));
+		now = *(volatile long *)&both_write;
+		CHECK(now == 1 || now == 2);
+	}
+	stop = 1;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
 }
