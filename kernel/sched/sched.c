@@ -154,11 +154,13 @@ static void slice_fired(struct timer *timer)
 		balance_busy(rq, now);
 }
 
-/* Somebody waits now who did not: there must be a slice timer.  Only its own CPU arms it; another is made to pass by schedule(). */
+/* Somebody waits now who did not: there must be a slice timer.  Only its own CPU arms it; another is made to pass by schedule().  That one may
+ * be taking the timer off its tree just now, under the timer base's lock: armed as seen before, slice_fired() waits for rq->lock and arms it
+ * anew; not armed as seen after, schedule() is asked for once too often. */
 static void want_slice(struct rq *rq, struct task *t, u64 now)
 {
 	if (rq->cpu != smp_cpu_id()) {
-		if (!rq->slice.armed && slice_left(rq) != TIME_NEVER)
+		if (!READ_ONCE(rq->slice.armed) && slice_left(rq) != TIME_NEVER)
 			resched_curr(rq);
 	} else if (unlikely(t->se.sync_placed) && (!rq->slice.armed || rq->slice.expires_ns > now + SYNC_WAIT_NS)) {
 		timer_arm(&rq->slice, now + SYNC_WAIT_NS);
