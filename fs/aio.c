@@ -66,7 +66,8 @@ struct aio_ctx {
 	size_t map_len;			/* [I] */
 	struct refcount refs;
 	struct mutex mutex;		/* LC_AIO */
-	u32 nr, tail;			/* nr [I]; [mutex] */
+	u32 nr;				/* [I] */
+	u32 tail;			/* [mutex, read racily] */
 	u32 active;			/* [mutex] requests not yet told of */
 	struct list_head polls;		/* [mutex] those that can be cancelled */
 	bool dead;			/* [mutex] */
@@ -149,12 +150,12 @@ static struct aio_ctx *ctx_find(u64 id)
 	return c;
 }
 
-/* Events not yet taken.  Mutex held. */
+/* Events not yet taken, whatever the program wrote into the ring.  Mutex held; without it, a look that the next event may outdate. */
 static u32 waiting(const struct aio_ctx *c)
 {
-	u32 head = READ_ONCE(ring_of(c)->head) % c->nr;
+	u32 head = READ_ONCE(ring_of(c)->head) % c->nr, tail = atomic_load(&c->tail);
 
-	return c->tail >= head ? c->tail - head : c->tail + c->nr - head;
+	return tail >= head ? tail - head : tail + c->nr - head;
 }
 
 /* --- the end of a request --- */
@@ -176,7 +177,7 @@ static void req_done(struct aio_req *r)
 
 	mutex_lock(&c->mutex);
 	*event_at(c, c->tail) = (struct io_event){ .data = r->data, .obj = r->obj, .res = r->res };
-	c->tail = (c->tail + 1) % c->nr;
+	atomic_store(&c->tail, (c->tail + 1) % c->nr);
 	atomic_store_release(&ring_of(c)->tail, c->tail);	/* after the event: pairs with libaio's look */
 	c->active--;
 	mutex_unlock(&c->mutex);
@@ -459,8 +460,9 @@ long sys_io_submit(unsigned long id, long nr, void __user *ptrs)
 
 /* --- contexts --- */
 
-/* The ring: a shared mapping of memory of its own.  *c is made. */
-static int ring_make(u32 nr, struct aio_ctx **out)
+/* A context with its ring, a shared mapping of memory of its own, for nr events that were taken from what all may have, and go back with it.
+ * Once it hangs on mm another thread may destroy it: what the caller learns is its name. */
+static int ring_make(u32 nr, u64 *id)
 {
 	u64 bytes = PAGE_ALIGN(sizeof(struct aio_ring) + ((u64)nr + 2) * sizeof(struct io_event));
 	u32 pages = (u32)(bytes >> PAGE_SHIFT);
@@ -470,8 +472,11 @@ static int ring_make(u32 nr, struct aio_ctx **out)
 	s64 at;
 	int err;
 
-	if (!c)
+	if (!c) {
+		events_give(nr);
 		return -ENOMEM;
+	}
+	c->asked = nr;
 	refcount_set(&c->refs, 1);
 	mutex_init(&c->mutex, LC_AIO);
 	wait_queue_init(&c->wait);
@@ -490,7 +495,7 @@ static int ring_make(u32 nr, struct aio_ctx **out)
 		rwsem_write_lock(&mm->mmap_lock);
 		at = mm_map(mm, f, 0, bytes, VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_SHARED | VM_DONTEXPAND | VM_DONTCOPY, MAP_SHARED, 0);
 		if (at > 0) {
-			c->id = (u64)at;
+			*id = c->id = (u64)at;
 			c->next = mm->aio;
 			mm->aio = c;
 		}
@@ -498,10 +503,8 @@ static int ring_make(u32 nr, struct aio_ctx **out)
 		err = at > 0 ? 0 : (int)at;
 	}
 	file_put_now(f);
-	if (!err) {
-		*out = c;
+	if (!err)
 		return 0;
-	}
 err_put:
 	ctx_put(c);
 	return err;
@@ -569,13 +572,9 @@ long sys_io_setup(unsigned nr, u64 __user *idp)
 		return -EINVAL;
 	if (!events_take(nr))
 		return -EAGAIN;
-	err = ring_make(nr, &c);
-	if (err) {
-		events_give(nr);
+	err = ring_make(nr, &id);
+	if (err)
 		return err;
-	}
-	c->asked = nr;
-	id = c->id;
 	if (put_user(id, idp)) {
 		c = ctx_unlink(id);
 		if (c)
@@ -629,7 +628,7 @@ static long take_events(struct aio_ctx *c, struct io_event __user *to, long nr)
 
 	mutex_lock(&c->mutex);
 	while (n < nr && waiting(c)) {
-		u32 head = ring_of(c)->head % c->nr;
+		u32 head = READ_ONCE(ring_of(c)->head) % c->nr;
 
 		if (copy_to_user(to + n, event_at(c, head), sizeof(*to))) {
 			n = n ? n : -EFAULT;
@@ -660,8 +659,7 @@ static long get_events(u64 id, long min_nr, long nr, struct io_event __user *to,
 		done += n;
 		if (done >= min_nr || err || deadline == 0)
 			break;
-		err = wait_event_interruptible_timeout(&c->wait, atomic_load_acquire(&ring_of(c)->tail) != READ_ONCE(ring_of(c)->head) ||
-						       READ_ONCE(c->dead), deadline);
+		err = wait_event_interruptible_timeout(&c->wait, waiting(c) || READ_ONCE(c->dead), deadline);
 		if (READ_ONCE(c->dead))
 			err = -EINVAL;
 	}

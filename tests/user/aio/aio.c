@@ -131,6 +131,31 @@ TEST(full_ring)
 }
 
 /* Many in flight on a device; each lands once, with the right bytes. */
+/* The ring is the program's memory: whatever stands in it, who waits can be ended. */
+TEST(nonsense_in_the_ring)
+{
+	aio_context_t c = 0;
+	struct io_event e;
+	struct timespec ms = { 0, 1000000 };
+	CHECK(!io_setup(8, &c));
+	volatile unsigned *ring = (unsigned *)c;
+	unsigned nr = ring[1];
+	ring[2] = nr;				/* the head, beyond the end: as if it were 0, where the tail is */
+	CHECK_EQ(io_getevents(c, 1l, 1l, &e, &ms), 0);
+	pid_t waits = fork();
+	if (!waits) {
+		aio_context_t d = 0;
+		CHECK(!io_setup(8, &d));
+		((unsigned *)d)[2] = ((unsigned *)d)[1] * 5;
+		io_getevents(d, 1l, 1l, &e, NULL);
+		_exit(1);
+	}
+	CHECK(wait_state(waits, 'S'));
+	kill(waits, SIGKILL);
+	CHECK(KILLED(wait_status(waits), SIGKILL));
+	CHECK(!io_destroy(c));
+}
+
 TEST(direct_in_flight)
 {
 	int fd = open("/dev/scratch", O_RDWR | O_DIRECT);
