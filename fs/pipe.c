@@ -73,7 +73,7 @@ void pipe_wake_writers(struct pipe *p)
 		wake_up_key_sync(&p->wr_wait, (void *)(u64)(EPOLLOUT | EPOLLWRNORM));
 }
 
-/* Drop the mutex, sleep on wq until woken, take it again.  0 or -ERESTARTSYS. */
+/* Drop the mutex, sleep on wq until woken, take it again.  0 or -ERESTARTSYS: the wake-up may have been ours, and is passed on. */
 int pipe_sleep(struct pipe *p, struct wait_queue *wq)
 {
 	struct wait_entry we;
@@ -87,6 +87,8 @@ int pipe_sleep(struct pipe *p, struct wait_queue *wq)
 	if (!err)
 		schedule();
 	finish_wait(wq, &we);
+	if (err && wait_queue_active(wq))
+		wake_up(wq);
 	mutex_lock(&p->mutex);
 	return err;
 }
@@ -142,7 +144,7 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *to, u64 *pos)
 		if (err)
 			break;
 	}
-	if (!pipe_empty(p) && done)	/* exclusive waiters: pass the rest on */
+	if (!pipe_empty(p))	/* exclusive waiters: pass the rest on, all of it if our memory could not take it */
 		pipe_wake_readers(p);
 	mutex_unlock(&p->mutex);
 	if (wake)
@@ -225,7 +227,7 @@ static ssize_t pipe_write(struct file *f, struct iov_iter *from, u64 *pos)
 		if (err)
 			break;
 	}
-	if (!pipe_full(p) && done)
+	if (!pipe_full(p))
 		pipe_wake_writers(p);
 	mutex_unlock(&p->mutex);
 	if (done)
@@ -254,7 +256,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 			mask |= EPOLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {
-		if (head - tail < READ_ONCE(p->size))
+		if (head - tail < READ_ONCE(p->size) - READ_ONCE(p->reserved))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 		if (!READ_ONCE(p->readers))
 			mask |= EPOLLERR;
@@ -503,18 +505,16 @@ long pipe_set_size(struct file *f, u64 size)
 		return -ENOMEM;
 	mutex_lock(&p->mutex);
 	used = p->head - p->tail;
-	if (used > slots) {
+	if (used + p->reserved > slots) {
 		kfree(new);
 		ret = -EBUSY;
 	} else {
 		for (u32 n = 0; n < used; n++)
-			new[n] = *slot_at(p, p->tail + n);
+			new[(p->tail + n) & (slots - 1)] = *slot_at(p, p->tail + n);	/* the counts stay: poll compares them without the mutex */
 		if (p->slots != p->inline_slots)
 			kfree(p->slots);
 		p->slots = new;
 		p->size = slots;
-		p->tail = 0;
-		p->head = used;
 		ret = (long)(slots * PAGE_SIZE);
 	}
 	mutex_unlock(&p->mutex);

@@ -13,6 +13,7 @@ struct pipe {
 	struct mutex mutex;		/* LC_PIPE */
 	u32 head, tail;			/* [m] */
 	u32 size;			/* [m] slots, a power of two */
+	u32 reserved;			/* [m] free ones that are kept for what a splice is about to read */
 	u32 readers, writers;		/* [m] open files */
 	u32 r_opens, w_opens;		/* [m] openings so far, for FIFOs that wait for the other side */
 	u32 files;			/* [a] users of the structure */
@@ -24,7 +25,8 @@ struct pipe {
 };
 
 static inline bool pipe_empty(const struct pipe *p) { return p->head == p->tail; }
-static inline bool pipe_full(const struct pipe *p) { return p->head - p->tail >= p->size; }
+static inline u32 pipe_room(const struct pipe *p) { return p->size - p->reserved - (p->head - p->tail); }
+static inline bool pipe_full(const struct pipe *p) { return !pipe_room(p); }
 static inline struct pipe_slot *slot_at(const struct pipe *p, u32 n) { return &p->slots[n & (p->size - 1)]; }
 /* pipe_sleep - drop the mutex, sleep on wq until woken, take it again.  0 or -ERESTARTSYS. */
 int pipe_sleep(struct pipe *p, struct wait_queue *wq);

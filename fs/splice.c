@@ -8,7 +8,9 @@
  * (`taking`), which keeps other readers off the tail, writes from the slots' pages without the mutex, and then consumes what was
  * written; what was not stays.  Writers go on meanwhile, at the head.
  *
- * What has no pages to give (devices, terminals) is read into fresh pages. */
+ * What has no pages to give (devices, terminals, sockets) is read into fresh pages.  Much of that cannot be read twice, so room for it is kept in
+ * the pipe before it is read (`reserved`): whoever fills the pipe meanwhile, what was read gets in.  Nobody waits while he keeps room or others
+ * off a tail, but for what he reads: two who did so in a circle would wait for ever. */
 #include <arch/uaccess.h>
 #include <fs/file.h>
 #include <fs/inode.h>
@@ -133,25 +135,39 @@ static int wait_room(struct pipe *p, bool nonblock)
 	return err;
 }
 
-static int room(struct pipe *p, bool nonblock, u32 *free)
+/* How many slots are free, up to max; keep: they are kept for the caller, until put_slots or unreserve. */
+static int room(struct pipe *p, bool nonblock, u32 max, bool keep, u32 *nr)
 {
 	int err;
 
 	mutex_lock(&p->mutex);
 	err = wait_room(p, nonblock);
-	*free = p->size - (p->head - p->tail);
+	*nr = err ? 0 : min(pipe_room(p), max);
+	if (keep)
+		p->reserved += *nr;
 	mutex_unlock(&p->mutex);
 	return err;
 }
 
-/* Append n slots, waiting for room as others fill it up; those that could not be are put.  Bytes appended, or the error if none. */
-static long put_slots(struct pipe *p, struct pipe_slot *s, u32 n, bool nonblock)
+static void unreserve(struct pipe *p, u32 nr)
+{
+	mutex_lock(&p->mutex);
+	p->reserved -= nr;
+	if (nr && !pipe_full(p))
+		pipe_wake_writers(p);
+	mutex_unlock(&p->mutex);
+}
+
+/* Append n slots, the first of them to the `kept` that room kept, the others waiting for room as others fill it up; what could not be appended is
+ * put.  Bytes appended, or the error if none. */
+static long put_slots(struct pipe *p, struct pipe_slot *s, u32 n, u32 kept, bool nonblock)
 {
 	long done = 0;
 	u32 i = 0;
 	int err = 0;
 
 	mutex_lock(&p->mutex);
+	p->reserved -= kept;
 	while (i < n && !err) {
 		err = wait_room(p, nonblock);
 		while (!err && i < n && !pipe_full(p)) {
@@ -161,7 +177,7 @@ static long put_slots(struct pipe *p, struct pipe_slot *s, u32 n, bool nonblock)
 		if (done)
 			pipe_wake_readers(p);
 	}
-	if (!pipe_full(p) && done)
+	if (!pipe_full(p))
 		pipe_wake_writers(p);
 	mutex_unlock(&p->mutex);
 	slots_put(s + i, n - i);
@@ -170,26 +186,31 @@ static long put_slots(struct pipe *p, struct pipe_slot *s, u32 n, bool nonblock)
 
 long splice_to_pipe(struct file *in, u64 *pos, struct file *out, size_t len, bool nonblock)
 {
+	bool cached = splice_has_pages(in);
 	struct pipe *p = file_pipe(out);
 	struct pipe_slot s[BATCH];
 	long done = 0, put;
-	u32 free;
+	u32 max = cached || !(in->mode & FMODE_STREAM) ? BATCH : 1, free;
 
 	while (len) {
 		u64 at = *pos;
-		int n = room(p, nonblock || done, &free);
+		int n = room(p, nonblock || done, max, !cached, &free);
 
-		if (!n)
-			n = get_slots(in, &at, len, s, min(free, BATCH), nonblock);
-		if (n <= 0)
+		if (n)
 			return done ? done : n;
-		put = put_slots(p, s, (u32)n, nonblock);
+		n = get_slots(in, &at, len, s, free, nonblock);
+		if (n <= 0) {
+			if (!cached)
+				unreserve(p, free);
+			return done ? done : n;
+		}
+		put = put_slots(p, s, (u32)n, cached ? 0 : free, nonblock);
 		if (put <= 0)
 			return done ? done : put;
 		*pos += (u64)put;
 		done += put;
 		len -= (size_t)put;
-		if (!splice_has_pages(in) || signal_pending())
+		if (!cached || signal_pending())
 			break;
 	}
 	return done;
@@ -281,16 +302,16 @@ static long splice_to_file(struct pipe *p, struct file *out, u64 *pos, size_t le
 	return done;
 }
 
-/* One batch, moved, or (keep: tee) given to both. */
-static long pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool keep, bool nonblock)
+/* One batch, moved, or (keep: tee) given to both.  -EAGAIN, too, if others filled `to` meanwhile. */
+static long move_batch(struct pipe *from, struct pipe *to, size_t len, bool keep, bool nonblock)
 {
 	struct pipe_slot s[BATCH];
 	long done;
 	u32 free;
-	int n = room(to, nonblock, &free);
+	int n = room(to, nonblock, BATCH, false, &free);
 
 	if (!n)
-		n = take(from, len, s, min(free, BATCH), true, nonblock);
+		n = take(from, len, s, free, true, nonblock);
 	if (n <= 0)
 		return n;
 	for (int i = 0; i < n; i++) {
@@ -303,8 +324,18 @@ static long pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool ke
 			slot_at(from, from->tail + (u32)i)->shared = true;
 		mutex_unlock(&from->mutex);
 	}
-	done = put_slots(to, s, (u32)n, nonblock);
+	done = put_slots(to, s, (u32)n, 0, true);
 	took(from, keep || done < 0 ? 0 : (size_t)done);
+	return done;
+}
+
+static long pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool keep, bool nonblock)
+{
+	long done;
+
+	do
+		done = move_batch(from, to, len, keep, nonblock);
+	while (done == -EAGAIN && !nonblock);
 	return done;
 }
 
@@ -445,10 +476,10 @@ static long give_pages(struct pipe *p, struct iov_iter *it, bool nonblock)
 		size_t len = min(it->segs->len - it->off, it->count);
 		u32 free;
 		long put;
-		int n = room(p, nonblock || done, &free);
+		int n = room(p, nonblock || done, BATCH, false, &free);
 
 		if (!n)
-			n = pages_pin(at, len, false, pages, min(free, BATCH));
+			n = pages_pin(at, len, false, pages, free);
 		if (n <= 0)
 			return done ? done : n;
 		for (int i = 0; i < n; i++) {
@@ -458,7 +489,7 @@ static long give_pages(struct pipe *p, struct iov_iter *it, bool nonblock)
 			at += part;
 			len -= part;
 		}
-		put = put_slots(p, s, (u32)n, nonblock);
+		put = put_slots(p, s, (u32)n, 0, nonblock);
 		if (put <= 0)
 			return done ? done : put;
 		iov_iter_advance(it, (size_t)put);

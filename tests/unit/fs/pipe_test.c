@@ -13,6 +13,7 @@ bool capable(int cap) { (void)cap; return false; }
 void wait_queue_init(struct wait_queue *wq) { list_init(&wq->head); }
 static u32 woken_readers, woken_writers;
 void wake_up_key(struct wait_queue *wq, void *key) { (void)key; *(wq == &pipe->rd_wait ? &woken_readers : &woken_writers) += 1; }
+void wake_up(struct wait_queue *wq) { wake_up_key(wq, NULL); }
 void wake_up_all_key(struct wait_queue *wq, void *key) { wake_up_key(wq, key); }
 void wake_up_key_sync(struct wait_queue *wq, void *key) { wake_up_key(wq, key); }
 int wait_check(u32 state, u64 deadline) { (void)state; (void)deadline; return -ERESTARTSYS; }	/* as if a signal came */
@@ -193,6 +194,34 @@ TEST(waking)
 	EXPECT(woken_writers > 0);
 	woken_readers = 0;
 	EXPECT(write_bytes(0, false) == 0 && woken_readers == 0);
+}
+
+/* Who was woken and takes nothing, his memory being unmapped or a signal waiting, leaves it to the next. */
+TEST(passing_on)
+{
+	struct wait_entry we, we2;
+	struct iov_seg seg;
+	struct iov_iter it;
+
+	fresh();
+	list_init(&we.link);
+	list_init(&we2.link);
+	list_add(&we.link, &pipe->rd_wait.head);
+	list_add(&we2.link, &pipe->wr_wait.head);
+	EXPECT_EQ(write_bytes(10, true), 10);
+	woken_readers = woken_writers = 0;
+	user_end = (u64)buf;
+	iov_iter_user(&it, &seg, buf, 20);
+	EXPECT(pipe_read(&reader, &it, NULL) == -EFAULT && woken_readers == 1);
+	EXPECT(write_bytes(20, true) == -EFAULT && woken_writers == 1);
+	user_end = ~0ul;
+	EXPECT_EQ(read_bytes(10), 10);
+	reader.flags = writer.flags = 0;
+	woken_readers = woken_writers = 0;
+	EXPECT(read_bytes(1) == -ERESTARTSYS && woken_readers == 1);
+	EXPECT_EQ(write_bytes(65536, false), 65536);
+	woken_writers = 0;
+	EXPECT(write_bytes(1, false) == -ERESTARTSYS && woken_writers == 1);
 }
 
 TEST(faults)
