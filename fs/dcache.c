@@ -17,6 +17,7 @@
  *   put against kill: the putter sets the LRU flag, then reads refs; the killer makes refs DEAD, then reads the flag; a full barrier on
  *   both sides, so at least one sees the other and takes the dentry off the LRU again.  Both stay inside an RCU read side, or own
  *   the dentry, so the memory lasts.
+ *   put against reclaim: a put that sees the LRU flag does no more, so only who kills a dentry takes it off; one that is in use is passed.
  *   delete: a name whose only user is its remover turns negative; refs is DEAD meanwhile, so that whoever has a reference can trust
  *   a positive dentry to stay positive.
  *
@@ -48,7 +49,7 @@ static struct chain_lock { struct spinlock lock; } __aligned(64) chain_locks[NR_
 static DEFINE_SPINLOCK(rename_lock, LC_DENTRY_RENAME);
 static DEFINE_SPINLOCK(lru_lock, LC_DCACHE_LRU);
 static struct list_head lru;			/* [l] oldest first */
-static u64 nr_unused, dcache_max;		/* [l] */
+static u64 nr_unused, dcache_max;		/* [l] on the LRU, those in use again among them */
 DEFINE_PERCPU_COUNT(nr_dentries);
 static DEFINE_WAIT_QUEUE(dying_wq);		/* for super->dying to be 0 */
 static struct slab_cache *dentry_cache;
@@ -637,16 +638,16 @@ static struct dentry *claim_oldest(struct super *sb, u64 *scan, bool *busy)
 
 		pos = pos->next;
 		(*scan)--;
-		if (atomic_load(&c->refs) != 0) {	/* in use again: its next put brings it back */
-			lru_remove_locked(c);
-			continue;
-		}
 		if (sb && c->sb != sb)
 			continue;
+		if (atomic_load(&c->refs) != 0) {	/* in use, or was a moment ago: it stays, its last put has seen the flag or will */
+			if (!sb)
+				list_move_tail(&c->lru, &lru);
+			continue;
+		}
 		if (!sb && (c->flags & DENTRY_REFERENCED)) {
 			atomic_fetch_and(&c->flags, ~(u32)DENTRY_REFERENCED);
-			list_del(&c->lru);
-			list_add_tail(&c->lru, &lru);
+			list_move_tail(&c->lru, &lru);
 			continue;
 		}
 		if (!claim(c))
