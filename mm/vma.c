@@ -89,6 +89,11 @@ static void file_link_locked(struct vma *vma, struct address_space *as)
 		as->nr_writable++;
 }
 
+void vma_link_file(struct vma *vma)
+{
+	file_link_locked(vma, vma_mapping(vma));
+}
+
 static void file_unlink(struct vma *vma)
 {
 	struct address_space *as = vma_mapping(vma);

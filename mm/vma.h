@@ -112,6 +112,9 @@ static inline void mm_note_peak(struct mm *mm) { mm->hiwater_rss = mm_peak_rss(m
 
 struct vma *vma_find(struct mm *mm, vaddr_t addr);	/* first with end > addr, or NULL; mmap_lock held */
 
+/* vma_link_file - put vma, new, on its file's list of mappings before mm_map() would: for an mmap operation that looks at something of the file under
+ * the same lock.  Context: the mapping's i_mmap_lock held for writing, vma->file set; nothing of the vma is mapped yet. */
+void vma_link_file(struct vma *vma);
 bool vma_may_have_blocks(const struct vma *vma);	/* 2 MiB blocks, by its size and what was asked for; mmap_lock held */
 /* mm_map - map into mm (mmap_lock held for writing). addr 0: choose. flags: VM_*; map_flags: MAP_FIXED etc.
  * Returns the address or -errno. file may be NULL; takes its own reference. */

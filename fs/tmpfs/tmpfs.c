@@ -615,7 +615,7 @@ const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .seek = tmpfs
 
 /* --- data --- */
 
-static int tmpfs_page_added(struct address_space *as)
+int tmpfs_page_added(struct address_space *as)
 {
 	struct inode *i = as->host;
 	struct tmpfs_super *t = tmpfs_sb(i->sb);
@@ -628,16 +628,14 @@ static int tmpfs_page_added(struct address_space *as)
 	return 0;
 }
 
-static void tmpfs_page_freed(struct address_space *as, struct page *page)
+void tmpfs_page_freed(struct address_space *as, struct page *page)
 {
 	(void)page;
 	atomic_dec(&tmpfs_sb(as->host->sb)->pages);
 	atomic_sub(&as->host->blocks, PAGE_SIZE / 512);
 }
 
-static const struct address_space_ops tmpfs_aops = {
-	.page_added = tmpfs_page_added, .page_freed = tmpfs_page_freed, .may_swap = true,
-};
+static const struct address_space_ops tmpfs_aops = { TMPFS_DATA_OPS };
 
 static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
@@ -654,6 +652,11 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	if (!(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) && t->max_pages && len >> PAGE_SHIFT > (u64)t->max_pages)
 		return -ENOSPC;		/* before it takes all there is, only to give it back */
 	rwsem_write_lock(&i->lock);
+	err = memfd_may_allocate(i, mode, off + len);
+	if (err) {
+		rwsem_write_unlock(&i->lock);
+		return err;
+	}
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
 		u64 end = off + len;
 

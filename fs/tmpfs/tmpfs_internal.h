@@ -31,3 +31,9 @@ void tmpfs_evict(struct inode *inode);
 extern const struct handle_ops tmpfs_handle_ops;
 /* tmpfs_inodes_init - make the cache of inodes, once.  Context: boot. */
 void tmpfs_inodes_init(void);
+/* What the pages of a file cost: of every address space on a tmpfs. */
+int tmpfs_page_added(struct address_space *as);
+void tmpfs_page_freed(struct address_space *as, struct page *page);
+#define TMPFS_DATA_OPS .page_added = tmpfs_page_added, .page_freed = tmpfs_page_freed, .may_swap = true
+/* memfd_may_allocate - do i's seals, if it has any, allow fallocate() with this mode up to byte end?  0, -EPERM.  Context: i locked. */
+int memfd_may_allocate(const struct inode *i, u32 mode, u64 end);
