@@ -176,7 +176,7 @@ static void item_remove(struct epitem *it)
 		kfree(w);
 	}
 	if (it->nested)
-		work_flush();
+		work_cancel(&it->work);		/* not all work: some of it drops files, and wants epoll_mutex, or has called us */
 	flags = spin_lock_irqsave(&ep->ready_lock);
 	if (it->is_ready) {
 		list_del(&it->ready_link);
@@ -191,8 +191,16 @@ static void item_remove(struct epitem *it)
 	kfree(it);
 }
 
+/* Who took the last item off, an epoll that ends, may not have let go of f's lock: hence a look under it. */
 void epoll_file_gone(struct file *f)
 {
+	bool watched;
+
+	spin_lock(&f->lock);
+	watched = !list_empty(&f->epoll_links);
+	spin_unlock(&f->lock);
+	if (!watched)
+		return;
 	mutex_lock_nested(&epoll_mutex, 1);
 	while (!list_empty(&f->epoll_links)) {
 		struct epitem *it = list_first_entry(&f->epoll_links, struct epitem, file_link);
@@ -392,6 +400,8 @@ static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll
 	work_init(&it->work, nested_work);
 	item_insert(ep, it);
 	ep->nr_nested += it->nested;
+	if (!(atomic_load(&f->marks) & FILE_WATCHED))
+		atomic_fetch_or(&f->marks, (u32)FILE_WATCHED);
 	spin_lock(&f->lock);
 	list_add(&it->file_link, &f->epoll_links);
 	spin_unlock(&f->lock);

@@ -68,7 +68,7 @@ void file_release(struct file *f)
 		TRACE(vfs_release, f->inode->ino, f->mode);
 	if (f->ops)
 		notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
-	if (unlikely(!list_empty(&f->epoll_links)))
+	if (unlikely(atomic_load(&f->marks) & FILE_WATCHED))
 		epoll_file_gone(f);
 	if (unlikely(atomic_load(&f->marks) & FILE_LOCKS))
 		locks_release(f);

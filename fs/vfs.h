@@ -229,7 +229,7 @@ enum fmode { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_PATH = 4, FMODE_STREAM = 8 /
 	     FMODE_NOWAIT = 256 /* its operations know RWF_NOWAIT */, FMODE_DIRECT = 512 /* and O_DIRECT */,
 	     FMODE_EXECED = 1024 /* holds deny-write */ };
 enum file_marks { FILE_RCU = 1 /* was in a shared table: free it after a grace period */, FILE_LOCKS = 2 /* had record locks */,
-		  FILE_DNOTIFY = 4 /* F_NOTIFY was asked for */ };
+		  FILE_DNOTIFY = 4 /* F_NOTIFY was asked for */, FILE_WATCHED = 8 /* was in an epoll */ };
 
 struct file {
 	struct refcount refs;

@@ -54,5 +54,8 @@ const struct trap_frame *irq_interrupted(void);
 struct work { struct list_head link; void (*fn)(struct work *w); bool queued; };
 void work_init(struct work *w, void (*fn)(struct work *));
 bool work_queue(struct work *w);
-void work_flush(void);				/* all queued so far have run; may sleep */
+void work_flush(void);				/* all queued so far have run; may sleep, not in work */
+/* work_cancel - w, which nobody queues any more, is not queued and does not run.  Context: may sleep; in another's work, too, and with locks held that other
+ * works want, but not w's function. */
+void work_cancel(struct work *w);
 void workqueue_init(void);

@@ -6,6 +6,7 @@
 static DEFINE_SPINLOCK(work_lock, LC_WORK);
 static LIST_HEAD(work_list);		/* [work_lock] */
 static u64 queued, done;		/* [work_lock] */
+static struct work *running;		/* [work_lock] */
 static struct wait_queue work_wq = { SPINLOCK_INIT(LC_WAIT_WORK), LIST_HEAD_INIT(work_wq.head) };	/* woken under others' LC_WAIT too */
 static DEFINE_WAIT_QUEUE(done_wq);
 
@@ -44,15 +45,33 @@ static void work_thread(void *arg)
 			list_del(&w->link);
 			w->queued = false;
 		}
+		running = w;
 		spin_unlock_irq(&work_lock);
 		if (!w)
 			continue;
 		w->fn(w);
 		spin_lock_irq(&work_lock);
+		running = NULL;
 		done++;
 		spin_unlock_irq(&work_lock);
 		wake_up_all(&done_wq);
 	}
+}
+
+void work_cancel(struct work *w)
+{
+	irqflags_t flags = spin_lock_irqsave(&work_lock);
+	bool was = w->queued;
+
+	if (was) {
+		list_del(&w->link);
+		w->queued = false;
+		done++;
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	if (was)
+		wake_up_all(&done_wq);
+	wait_event(&done_wq, atomic_load(&running) != w);
 }
 
 void work_flush(void)

@@ -301,6 +301,31 @@ TEST(cycle_with_a_listener)
 	CHECK(pipe_is_hung_up(p[0]));
 }
 
+/* The kernel's own thread takes the epolls apart, twice: what the first one leaves undone, the second would wait for. */
+TEST(cycle_with_epolls_that_watch_each_other)
+{
+	for (int i = 0; i < 2; i++) {
+		int p[2], q[2], e[2] = { epoll_create1(0), epoll_create1(0) };
+		struct epoll_event ev = { .events = EPOLLIN };
+		PAIR(SOCK_STREAM, s);
+		CHECK(pipe(q) == 0);
+		CHECK_EQ(epoll_ctl(e[1], EPOLL_CTL_ADD, q[0], &ev), 0);
+		CHECK_EQ(epoll_ctl(e[0], EPOLL_CTL_ADD, e[1], &ev), 0);
+		CHECK_EQ(write(q[1], "x", 1), 1);
+		CHECK_EQ(send_fds(s[0], "x", 1, e, 2), 1);
+		hold(s[0], p);
+		CHECK_EQ(send_fds(s[0], "x", 1, &s[1], 1), 1);
+		close(e[0]);
+		close(e[1]);
+		close(s[1]);
+		close(s[0]);
+		close(socket(AF_UNIX, SOCK_STREAM, 0));
+		CHECK(pipe_is_hung_up(p[0]));
+		close(q[1]);
+		close(q[0]);
+	}
+}
+
 TEST(what_is_reachable_stays)
 {
 	char b;
