@@ -14,6 +14,8 @@
  * Loopback.  A packet for ourselves is put on a list, and comes in before the one who sent it gives up the lock: no thread, no switch.  What
  * it causes (acknowledgements, more data) goes the same way until nothing is left; after LOOP_BATCH packets the lock is given up for a moment, so
  * that one stream does not keep all others out.  After LOOP_MAX a thread goes on: packets that answer each other for ever keep no call.
+ * Who waits for what came in so is woken when the lock is given up (net_core_wake): a reader who ran at once would soon wait for the lock, and lend its
+ * priority for it: twice the switches of address space, of which each costs the emulator's whole translation cache of addresses.
  *
  * Lifetimes.  A TCP connection is two objects: lwIP's pcb, and our socket (tcp.c).  The pcb holds a reference on the socket, given back by
  * the destructor that lwIP calls for its extension argument (tcp_free), wherever that happens; the socket's pointer to the pcb is [C] and
@@ -60,6 +62,7 @@
 
 #define LOOP_BATCH	64
 #define LOOP_MAX	4096		/* packets that one call takes on; a thread takes what is left */
+#define WAKES		4u		/* sockets whose waiters are woken when the core is unlocked; of more, at once */
 #define LINGER		30u		/* runs: how long tables are counted down after they were last used */
 #define FRAGMENTS_LAST	(LWIP_MAX(IP_REASS_MAXAGE, IPV6_REASS_MAXAGE) + 2u)	/* runs until all pieces of datagrams are gone */
 #define LIFE_ENDLESS	0xf0000000u	/* s: an advertised lifetime that no machine sees the end of */
@@ -67,6 +70,9 @@
 static DEFINE_MUTEX(net_core, LC_NET_CORE);
 static struct pi_lock net_core_pi;		/* [PI] who waits for it, lends */
 static LIST_HEAD(loop_packets);			/* [C] */
+static struct wake_later { struct inet_sock *of; u32 events; } woken[WAKES];	/* [C] */
+static u32 nr_woken;				/* [C] */
+static bool looping;				/* [C] what comes in is ours, and its sender works for its receiver */
 static u32 fragments_left, links_left, neighbours_left;	/* [C] runs of the timers that look at fragments, ARP's table and neighbours */
 s64 inet_mem_bytes;
 
@@ -295,26 +301,60 @@ static void loop_on(struct work *w)
 }
 static struct work loop_work = { .link = LIST_HEAD_INIT(loop_work.link), .fn = loop_on };
 
+void net_core_wake(struct inet_sock *i, u32 events)
+{
+	ASSERT(net_core_held());
+	for (u32 k = 0; k < nr_woken; k++)
+		if (woken[k].of == i && woken[k].events == events)
+			return;
+	if (!looping || nr_woken == WAKES) {
+		socket_wake(&i->s, events);
+		return;
+	}
+	inet_get(i);
+	woken[nr_woken++] = (struct wake_later){ i, events };
+}
+
+/* Nobody who is to be woken waits for our next turn: no preemption between the unlock and the last of them. */
+static void let_go(void)
+{
+	struct wake_later mine[WAKES];
+	u32 n = nr_woken;
+
+	looping = false;
+	nr_woken = 0;
+	for (u32 k = 0; k < n; k++)
+		mine[k] = woken[k];
+	preempt_disable();
+	mutex_unlock_pi(&net_core, &net_core_pi);
+	for (u32 k = 0; k < n; k++)
+		socket_wake(&mine[k].of->s, mine[k].events);
+	preempt_enable();
+	for (u32 k = 0; k < n; k++)
+		inet_put(mine[k].of);
+}
+
 void net_core_unlock(void)
 {
 	for (u32 n = 0; !list_empty(&loop_packets); ) {
 		struct packet *p = list_first_entry(&loop_packets, struct packet, link);
 
 		list_del(&p->link);
+		looping = true;
 		interface_loop_input(p);
 		if (++n == LOOP_MAX) {
 			work_queue(&loop_work);
 			break;
 		}
 		if (n % LOOP_BATCH == 0) {
-			mutex_unlock_pi(&net_core, &net_core_pi);
+			let_go();
 			mutex_lock_pi(&net_core, &net_core_pi);
 		}
 	}
 	tcp_time_wait_collect();
 	interface_flush();
 	arm_timers();
-	mutex_unlock_pi(&net_core, &net_core_pi);
+	let_go();
 	loopback_run();		/* what packet sockets wanted to see went through the device */
 }
 

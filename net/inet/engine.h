@@ -3,6 +3,7 @@
 #include <kernel/lib/list.h>
 #include <kernel/lib/types.h>
 
+struct inet_sock;
 struct packet;
 
 /* net_core_lock - nobody else is inside lwIP.  Context: thread, may sleep; no spin lock.
@@ -10,6 +11,9 @@ struct packet;
 void net_core_lock(void);
 void net_core_unlock(void);
 bool net_core_held(void);
+/* net_core_wake - as socket_wake(), once the core is unlocked: who is woken may run at once, and would only wait for the lock.  Context: core locked.
+ * Refs: takes one on i until then. */
+void net_core_wake(struct inet_sock *i, u32 events);
 /* net_loop - p, which begins with its IP header, comes in at the unlock.  Consumes a reference.  Context: core locked. */
 void net_loop(struct packet *p);
 /* net_fragment_seen - a piece of a datagram came: it must go when the others do not follow.  Context: core locked. */

@@ -67,7 +67,7 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	t->rx_total += p->tot_len;
 	WRITE_ONCE(t->rx_bytes, t->rx_bytes + p->tot_len);
 	spin_unlock_irqrestore(&t->lock, flags);
-	socket_wake(&t->i.s, EPOLLIN | EPOLLRDNORM);
+	net_core_wake(&t->i, EPOLLIN | EPOLLRDNORM);
 	return ERR_OK;
 }
 
@@ -80,7 +80,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 		tcpsock_release_more(t);
 	if (atomic_load(&t->tx_full) && tcpsock_writable(t)) {
 		atomic_store(&t->tx_full, false);
-		socket_wake(&t->i.s, EPOLLOUT | EPOLLWRNORM);
+		net_core_wake(&t->i, EPOLLOUT | EPOLLWRNORM);
 	}
 	return ERR_OK;
 }
