@@ -400,7 +400,7 @@ static int accept(struct socket *s, struct socket **out, u32 file_flags)
 		return err;
 	unix_wake_room(u);
 	spin_lock(&e->lock);
-	e->embryo = false;
+	WRITE_ONCE(e->embryo, false);
 	spin_unlock(&e->lock);
 	*out = &e->s;
 	return 0;

@@ -160,7 +160,7 @@ void unix_buf_creds(struct unix_buf *b, const struct unix_sock *from, const stru
 	if (unlikely(scm && scm->has_cred)) {
 		b->cred = scm->cred;
 		b->has_cred = true;
-	} else if (unlikely(socket_option(&from->s, SO_PASSCRED) || socket_option(&to->s, SO_PASSCRED) || to->embryo)) {
+	} else if (unlikely(socket_option(&from->s, SO_PASSCRED) || socket_option(&to->s, SO_PASSCRED) || READ_ONCE(to->embryo))) {
 		b->cred = (struct ucred){ current_pid(), current_cred()->uid, current_cred()->gid };
 		b->has_cred = true;
 	}

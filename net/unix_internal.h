@@ -28,7 +28,7 @@ struct unix_sock {
 	struct spinlock lock;		/* LC_UNIX; nests by address */
 	u32 state;			/* [q, read racily] enum unix_state */
 	bool dead;			/* [q] the file is closed */
-	bool embryo;			/* [q] connected, not accepted yet */
+	bool embryo;			/* [q, read racily] connected, not accepted yet */
 	struct unix_sock *peer;		/* [q] referenced; of streams: set once, then read without the lock */
 	struct list_head queue;		/* [q] struct unix_buf, or, listening, embryos; first looked at without the lock */
 	struct list_head link;		/* [q of the listener] an embryo's */
