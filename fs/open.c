@@ -631,45 +631,6 @@ long sys_umask(int mask)
 	return (long)__atomic_exchange_n(&current->fs->umask, (u32)mask & 0777, __ATOMIC_RELAXED);
 }
 
-struct fs_struct *fs_struct_clone(struct fs_struct *old)
-{
-	struct fs_struct *fs = kmalloc(sizeof(*fs), GFP_KERNEL);
-
-	if (!fs)
-		return NULL;
-	refcount_set(&fs->refs, 1);
-	spin_lock_init(&fs->lock, LC_FS_STRUCT);
-	fs->seq.seq = 0;
-	spin_lock(&old->lock);
-	fs->root = old->root;
-	fs->cwd = old->cwd;
-	path_get(&fs->root);
-	path_get(&fs->cwd);
-	spin_unlock(&old->lock);
-	fs->umask = old->umask;
-	return fs;
-}
-
-void fs_struct_get(struct fs_struct *fs) { refcount_inc(&fs->refs); }
-
-static void fs_struct_free(struct rcu_head *head) { kfree(container_of(head, struct fs_struct, rcu)); }
-
-void fs_struct_put(struct fs_struct *fs)
-{
-	struct path root, cwd;
-
-	if (!fs || !refcount_dec_and_test(&fs->refs))
-		return;
-	spin_lock(&fs->lock);	/* pivot_root looks at tasks' roots: leave it nothing to find */
-	root = fs->root;
-	cwd = fs->cwd;
-	fs->root = fs->cwd = (struct path){ NULL, NULL };
-	spin_unlock(&fs->lock);
-	path_put(&root);
-	path_put(&cwd);
-	call_rcu(&fs->rcu, fs_struct_free);
-}
-
 /* --- sizes --- */
 
 long sys_truncate(const char __user *name, s64 length)

@@ -327,10 +327,25 @@ int fdtable_clone(struct fdtable *old, struct fdtable **out);	/* fork */
 void fdtable_get(struct fdtable *t), fdtable_put(struct fdtable *t);	/* last put closes all */
 int fdtable_unshare(void);		/* exec: own copy if shared */
 void fdtable_close_on_exec(struct fdtable *t);
-/* fs_struct: cwd, root, umask */
-struct fs_struct { struct refcount refs; struct spinlock lock; struct seqcount seq; struct path root, cwd; u32 umask; struct rcu_head rcu; };
+/* fs_struct: cwd, root, umask.  Theory in fs_struct.c. */
+struct fs_struct {
+	struct refcount refs;
+	struct spinlock lock;		/* LC_FS_STRUCT */
+	struct seqcount seq;		/* of root and cwd */
+	struct path root, cwd;		/* [lock, seq] */
+	u32 umask;			/* [a] */
+	u32 in_exec;			/* [lock] execs that rely on nobody else's sharing it */
+	struct rcu_head rcu;
+};
 struct fs_struct *fs_struct_clone(struct fs_struct *old);	/* NULL if no memory */
-void fs_struct_get(struct fs_struct *fs), fs_struct_put(struct fs_struct *fs);
+void fs_struct_put(struct fs_struct *fs);			/* NULL is allowed; what fs_struct_clone() or a borrower took */
+/* fs_struct_share - a reference for a task to be made.  0, -EAGAIN: a set-id program is being started on it.  Context: any, irqs on. */
+int fs_struct_share(struct fs_struct *fs);
+/* fs_struct_leave - t goes from its fs_struct to next (a reference is consumed), or NULL.  Context: thread; t is current, or not begun yet. */
+void fs_struct_leave(struct task *t, struct fs_struct *next);
+/* fs_struct_exec_begin - true: only threads of current's process have fs, and so it stays until fs_struct_exec_end().  Context: thread. */
+bool fs_struct_exec_begin(struct fs_struct *fs);
+void fs_struct_exec_end(struct fs_struct *fs);
 
 /* vfs_open_path - open by kernel path string for kernel callers (init, exec): 0 and *out, or -errno. */
 int vfs_open(const char *path, u32 flags, u32 mode, struct file **out);

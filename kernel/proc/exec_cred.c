@@ -12,8 +12,9 @@
  * is not root: then it gets those.  A file with the effective bit is of the kind that does not know about capabilities: it is not run
  * with fewer than it should have (EPERM).
  *
- * Who is traced by somebody without CAP_SYS_PTRACE, or has no_new_privs, gains nothing: no ids (unless a tracee may set its uid anyway) and
- * no capabilities.  From then until the new credentials stand, exec_gains keeps such tracers out (ptrace.c).
+ * Who is traced by somebody without CAP_SYS_PTRACE, shares its directories with another process, or has no_new_privs, gains nothing: no ids (unless
+ * it may set its uid anyway; not with no_new_privs) and no capabilities.  From then until the new credentials stand, exec_gains keeps such tracers
+ * out (ptrace.c), and fs/fs_struct.c such sharers.
  *
  * "Secure" is a program whose ids differ from its starter's, or that, root not being involved, has capabilities other than ambient ones: it
  * is told so, forgets its parent-death signal, and has a stack of usual size.  execve(2), getauxval(3), Linux's documentation of no_new_privs. */
@@ -86,13 +87,14 @@ static void take_root(struct cred *c, bool has, bool *effective)
 		*effective = true;
 }
 
-/* May current gain by this exec?  If so, nobody with fewer rights begins to trace it from here on. */
+/* May current gain by this exec?  If so, nobody with fewer rights begins to trace it, and nobody else moves its directories, from here on. */
 static bool may_gain(struct exec_cred *e)
 {
 	bool may;
 
-	if (e->no_new_privs)
+	if (e->no_new_privs || !fs_struct_exec_begin(current->fs))
 		return false;
+	e->fs = current->fs;
 	spin_lock_irq(&proc_lock);
 	may = !current->ptrace || (current->ptrace & PT_CAPABLE);
 	if (may) {
@@ -178,6 +180,9 @@ void exec_cred_end(struct exec_cred *e)
 	if (e->new)
 		cred_abort(e->new);
 	e->new = NULL;
+	if (unlikely(e->fs))
+		fs_struct_exec_end(e->fs);
+	e->fs = NULL;
 	if (likely(!e->counted))
 		return;
 	spin_lock_irq(&proc_lock);

@@ -8,6 +8,7 @@ struct exec_cred {
 	bool no_new_privs;		/* current had that when new was prepared */
 	bool changes;			/* new has other ids than current, or capabilities it had not */
 	bool counted;			/* in process.exec_gains */
+	struct fs_struct *fs;		/* whose in_exec counts us */
 	u32 clear;			/* personality bits that go */
 };
 

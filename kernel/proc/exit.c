@@ -48,9 +48,7 @@ static void release_resources(struct task *t)
 	if (t->files)
 		fdtable_put(t->files);
 	t->files = NULL;
-	if (t->fs)
-		fs_struct_put(t->fs);
-	t->fs = NULL;
+	fs_struct_leave(t, NULL);
 	task_work_run();
 }
 

@@ -153,8 +153,10 @@ static int copy_files(struct task *t, u64 flags)
 	int err = 0;
 
 	if (flags & CLONE_FS) {
+		err = fs_struct_share(current->fs);
+		if (err)
+			return err;
 		t->fs = current->fs;
-		fs_struct_get(t->fs);
 	} else {
 		t->fs = fs_struct_clone(current->fs);
 		if (!t->fs)

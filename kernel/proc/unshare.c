@@ -73,10 +73,8 @@ long sys_unshare(unsigned long flags)
 			fs_struct_put(fs);
 		return err;
 	}
-	if (fs) {
-		WRITE_ONCE(current->fs, fs);
-		fs_struct_put(shared);
-	}
+	if (fs)
+		fs_struct_leave(current, fs);
 	if (flags & CLONE_SYSVSEM)
 		sem_exit(current);
 	return 0;

@@ -4,6 +4,8 @@
 #include "../copy.h"
 #include "../tap.h"
 #include <grp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -181,4 +183,100 @@ TEST(its_starter_cannot_look_into_it)
 	CHECK_ERR(readlink(path, link, sizeof(link)), EACCES);
 	CHECK_EQ(kill(pid, SIGKILL), 0);	/* but the real user may end it */
 	(void)self;
+}
+
+/* ---- directories shared with another process ---- */
+static char stack[65536] __attribute__((aligned(16)));
+
+static int plays(void *what)
+{
+	execve(copy, (char *[]){ "setid", "play", what, NULL }, env0);
+	return 100 + (errno & 127);
+}
+
+static int waits(void *unused)
+{
+	(void)unused;
+	while (pause())
+		;
+	return 0;
+}
+
+/* An exec of the program by a process that shares, or not, its directories with us. */
+static int sharing(int flags, char *what)
+{
+	fflush(stdout);
+	pid_t pid = clone(plays, stack + sizeof(stack), flags | SIGCHLD, what);
+	CHECK(pid > 0);
+	int status = wait_status(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(who_shares_its_directories_gains_nothing)
+{
+	prepare(04755);
+	CHECK_EQ(sharing(CLONE_FS, "ids"), 1);
+	CHECK_EQ(sharing(CLONE_FS, "secure"), 1);	/* it would have: libc is careful all the same */
+	CHECK_EQ(sharing(CLONE_FS, "caps"), 0);
+	CHECK_EQ(sharing(0, "ids"), 0);
+}
+
+TEST(until_the_other_is_gone)
+{
+	prepare(04755);
+	pid_t pid = clone(waits, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL);
+	CHECK(pid > 0);
+	CHECK_EQ(PLAY("ids"), 0);		/* a fork has its own */
+	pid_t mine = fork();
+	if (!mine) {
+		pid = clone(waits, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL);
+		CHECK(pid > 0);
+		kill(pid, SIGKILL);
+		CHECK_EQ(waitpid(pid, NULL, 0), pid);
+		_exit(plays("ids"));
+	}
+	CHECK(EXITED(wait_status(mine), 0));
+	kill(pid, SIGKILL);
+}
+
+static void *idles(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static __attribute__((noreturn)) void *execs(void *what)
+{
+	_exit(plays(what));
+}
+
+/* Its own threads share them rightly, be they the first or a later one. */
+TEST(threads_of_its_own_do_no_harm)
+{
+	prepare(04755);
+	for (int later = 0; later < 2; later++) {
+		pid_t pid = fork();
+		if (!pid) {
+			pthread_t t;
+			CHECK_EQ(pthread_create(&t, NULL, idles, NULL), 0);
+			if (!later)
+				_exit(plays("ids"));
+			CHECK_EQ(pthread_create(&t, NULL, execs, "ids"), 0);
+			idles(NULL);
+		}
+		CHECK(EXITED(wait_status(pid), 0));
+	}
+}
+
+TEST(root_that_shares_keeps_the_ids_it_may_take)
+{
+	if (geteuid()) SKIP("needs root");
+	scratch();
+	CHECK(getcwd(copy, 200));
+	strcat(copy, "/setid");
+	copy_self(copy, 0755);
+	CHECK_EQ(chown(copy, 1000, 1000), 0);
+	CHECK_EQ(chmod(copy, 04755), 0);
+	CHECK_EQ(sharing(CLONE_FS, "ids"), 1);
 }
