@@ -5,7 +5,9 @@
  * /dev/loop-control (LOOP_CTL_ADD, LOOP_CTL_GET_FREE) or max_loop= at boot; none are there unasked.
  *
  * Locks.  What is bound changes under disk->mutex, while the device is not in use but by him who changes it, or with its queue stopped;
- * the worker reads it without.  The list of requests is guarded by the hardware queue's lock, under which they come.
+ * the worker reads it without.  Who binds looks at what other loop devices stand on, so programs change one at a time (loops_mutex); the last
+ * who closes may take a file off without it, for nobody stands on that device.  The list of requests is guarded by the hardware
+ * queue's lock, under which they come.
  *
  * Memory.  The worker writes back for those above it, so it takes from the reserves (PF_MEMALLOC), is not made to wait for dirty pages to
  * become fewer, and its disk asks for bios of another depth than what is below the file (see bio.c). */
@@ -32,6 +34,9 @@ BLOCK_MAJOR(loop, LOOP_MAJOR, "loop");
 
 static DEFINE_MUTEX(loops_mutex, LC_LOOPS);
 static struct loop *loops[LOOP_MAX];		/* [loops_mutex] */
+
+void loop_binding_begin(void) { mutex_lock(&loops_mutex); }
+void loop_binding_end(void) { mutex_unlock(&loops_mutex); }
 
 /* --- the worker --- */
 
@@ -192,6 +197,9 @@ int loop_bind(struct loop *l, struct file *f, u64 offset, u64 size_limit, u32 fl
 		return err;
 	if (!(f->mode & FMODE_WRITE) || !f->ops->write)
 		flags |= LO_FLAGS_READ_ONLY;
+	l->end = kmalloc(sizeof(*l->end), GFP_KERNEL);
+	if (!l->end)
+		return -ENOMEM;
 	l->file = f;
 	l->offset = offset;
 	l->size_limit = size_limit;
@@ -205,6 +213,7 @@ int loop_bind(struct loop *l, struct file *f, u64 offset, u64 size_limit, u32 fl
 	if (!kthread_create(loop_thread, l, l->disk->name)) {
 		l->stop = true;
 		l->file = NULL;
+		kfree(l->end);
 		return -ENOMEM;
 	}
 	atomic_store(&l->disk->read_only, (flags & LO_FLAGS_READ_ONLY) != 0);
@@ -213,17 +222,15 @@ int loop_bind(struct loop *l, struct file *f, u64 offset, u64 size_limit, u32 fl
 	return 0;
 }
 
-static void put_leaving(struct work *w)
+static void end_work(struct work *w)
 {
-	struct loop *l = container_of(w, struct loop, put_work);
-	struct file *f = atomic_xchg(&l->leaving, NULL);
-	struct disk *disk = l->disk;
+	struct loop_end *e = container_of(w, struct loop_end, work);
 
-	if (f)
-		file_put(f);
-	if (!list_empty(&disk->parts))
-		(void)disk_rescan(disk);	/* of an empty device: none */
-	disk_put(disk);
+	file_put(e->file);
+	if (!list_empty(&e->disk->parts))
+		(void)disk_rescan(e->disk);	/* of an empty device: none */
+	disk_put(e->disk);
+	kfree(e);
 }
 
 int loop_unbind(struct loop *l)
@@ -241,15 +248,18 @@ int loop_unbind(struct loop *l)
 	spin_unlock_irq(&hw->lock);
 	wake_up_all(&l->wake);
 	wait_for_completion(&l->stopped);
-	atomic_store(&l->leaving, l->file);
+	filemap_evict(&whole->inode->data);	/* what others read while we were about it */
+	*l->end = (struct loop_end){ .disk = l->disk, .file = l->file };
 	l->file = NULL;
 	l->offset = l->size_limit = 0;
 	l->flags = 0;
 	memset(l->name, 0, sizeof(l->name));
 	l->disk->limits.logical_size = SECTOR_SIZE;
 	l->disk->read_only = l->disk->hard_read_only = false;
-	disk_get(l->disk);		/* closing it may take another disk's mutex: not under ours */
-	work_queue(&l->put_work);
+	disk_get(l->disk);
+	work_init(&l->end->work, end_work);
+	work_queue(&l->end->work);
+	l->end = NULL;
 	return 0;
 }
 
@@ -293,7 +303,6 @@ static int loop_add(u32 index)
 	l->stop = true;
 	list_init(&l->todo);
 	wait_queue_init(&l->wake);
-	work_init(&l->put_work, put_leaving);
 	l->disk = disk_create(name, MKDEV_K(LOOP_MAJOR, index), 1, &loop_ops, l);
 	if (!l->disk) {
 		kfree(l);

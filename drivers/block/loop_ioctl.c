@@ -42,6 +42,7 @@ static long configure(struct loop *l, struct file *f, const struct loop_config *
 	behind = fd_get((int)c->fd);
 	if (!behind)
 		return -EBADF;
+	loop_binding_begin();
 	mutex_lock(&l->disk->mutex);
 	if (!err)
 		err = l->file ? -EBUSY : loop_file_ok(l, behind);
@@ -54,6 +55,7 @@ static long configure(struct loop *l, struct file *f, const struct loop_config *
 	if (!err)
 		take_names(l, &c->info);
 	mutex_unlock(&l->disk->mutex);
+	loop_binding_end();
 	if (err)
 		file_put(behind);
 	else if (c->info.lo_flags & LO_FLAGS_PARTSCAN)
@@ -65,6 +67,7 @@ static long clear_fd(struct loop *l)
 {
 	int err = 0;
 
+	loop_binding_begin();
 	mutex_lock(&l->disk->mutex);
 	if (!l->file)
 		err = -ENXIO;
@@ -73,6 +76,7 @@ static long clear_fd(struct loop *l)
 	else
 		err = loop_unbind(l);
 	mutex_unlock(&l->disk->mutex);
+	loop_binding_end();
 	return err;
 }
 
@@ -197,6 +201,7 @@ static long change_fd(struct loop *l, u64 arg)
 
 	if (!f)
 		return -EBADF;
+	loop_binding_begin();
 	mutex_lock(&l->disk->mutex);
 	err = !l->file ? -ENXIO : !(l->flags & LO_FLAGS_READ_ONLY) ? -EINVAL : loop_file_ok(l, f);
 	if (!err && i_size_read(f->mapping->host) != i_size_read(l->file->mapping->host))
@@ -212,6 +217,7 @@ static long change_fd(struct loop *l, u64 arg)
 			err = loop_bind(l, f, offset, limit, flags);
 	}
 	mutex_unlock(&l->disk->mutex);
+	loop_binding_end();
 	if (old)
 		file_put(old);
 	if (err)

@@ -1,5 +1,6 @@
 /* One device and several who want it: mounted twice, held and mounted, partitions made by hand, a loop device whose file has a table. */
 #include "tap.h"
+#include <linux/aio_abi.h>
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
@@ -156,4 +157,52 @@ TEST(partitions_of_a_loop_device)
 	for (int i = 0; i < 100 && access(name, F_OK) == 0; i++)
 		usleep(50000);
 	CHECK_ERR(open(name, O_RDONLY), ENOENT);
+}
+
+/* In the end: who lets go of a file may do it a little later. */
+static void unmounts(const char *dir)
+{
+	for (int i = 0; i < 500 && umount(dir) < 0; i++) {
+		CHECK_EQ(errno, EBUSY);
+		usleep(10000);
+	}
+	CHECK_ERR(umount(dir), EINVAL);
+}
+
+/* A file is let go of each time it is taken off a loop device, however busy the kernel is: here with fsyncs that nobody waits for. */
+TEST(a_loop_device_lets_its_files_go)
+{
+	enum { SYNCS = 24 };
+	char dir[] = "/tmp/behind-XXXXXX", name[32];
+	int control = open("/dev/loop-control", O_RDWR), slow, loop, number;
+	struct iocb cb[SYNCS], *p[SYNCS];
+	struct io_event ev[SYNCS];
+	aio_context_t c = 0;
+
+	if (control < 0) SKIP("no loop devices");
+	places();
+	CHECK(mkdtemp(dir) && mount("tmpfs", dir, "tmpfs", 0, "size=1m") == 0 && mount(VOLUME, a, "ext2", 0, "") == 0);
+	slow = open(in(a, "slow"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(slow >= 0 && !syscall(SYS_io_setup, SYNCS, &c));
+	for (int i = 0; i < SYNCS; i++) {
+		cb[i] = (struct iocb){ .aio_lio_opcode = IOCB_CMD_FSYNC, .aio_fildes = (unsigned)slow };
+		p[i] = &cb[i];
+	}
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	snprintf(name, sizeof(name), "/dev/loop%d", number);
+	loop = open(name, O_RDWR);
+	CHECK(number >= 0 && loop >= 0 && write(slow, "x", 1) == 1);
+	CHECK_EQ(syscall(SYS_io_submit, c, (long)SYNCS, p), SYNCS);
+	for (int i = 0; i < 4; i++) {
+		int file = open(in(dir, "file"), O_RDWR | O_CREAT, 0600);
+		CHECK(file >= 0 && ftruncate(file, 1 << 16) == 0);
+		CHECK_EQ(ioctl(loop, LOOP_SET_FD, file), 0);
+		CHECK_EQ(ioctl(loop, LOOP_CLR_FD), 0);
+		close(file);
+	}
+	CHECK_EQ(syscall(SYS_io_getevents, c, (long)SYNCS, (long)SYNCS, ev, NULL), SYNCS);
+	close(loop);
+	close(slow);
+	unmounts(a);
+	unmounts(dir);
 }
