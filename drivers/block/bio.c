@@ -10,6 +10,7 @@
 #include <drivers/block/disk.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
+#include <kernel/initcall.h>
 #include <kernel/lib/string.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/wait.h>
@@ -22,38 +23,51 @@ static struct bio_reserve {
 	struct spinlock lock;		/* LC_BIO_RESERVE */
 	struct bio *free;		/* [lock] by next */
 	struct wait_queue wait;
-	bool ready;			/* [disks_mutex] */
+	bool ready;			/* [lock, read racily] */
 } reserves[DISK_DEPTH_MAX];
+
+static int reserves_init(void)
+{
+	for (u32 i = 0; i < DISK_DEPTH_MAX; i++) {
+		spin_lock_init(&reserves[i].lock, LC_BIO_RESERVE);
+		wait_queue_init(&reserves[i].wait);
+	}
+	return 0;
+}
+BOOT_INIT(core, reserves_init);
 
 static size_t bio_bytes(u32 nr_vecs) { return sizeof(struct bio) + nr_vecs * sizeof(struct bio_vec); }
 
 int bio_reserve_ready(u32 depth)
 {
 	struct bio_reserve *r = &reserves[depth];
+	struct bio *made = NULL;
+	int err = 0;
 
-	if (r->ready)
-		return 0;
-	spin_lock_init(&r->lock, LC_BIO_RESERVE);
-	wait_queue_init(&r->wait);
-	r->free = NULL;
-	for (u32 i = 0; i < RESERVE_BIOS; i++) {
+	for (u32 i = 0; !atomic_load_acquire(&r->ready) && i < RESERVE_BIOS && !err; i++) {
 		struct bio *bio = kmalloc(bio_bytes(RESERVE_VECS), GFP_KERNEL);
 
-		if (!bio)
-			goto err_free;
-		bio->next = r->free;
-		r->free = bio;
+		if (bio) {
+			bio->next = made;
+			made = bio;
+		} else {
+			err = -ENOMEM;
+		}
 	}
-	r->ready = true;
-	return 0;
-err_free:
-	while (r->free) {
-		struct bio *bio = r->free;
+	spin_lock_irq(&r->lock);
+	if (!err && made && !r->ready) {
+		r->free = made;
+		made = NULL;
+		atomic_store_release(&r->ready, true);
+	}
+	spin_unlock_irq(&r->lock);
+	while (made) {			/* too few, or another's are there */
+		struct bio *bio = made;
 
-		r->free = bio->next;
+		made = bio->next;
 		kfree(bio);
 	}
-	return -ENOMEM;
+	return err;
 }
 
 static struct bio *reserve_take(struct bio_reserve *r)

@@ -196,6 +196,8 @@ void disk_unregister(struct disk *d)
 	list_del(&d->link);
 	list_init(&d->link);
 	mutex_unlock(&disks_mutex);
+	if (!d->whole)			/* it was not registered whole */
+		return;
 	disk_forget_parts(d);
 	block_dir_remove(d->whole);
 }

@@ -160,7 +160,7 @@ int disk_rescan(struct disk *d)
 	if (ret)
 		return ret;
 	mutex_lock(&d->scan_mutex);
-	ret = take_all(d, &old);
+	ret = atomic_load(&d->dead) ? -ENXIO : take_all(d, &old);	/* it has no directory any more that others could stand in */
 	if (!ret) {
 		ret = scan_table(&scan, &format);
 		if (ret < 0)

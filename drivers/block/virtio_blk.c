@@ -144,6 +144,7 @@ static void vblk_done(struct virtqueue *vq)
 	struct vblk *b = vblk_of(hw->queue);
 	struct list_head done;
 	irqflags_t flags;
+	bool room = false;
 	void *token;
 	u64 now = 0;
 	u32 len;
@@ -158,6 +159,7 @@ static void vblk_done(struct virtqueue *vq)
 			if (unlikely(token == &b->ident)) {
 				b->ident.busy = false;
 				complete(&b->ident.done);
+				room = true;
 				continue;
 			}
 			list_add_tail(&rq->link, &done);
@@ -176,6 +178,8 @@ static void vblk_done(struct virtqueue *vq)
 		rq->ended_ns = now;
 		request_done(rq, answer_status(READ_ONCE(r->answer)));
 	}
+	if (unlikely(room))		/* who found the ring full waits for a request to end, and that was none */
+		hw_queue_run(hw);
 }
 
 /* When it last answered anything. */
