@@ -3,8 +3,8 @@
  * An item watches one (file, descriptor).  It hangs in its epoll's tree, and in the file's list so that closing the file removes it;
  * it holds no reference on the file.  Its entry on the file's wait queue, when woken, puts the item on the ready list and wakes the
  * waiters; epoll_wait() takes items off, asks the file again, and reports what is true.  Level-triggered items go back to the end
- * of the list while they are true; edge-triggered ones wait for the next wake-up.  A pass handles no more items than were ready
- * when it began.
+ * of the list while they are true, and who put them there wakes the next who waits; edge-triggered ones wait for the next wake-up.  A pass handles
+ * no more items than were ready when it began.
  *
  * Locks: ep->mutex (LC_EPOLL) for the tree, and while events are collected; ep->ready_lock (LC_EPOLL_READY2), taken from a wake-up
  * that holds the watched queue's lock (LC_WAIT), for the list; ep->wq's lock is LC_WAIT2, after it.  An epoll that watches an epoll
@@ -502,6 +502,13 @@ long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *ue
 
 /* --- epoll_wait --- */
 
+/* One more of those who wait looks for himself: the list is not empty.  Who watches ep has been told of what is on it: no event that anybody asks for. */
+static void pass_on(struct epoll *ep)
+{
+	if (READ_ONCE(ep->nr_ready) && wait_queue_active(&ep->wq))
+		wake_up_key(&ep->wq, (void *)(1ull << 32));
+}
+
 static int collect(struct epoll *ep, struct epoll_event __user *uev, int max)
 {
 	int got = 0;
@@ -531,6 +538,7 @@ static int collect(struct epoll *ep, struct epoll_event __user *uev, int max)
 			ready_put_back(it);
 	}
 	mutex_unlock(&ep->mutex);
+	pass_on(ep);
 	return got;
 }
 
@@ -555,8 +563,10 @@ static int ep_wait(struct epoll *ep, struct epoll_event __user *uev, int max, u6
 				schedule_until(deadline);
 		}
 		finish_wait(&ep->wq, &we);
-		if (err)
-			return err == -ETIMEDOUT ? 0 : -EINTR;
+		if (!err)
+			continue;
+		got = READ_ONCE(ep->nr_ready) ? collect(ep, uev, max) : 0;	/* its wake-up may have been ours, and no other's */
+		return got ? got : err == -ETIMEDOUT ? 0 : -EINTR;
 	}
 }
 

@@ -146,6 +146,22 @@ TEST(epoll_wakes)
 	CHECK_EQ(epoll_wait(ep, &got, 1, 5), 0);
 }
 
+/* What is ready, and stays so, is news for everybody who waits, not only for the first. */
+TEST(epoll_levels_reach_all_who_wait)
+{
+	int p[2], ep = epoll_create1(0);
+	struct epoll_event e = { .events = EPOLLIN };
+	pid_t waits[3];
+	CHECK(pipe(p) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e) == 0);
+	for (int i = 0; i < 3; i++) {
+		waits[i] = fork();
+		if (!waits[i]) _exit(epoll_wait(ep, &e, 1, -1) == 1 ? 0 : 1);
+		CHECK(wait_state(waits[i], 'S'));
+	}
+	CHECK_EQ(write(p[1], "x", 1), 1);
+	for (int i = 0; i < 3; i++) CHECK_EQ(wait_status(waits[i]), 0);
+}
+
 TEST(eventfd_counts)
 {
 	uint64_t v = 3;
