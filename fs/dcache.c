@@ -52,7 +52,7 @@ static struct list_head lru;			/* [l] oldest first */
 static u64 nr_unused, dcache_max;		/* [l] on the LRU, those in use again among them */
 DEFINE_PERCPU_COUNT(nr_dentries);
 static DEFINE_WAIT_QUEUE(dying_wq);		/* for super->dying to be 0 */
-static struct slab_cache *dentry_cache;
+static struct slab_cache *dentry_cache __ro_after_init;
 struct seqcount rename_seq;			/* [rename_lock] moves each time a name changes place */
 
 static inline struct hlist_head *bucket_of(const struct dentry *parent, u32 hash)

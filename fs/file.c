@@ -28,7 +28,7 @@
 #include <mm/slab.h>
 #include <mm/writeback.h>
 
-static struct slab_cache *file_cache;
+static struct slab_cache *file_cache __ro_after_init;
 DEFINE_PERCPU_COUNT(nr_files);
 u64 files_max = 8192, nr_open_max = 1048576;
 static struct super *anon_sb;

@@ -23,7 +23,7 @@
 #include <mm/slab.h>
 #include <mm/writeback.h>
 
-static struct slab_cache *inode_cache;
+static struct slab_cache *inode_cache __ro_after_init;
 DEFINE_PERCPU_COUNT(nr_inodes);
 const struct inode_ops empty_inode_ops;
 

@@ -80,6 +80,7 @@ static void init_thread(void *arg)
 	boot_stage("initramfs");
 	initcalls_run(__initcall_late_start, __initcall_late_end);
 	smp_wait();
+	kernel_map_boot_over();
 	boot_stage("late");
 	ktest_run();
 	run_init();

@@ -8,8 +8,8 @@
 
 extern char __percpu_start[], __percpu_end[];
 
-u64 percpu_offsets[NR_CPUS];
-u32 nr_cpus = 1;
+u64 percpu_offsets[NR_CPUS] __ro_after_init;
+u32 nr_cpus __ro_after_init = 1;
 cpumask_t cpu_online_mask = 1;
 DEFINE_PER_CPU(u32, cpu_number);
 

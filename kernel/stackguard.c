@@ -15,7 +15,7 @@
 
 #define UNPROTECTED	__attribute__((no_stack_protector))
 
-u64 __stack_chk_guard = STACK_GUARD_BEFORE;
+u64 __stack_chk_guard __ro_after_init = STACK_GUARD_BEFORE;
 void __noreturn __stack_chk_fail(void);
 
 /* The call is the last instruction of who makes it: what it would return to may be the next function. */

@@ -33,7 +33,7 @@
 #define RECLAIM_BATCH	32u	/* pages of files let go for one that is wanted */
 #define POISON_FREE	0x6b
 
-u64 page_array;
+u64 page_array __ro_after_init;
 u64 page_base_pfn, page_end_pfn;
 
 static struct { struct list_head list; u64 count; } free_area[MAX_ORDER + 1];	/* [zone_lock] */

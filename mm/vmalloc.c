@@ -36,7 +36,7 @@ static DEFINE_SPINLOCK(vmalloc_lock, LC_VMALLOC);
 static struct area *lazy;			/* [vmalloc_lock] unmapped, not flushed; still in the tree, with their pages */
 static u64 lazy_pages;
 static vaddr_t hint = VMALLOC_BASE;		/* [vmalloc_lock] search starts here; back to what a purge gave free, or the tables would never end */
-static struct slab_cache *area_cache;
+static struct slab_cache *area_cache __ro_after_init;
 struct stack_cache { u32 count; void *stacks[STACK_CACHE]; };
 static DEFINE_PER_CPU(struct stack_cache, stack_cache);
 

@@ -2,7 +2,8 @@
  *
  * Boot.  head.S runs on coarse tables.  kernel_map_init() builds the final root: the image with text executable and read-only,
  * rodata read-only, the rest writable and not executable; the linear map of all RAM by the largest blocks that fit, in which the
- * image's text and rodata are read-only too; the fix-mapped slots.  Its tables come from a pool in .bss until the linear map
+ * image's text and rodata are read-only too; the fix-mapped slots.  Data marked __ro_after_init have pages of their own, which become read-only
+ * in both places before the first program runs.  Its tables come from a pool in .bss until the linear map
  * reaches the boot allocator's memory, then from there.
  *
  * Later changes are in the vmalloc area, under kernel_pt_lock: of single last-level entries, and of blocks for device windows, which stay. */
@@ -16,7 +17,7 @@
 #include "pagetable.h"
 #include <arch/kmap.h>
 
-extern char _text[], _etext[], _rodata[], _erodata[], _end[], early_pgd[];
+extern char _text[], _etext[], _rodata[], _erodata[], _ero_after_init[], _end[], early_pgd[];
 void cpu_replace_kernel_tables(paddr_t pgd);
 
 #define POOL_PAGES 40
@@ -24,9 +25,9 @@ static pte_t pool[POOL_PAGES][PTRS_PER_TABLE] __aligned(4096);
 static u32 pool_used;
 pte_t kernel_pgd[PTRS_PER_TABLE] __aligned(4096);
 static pte_t *fix_table;
-static bool buddy_ready;		/* tables come from page_alloc */
+static bool buddy_ready __ro_after_init;		/* tables come from page_alloc */
 static DEFINE_SPINLOCK(kernel_pt_lock, LC_KERNEL_PT);
-u64 kernel_phys;			/* where the image lies; head.S sets it */
+u64 kernel_phys __ro_after_init;			/* where the image lies; head.S sets it */
 
 paddr_t image_to_phys(const void *va)
 {
@@ -125,18 +126,24 @@ const void *fixmap_fdt(paddr_t pa)
 	return (const void *)(FIXMAP_BASE + (pa & (PMD_SIZE - 1)));
 }
 
+/* Of [start, end), what lies in [low, high). */
+static void map_linear_part(paddr_t start, paddr_t end, paddr_t low, paddr_t high, u32 prot)
+{
+	start = max(start, low);
+	end = min(end, high);
+	if (start < end)
+		map_range(kernel_pgd, LINEAR_BASE + start, start, end - start, prot);
+}
+
+/* What becomes read-only later is a part of its own, so that no block reaches across its ends. */
 static void map_linear(paddr_t start, paddr_t end)
 {
-	paddr_t ro_start = kernel_phys, ro_end = kernel_phys + (u64)(_erodata - _text);
+	paddr_t rodata_end = image_to_phys(_erodata), later_end = image_to_phys(_ero_after_init);
 
-	if (start < ro_start && end > start)
-		map_range(kernel_pgd, LINEAR_BASE + start, start, min(end, ro_start) - start, PROT_K_R | PROT_K_W);
-	if (end > ro_start && start < ro_end)
-		map_range(kernel_pgd, LINEAR_BASE + max(start, ro_start), max(start, ro_start),
-			  min(end, ro_end) - max(start, ro_start), PROT_K_R);
-	if (end > ro_end)
-		map_range(kernel_pgd, LINEAR_BASE + max(start, ro_end), max(start, ro_end), end - max(start, ro_end),
-			  PROT_K_R | PROT_K_W);
+	map_linear_part(start, end, 0, kernel_phys, PROT_K_R | PROT_K_W);
+	map_linear_part(start, end, kernel_phys, rodata_end, PROT_K_R);
+	map_linear_part(start, end, rodata_end, later_end, PROT_K_R | PROT_K_W);
+	map_linear_part(start, end, later_end, ~0ul, PROT_K_R | PROT_K_W);
 }
 
 void kernel_map_init(void)
@@ -146,7 +153,8 @@ void kernel_map_init(void)
 
 	map_range(kernel_pgd, text, kernel_phys, (u64)(_etext - _text), PROT_K_R | PROT_K_X);
 	map_range(kernel_pgd, (vaddr_t)_rodata, image_to_phys(_rodata), (u64)(_erodata - _rodata), PROT_K_R);
-	map_range(kernel_pgd, (vaddr_t)_erodata, image_to_phys(_erodata), (u64)(_end - _erodata), PROT_K_R | PROT_K_W);
+	map_range(kernel_pgd, (vaddr_t)_erodata, image_to_phys(_erodata), (u64)(_ero_after_init - _erodata), PROT_K_R | PROT_K_W);
+	map_range(kernel_pgd, (vaddr_t)_ero_after_init, image_to_phys(_ero_after_init), (u64)(_end - _ero_after_init), PROT_K_R | PROT_K_W);
 	kernel_pgd[table_index(FIXMAP_BASE, 0)] = ((pte_t *)early_pgd)[table_index(FIXMAP_BASE, 0)];
 	for (u32 i = 0; bootmem_next_range(i, &start, &end); i++)
 		map_linear(ALIGN_UP(start, PAGE_SIZE), ALIGN_DOWN(end, PAGE_SIZE));
@@ -156,6 +164,26 @@ void kernel_map_init(void)
 void kernel_map_use_buddy(void)
 {
 	buddy_ready = true;
+}
+
+static void make_readonly(vaddr_t start, vaddr_t end)
+{
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+		pte_t *p = &descend(kernel_pgd, va, 3)[table_index(va, 3)];
+
+		atomic_store(p, pte_make(*p & PTE_ADDR_MASK, PROT_K_R));	/* of the permissions alone: no break before make */
+	}
+	kernel_tlb_flush_range(start, end);
+}
+
+void kernel_map_boot_over(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&kernel_pt_lock);
+	vaddr_t linear = LINEAR_BASE + image_to_phys(_erodata);
+
+	make_readonly((vaddr_t)_erodata, (vaddr_t)_ero_after_init);
+	make_readonly(linear, linear + (u64)(_ero_after_init - _erodata));
+	spin_unlock_irqrestore(&kernel_pt_lock, flags);
 }
 
 int kernel_map_page(vaddr_t va, paddr_t pa, u32 prot)

@@ -13,10 +13,10 @@
 #define MAX_PAGES 4
 
 extern const char vdso_image[], vdso_image_end[];
-static struct page *pages[MAX_PAGES + 1];
-static u32 nr_pages;			/* code pages */
-static struct vdso_data *data;
-static u64 sigreturn_offset;
+static struct page *pages[MAX_PAGES + 1] __ro_after_init;
+static u32 nr_pages __ro_after_init;			/* code pages */
+static struct vdso_data *data __ro_after_init;
+static u64 sigreturn_offset __ro_after_init;
 
 /* In two steps, around the change: while it goes on no program reads the old values.  Writers exclude each other by the clock's lock; a
  * program's reader pairs with the barriers in seq_write_begin and _end. */

@@ -7,7 +7,7 @@
 
 enum { GICC_CTLR = 0x000, GICC_PMR = 0x004, GICC_IAR = 0x00c, GICC_EOIR = 0x010 };
 
-static volatile void *dist, *cpu_if;
+static volatile void *dist __ro_after_init, *cpu_if __ro_after_init;
 static u8 target[NR_CPUS];		/* a CPU's bit in the distributor's target fields; its own start writes it */
 
 static void gicv2_mask(u32 irq) { gic_mask(dist, irq); }		/* of private lines the distributor shows each CPU its own */

@@ -14,8 +14,8 @@ enum { GICD_CTLR_RWP = 1u << 31, GICD_CTLR_ARE_NS = 1 << 4, GICD_CTLR_GRP1_NS = 
 
 #define FRAME_SIZE 0x20000u		/* a redistributor's two pages of 64 KiB */
 
-static volatile void *dist;
-static volatile void *redist[NR_CPUS];	/* by CPU; NULL: the device tree has none for it */
+static volatile void *dist __ro_after_init;
+static volatile void *redist[NR_CPUS] __ro_after_init;	/* by CPU; NULL: the device tree has none for it */
 
 static void wait_rwp(void)
 {

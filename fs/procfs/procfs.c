@@ -32,7 +32,7 @@ struct proc_node {
 
 static struct proc_node root_node = { .name = "", .ino = 1 };
 static struct super *proc_super;
-static struct slab_cache *proc_inode_cache;
+static struct slab_cache *proc_inode_cache __ro_after_init;
 static u32 next_ino = 2;
 static const struct inode_ops dir_iops, root_iops, self_iops, empty_iops;
 static const struct file_ops dir_fops;

@@ -24,8 +24,8 @@
 #include <mm/slab.h>
 
 struct irq_desc irq_descs[MAX_IRQS];
-const struct irqchip *irq_chip;
-u32 nr_irqs;
+const struct irqchip *irq_chip __ro_after_init;
+u32 nr_irqs __ro_after_init;
 DEFINE_SPINLOCK(irq_lock, LC_IRQ_DESC);
 DEFINE_PER_CPU(struct irq_counts, irq_counts);
 struct irq_block *irq_blocks[MAX_BLOCKS];

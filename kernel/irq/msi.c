@@ -1,7 +1,7 @@
 /* The controllers of message-signalled interrupts. */
 #include <kernel/irq/msi.h>
 
-static struct msi_controller *controllers;	/* written at boot by one thread */
+static struct msi_controller *controllers __ro_after_init;	/* written at boot by one thread */
 
 void msi_controller_register(struct msi_controller *c)
 {

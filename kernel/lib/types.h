@@ -24,6 +24,12 @@ typedef u64 vaddr_t;
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define __noreturn		__attribute__((noreturn))
+/* Written while the system boots, by whom drivers_probe() or a BOOT_INIT calls, and read-only from the first program on (arch/kmap.h). */
+#ifndef UNIT_TEST
+#define __ro_after_init		__attribute__((section(".data..ro_after_init")))
+#else
+#define __ro_after_init
+#endif
 #define __weak			__attribute__((weak))
 #ifndef __used
 #define __used			__attribute__((used))

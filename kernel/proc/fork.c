@@ -35,7 +35,7 @@
 static u64 threads_max;
 SYSCTL(threads_max, "kernel/threads-max", .value = &threads_max, .min = 1, .max = 1 << 22);
 
-static struct slab_cache *process_cache, *sighand_cache;
+static struct slab_cache *process_cache __ro_after_init, *sighand_cache __ro_after_init;
 
 static int fork_init(void)
 {

@@ -14,7 +14,7 @@
 #include <arch/uaccess.h>
 #include <syscall_protos.h>
 
-static u64 secrets[KCMP_TYPES][2];		/* [I] after boot */
+static u64 secrets[KCMP_TYPES][2] __ro_after_init;		/* [I] after boot */
 
 static int secrets_init(void)
 {

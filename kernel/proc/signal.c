@@ -40,7 +40,7 @@
 #define SIGNALFD_QUEUE_BITS 4
 
 void group_exit_locked(struct process *p, int status);
-static struct slab_cache *queue_cache;
+static struct slab_cache *queue_cache __ro_after_init;
 
 bool fatal_signal_pending(const struct task *t)
 {

@@ -41,7 +41,7 @@ struct timer_base {
 static DEFINE_PER_CPU(struct timer_base, timer_base) = {
 	.lock = SPINLOCK_INIT(LC_TIMER), .programmed_ns = TIME_NEVER,
 };
-static const struct clockevent *clockevent;	/* [I] once registered */
+static const struct clockevent *clockevent __ro_after_init;	/* [I] once registered */
 
 static inline struct timer *node_timer(struct rb_node *n)
 {

@@ -21,7 +21,7 @@ struct rx_pbuf {
 
 #define IN_AREA	((sizeof(((struct packet *)NULL)->area) - sizeof(struct merge_note)) / (sizeof(struct rx_pbuf)))
 
-static struct slab_cache *rx_cache;
+static struct slab_cache *rx_cache __ro_after_init;
 
 static void rx_free(struct pbuf *b)
 {

@@ -46,7 +46,7 @@
 
 struct dgram_counts dgram_counts;
 struct udp_counts udp_counts, udplite_counts;
-static struct slab_cache *datagram_cache;
+static struct slab_cache *datagram_cache __ro_after_init;
 static u8 watched[256 / 8];		/* [C] protocols that have a hook */
 static s64 ping_first = 1, ping_last;	/* groups that may ping: none, as long as nobody says so */
 static const struct socket_ops dgram_ops;

@@ -2,10 +2,12 @@
  *
  * hidden() keeps the compiler from seeing, and refusing, what is wrong. */
 #include <arch/context.h>
+#include <arch/mmu.h>
 #include <arch/uaccess.h>
 #include <kernel/debug.h>
 #include <kernel/ktest.h>
 #include <kernel/lib/string.h>
+#include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sync/mutex.h>
@@ -31,6 +33,8 @@ KTEST_REPORTS(fatal, stack_overflow, "kernel stack overflow") { printk(LOG_DEBUG
 KTEST_REPORTS(fatal, null_pointer, "data abort at EL1") { *hidden((volatile u64 *)8) = 1; }
 KTEST_REPORTS(fatal, user_pointer_without_uaccess, "data abort at EL1") { printk(LOG_DEBUG "%lu\n", *hidden((volatile u64 *)0x400000)); }
 KTEST_REPORTS(fatal, write_to_text, "data abort at EL1") { *hidden((volatile u32 *)(u64)memcpy) = 0; }
+KTEST_REPORTS(fatal, write_after_boot, "data abort at EL1") { *hidden((volatile u32 *)&nr_cpus) = 0; }
+KTEST_REPORTS(fatal, write_after_boot_elsewhere, "data abort at EL1") { *hidden((volatile u32 *)phys_to_virt(image_to_phys(&nr_cpus))) = 0; }
 KTEST_REPORTS(fatal, behind_vmalloc, "data abort at EL1") { ((volatile char *)vmalloc(PAGE_SIZE))[hidden(PAGE_SIZE)] = 1; }
 KTEST_REPORTS(fatal, after_vfree, "data abort at EL1")
 {
