@@ -444,6 +444,19 @@ out:
 	return got;
 }
 
+/* Nothing of what is to be written is there: then no page of memory, which would count as the file's, is taken for it. */
+static bool unreadable(const struct iov_iter *from)
+{
+	const struct iov_seg *seg = from->segs;
+	size_t off = from->off;
+
+	if (from->kernel)
+		return false;
+	for (; off == seg->len; off = 0)
+		seg++;
+	return user_get(user_ptr(seg->base + off), 1).err;
+}
+
 ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	struct address_space *as = file->mapping;
@@ -458,7 +471,7 @@ ssize_t filemap_write(struct file *file, struct iov_iter *from, u64 *pos)
 
 		got = n == PAGE_SIZE && as->writer ? overwrite_page(as, *pos >> PAGE_SHIFT, from) : 0;
 		if (!got) {
-			err = filemap_get(as, *pos >> PAGE_SHIFT, true, &p);
+			err = !as->writer && unreadable(from) ? -EFAULT : filemap_get(as, *pos >> PAGE_SHIFT, true, &p);
 			if (err)
 				break;
 			got = copy_from_iter((char *)page_address(p) + off, n, from);

@@ -680,22 +680,29 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	return err;
 }
 
-/* tree_lock held: the same as below, where some pages are in a swap area. */
-static u64 next_with_swapped(struct address_space *as, u64 index, u64 size, bool data)
+/* The first page at or after index that is there, or in a swap area; ~0: none.  tree_lock held. */
+static u64 next_data(struct address_space *as, u64 index)
 {
 	void *page;
 	u64 at = ~0ul;
 
-	if (data) {
-		if (!radix_tree_gang_lookup(&as->tree, index, &page, &at, 1))
-			at = ~0ul;
-		at = min(at, shmem_next_swapped(as, index));
-		return at == ~0ul ? size : at << PAGE_SHIFT;
-	}
-	for (; index << PAGE_SHIFT < size; index++)
-		if (!radix_tree_lookup(&as->tree, index) && shmem_next_swapped(as, index) != index)
+	if (!radix_tree_gang_lookup(&as->tree, index, &page, &at, 1))
+		at = ~0ul;
+	return unlikely(as->swapped) ? min(at, shmem_next_swapped(as, index)) : at;
+}
+
+/* The first that is neither, below end.  tree_lock held, let go of now and then: a large file has many pages. */
+static u64 next_hole(struct address_space *as, u64 index, u64 end)
+{
+	for (u32 n = 1; index < end; index++, n++) {
+		if (!radix_tree_lookup(&as->tree, index) && (!as->swapped || shmem_next_swapped(as, index) != index))
 			break;
-	return index << PAGE_SHIFT;
+		if (n % 256 == 0) {
+			spin_unlock_irq(&as->tree_lock);
+			spin_lock_irq(&as->tree_lock);
+		}
+	}
+	return index;
 }
 
 /* Where data or a hole begins at or after off: pages that are there are data. */
@@ -703,7 +710,6 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 {
 	struct address_space *as = &f->inode->data;
 	u64 size = i_size_read(f->inode), index, found;
-	void *page;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return generic_seek(f, off, whence);
@@ -711,14 +717,9 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 		return -ENXIO;
 	index = (u64)off >> PAGE_SHIFT;
 	spin_lock_irq(&as->tree_lock);
-	if (unlikely(as->swapped)) {
-		found = next_with_swapped(as, index, size, whence == SEEK_DATA);
-	} else if (whence == SEEK_DATA)
-		found = radix_tree_gang_lookup(&as->tree, index, &page, &index, 1) ? index << PAGE_SHIFT : size;
-	else
-		for (found = index << PAGE_SHIFT; found < size && radix_tree_lookup(&as->tree, found >> PAGE_SHIFT); found += PAGE_SIZE)
-			;
+	index = whence == SEEK_DATA ? next_data(as, index) : next_hole(as, index, DIV_ROUND_UP(size, PAGE_SIZE));
 	spin_unlock_irq(&as->tree_lock);
+	found = index == ~0ul ? size : index << PAGE_SHIFT;
 	if (found < (u64)off)
 		found = (u64)off;
 	if (found >= size) {

@@ -50,6 +50,17 @@ TEST(names_and_flags)
 	CHECK_EQ(fcntl(fd, F_GETFD), 0);
 }
 
+TEST(nothing_written_takes_nothing)
+{
+	int fd = make("empty", 0);
+	struct iovec v[2] = { { (void *)8, 0 }, { (void *)8, PAGE } };
+	struct stat st;
+	CHECK_ERR(write(fd, (void *)8, PAGE), EFAULT);
+	CHECK_ERR(writev(fd, v, 2), EFAULT);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == 0);
+	CHECK_EQ(st.st_blocks, 0);
+}
+
 TEST(sealed_against_seals_unless_asked)
 {
 	int fd = make("x", 0);
