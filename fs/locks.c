@@ -271,14 +271,16 @@ out:
 
 static int range_from(struct file *f, const struct flock *fl, struct file_lock *l)
 {
-	s64 start = fl->l_start, len = fl->l_len;
+	s64 start = 0, len = fl->l_len;
 
 	if (fl->l_whence == SEEK_CUR)
-		start += (s64)f->pos;
+		start = (s64)f->pos;
 	else if (fl->l_whence == SEEK_END)
-		start += (s64)i_size_read(f->inode);
+		start = (s64)i_size_read(f->inode);
 	else if (fl->l_whence != SEEK_SET)
 		return -EINVAL;
+	if (__builtin_add_overflow(start, fl->l_start, &start))
+		return -EOVERFLOW;
 	if (len < 0) {
 		start += len;
 		len = -len;

@@ -129,6 +129,10 @@ TEST(ofd_locks)
 	CHECK_ERR(fcntl(b, F_OFD_SETLK, &l), EAGAIN);
 	close(d);
 	CHECK(fcntl(b, F_OFD_SETLK, &l) == 0);
+	struct flock far = { .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = LONG_MAX };
+	CHECK(lseek(b, 1, SEEK_SET) == 1);
+	CHECK_ERR(fcntl(b, F_OFD_SETLK, &far), EOVERFLOW);
+	CHECK_ERR(fcntl(b, F_SETLK, &far), EOVERFLOW);
 	l.l_pid = 5;
 	CHECK_ERR(fcntl(b, F_OFD_SETLK, &l), EINVAL);
 }
