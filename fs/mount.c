@@ -1,47 +1,42 @@
 /* Mounts: the tree of places.
  *
- * There is one namespace.  A mount says that at (parent mount, mountpoint dentry) begins another tree, (superblock, root dentry).
- * The children of all mounts stand in one hash by (parent, mountpoint), read under RCU by path walks; a walk validates with
- * mount_seq, which moves on every change.  The dentry's DENTRY_MOUNTED flag keeps walks from looking at all where nothing is.
+ * A mount says that at (parent mount, mountpoint dentry) begins another tree, (superblock, root dentry).  Mounts that hang together are a
+ * namespace, with a list of them all.  The children of all mounts stand in one hash by (parent, mountpoint), read under RCU by path walks; a
+ * walk validates with mount_seq, which moves on every change.  The dentry's DENTRY_MOUNTED flag keeps walks from looking at all where
+ * nothing is.  On one place there is one mount: a newer one hangs on the root of the older (its topper), or, if propagation brings it from
+ * elsewhere, takes the place and bears the older one on its own root.
  *
- * Changes hold mount_mutex (LC_MOUNT_SEM) throughout, and mount_lock with mount_seq odd around the stores that readers see.
- * Mounts on one place stack: the newer one hangs on the root of the older.
+ * Changes hold mount_mutex (LC_MOUNT_SEM) throughout, and mount_lock with mount_seq odd around the stores that readers see.  What can fail,
+ * memory first of all, is done before: a change makes trees that stand nowhere (ns NULL, in no hash, with parents among themselves) and shows
+ * them all in one section, in which nothing fails and nothing sleeps.  A walk sees a mount and what propagated from it together, or nothing.
+ *
+ * A place is claimed before something is mounted there: DENTRY_MOUNTED is set under the lock of the directory that it is named in, which
+ * who removes or renames it holds too; from then on he is refused.  The flag goes with the last mount on the dentry, whoever's.
  *
  * References: the tree holds one, each path (open file, cwd, root) one, each child one on its parent.  A busy umount is one with
  * children or with paths; MNT_DETACH takes a whole subtree out of the tree at once and lets the references run out by themselves.  While it
- * is in the tree a mount's references are counted by each CPU for itself (spread_ref.h): opening and closing files writes no common line. */
-#include <fs/mount.h>
-#include <fs/file.h>
-#include <fs/namei.h>
-#include <fs/seq.h>
+ * is in the tree a mount's references are counted by each CPU for itself (spread_ref.h): opening and closing files writes no common line.
+ * An umount that must find nobody gathers the counts, and looks at the sums in the section that ends the mounts: a walk that came
+ * later finds mount_seq odd, so nobody gets in between the look and the end.
+ *
+ * Who shares with whom: mount_group.c. What follows from it: mount_propagate.c. */
+#include <fs/mount_internal.h>
 #include <fs/super.h>
-#include <syscall_protos.h>
 #include <kernel/debug.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
-#include <kernel/proc/proc.h>
-#include <linux/capability.h>
-#include <linux/fcntl.h>
 #include <linux/fs.h>
-#include <linux/limits.h>
 #include <mm/slab.h>
-#include <arch/uaccess.h>
 
-#ifndef MNT_FORCE
-#define MNT_FORCE	1
-#define MNT_DETACH	2
-#define MNT_EXPIRE	4
-#define UMOUNT_NOFOLLOW	8
-#endif
 #define MOUNT_BITS	6
-#define MNT_FLAGS	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
-#define MS_PROPAGATION	(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+#define PLACE_BITS	6
 
 struct seqcount mount_seq;
+struct mount_ns root_ns = { .mounts = LIST_HEAD_INIT(root_ns.mounts) };
+DEFINE_SPINLOCK(mount_lock, LC_MOUNT_HASH);
+DEFINE_MUTEX(mount_mutex, LC_MOUNT_SEM);
 static struct hlist_head mount_hash[1 << MOUNT_BITS];			/* [mount_lock, R] */
-static DEFINE_SPINLOCK(mount_lock, LC_MOUNT_HASH);
-static DEFINE_MUTEX(mount_mutex, LC_MOUNT_SEM);
-static struct list_head all_mounts = LIST_HEAD_INIT(all_mounts);	/* [mount_mutex] */
+static struct hlist_head places[1 << PLACE_BITS];			/* [mount_mutex] those that stand somewhere, by mountpoint */
 static s32 next_id = 20;						/* [mount_mutex] */
 
 static struct hlist_head *bucket_of(const struct mount *m, const struct dentry *d)
@@ -49,6 +44,11 @@ static struct hlist_head *bucket_of(const struct mount *m, const struct dentry *
 	u64 v = ((u64)m >> 6) + ((u64)d >> 6);
 
 	return &mount_hash[(v * 0x9e3779b97f4a7c15ull) >> (64 - MOUNT_BITS)];
+}
+
+static struct hlist_head *places_of(const struct dentry *d)
+{
+	return &places[(((u64)d >> 6) * 0x9e3779b97f4a7c15ull) >> (64 - PLACE_BITS)];
 }
 
 struct mount *mount_find_rcu(const struct mount *mnt, const struct dentry *d)
@@ -82,7 +82,7 @@ void mount_put(struct mount *m)
 	call_rcu(&m->rcu, mount_free_rcu);
 }
 
-static struct mount *mount_alloc(struct super *sb, struct dentry *root, const char *source, u32 flags)
+struct mount *mount_alloc(struct super *sb, struct dentry *root, const char *source, u32 flags)
 {
 	struct mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
 
@@ -102,6 +102,8 @@ static struct mount *mount_alloc(struct super *sb, struct dentry *root, const ch
 	list_init(&m->child);
 	list_init(&m->children);
 	list_init(&m->link);
+	list_init(&m->peer);
+	list_init(&m->work);
 	return m;
 }
 
@@ -142,96 +144,460 @@ bool path_follow_up(struct path *p)
 	return true;
 }
 
-/* Hang m on a place.  mount_mutex held; takes references on the place. */
-static void attach(struct mount *m, const struct path *at)
+struct mount *mount_find(const struct mount *parent, const struct dentry *d)
 {
-	path_get(at);
-	dentry_set_mounted(at->dentry, true);
-	spin_lock(&mount_lock);
-	seq_write_begin(&mount_seq);
-	atomic_store(&m->parent, at->mnt);
-	atomic_store(&m->mountpoint, at->dentry);
-	struct hlist_head *head = bucket_of(at->mnt, at->dentry);
-	m->hash.next = head->first;
-	m->hash.pprev = &head->first;
-	if (head->first)
-		head->first->pprev = &m->hash.next;
-	atomic_store_release(&head->first, &m->hash);
-	seq_write_end(&mount_seq);
-	spin_unlock(&mount_lock);
-	spread_ref_spread(&m->refs);
-	list_add_tail(&m->child, &at->mnt->children);
-	if (list_empty(&m->link)) {
-		m->id = next_id++;
-		list_add_tail(&m->link, &all_mounts);
-	}
+	return READ_ONCE(d->flags) & DENTRY_MOUNTED ? mount_find_rcu(parent, d) : NULL;
 }
 
-static bool any_mount_on(const struct dentry *d)
+struct mount *mount_skip(const struct mount *m, const struct mount *top)
 {
-	struct list_head *pos;
+	for (; m != top; m = m->parent)
+		if (m->child.next != &m->parent->children)
+			return list_entry(m->child.next, struct mount, child);
+	return NULL;
+}
 
-	for (pos = all_mounts.next; pos != &all_mounts; pos = pos->next)
-		if (container_of(pos, struct mount, link)->mountpoint == d)
+struct mount *mount_next(const struct mount *m, const struct mount *top)
+{
+	return list_empty(&m->children) ? mount_skip(m, top) : list_first_entry(&m->children, struct mount, child);
+}
+
+bool mount_is_below(const struct mount *m, const struct mount *top)
+{
+	for (; m; m = m->parent)
+		if (m == top)
 			return true;
 	return false;
 }
 
-/* Take m off its place; *was gets the place with its references.  mount_mutex held. */
-static void detach(struct mount *m, struct path *was)
+bool dentry_is_inside(const struct dentry *root, const struct dentry *d)
 {
-	was->mnt = m->parent;
-	was->dentry = m->mountpoint;
-	spin_lock(&mount_lock);
-	seq_write_begin(&mount_seq);
-	if (m->hash.pprev) {
-		atomic_store_release(m->hash.pprev, m->hash.next);
-		if (m->hash.next)
-			m->hash.next->pprev = m->hash.pprev;
-		m->hash.pprev = NULL;
+	const struct dentry *at, *up;
+	u32 seq;
+
+	do {
+		seq = seq_read_begin(&rename_seq);
+		rcu_read_lock();
+		for (at = d; at != root && (up = READ_ONCE(at->parent)) != at; at = up)
+			;
+		rcu_read_unlock();
+	} while (seq_read_retry(&rename_seq, seq));
+	return at == root;
+}
+
+/* --- places --- */
+
+/* Lock the directory that d is named in; referenced.  d itself: it is a root. */
+static struct dentry *parent_lock(const struct dentry *d)
+{
+	for (;;) {
+		struct dentry *dir = dentry_parent_get((struct dentry *)d);
+
+		if (dir == d)
+			return dir;
+		rwsem_read_lock(&dir->inode->lock);
+		if (READ_ONCE(d->parent) == dir)
+			return dir;
+		rwsem_read_unlock(&dir->inode->lock);
+		dentry_put(dir);
 	}
-	atomic_store(&m->parent, NULL);
-	atomic_store(&m->mountpoint, NULL);
-	seq_write_end(&mount_seq);
-	spin_unlock(&mount_lock);
-	list_del_init(&m->child);
-	if (was->dentry && !any_mount_on(was->dentry))
-		dentry_set_mounted(was->dentry, false);
 }
 
-static struct mount *children_first(struct mount *m)
+int place_claim(struct path *at, const struct dentry *like)
 {
-	while (!list_empty(&m->children))
-		m = container_of(m->children.next, struct mount, child);
-	return m;
+	struct dentry *dir;
+	int err = 0;
+
+	path_follow_down(at);
+	dir = parent_lock(at->dentry);
+	if (dentry_unhashed(at->dentry) || (at->dentry->inode->flags & INODE_DEAD))
+		err = -ENOENT;
+	else if (at->mnt->ns != mount_ns_current())
+		err = -EINVAL;
+	else if (inode_is_dir(at->dentry->inode) != inode_is_dir(like->inode))
+		err = -ENOTDIR;
+	else
+		dentry_set_mounted(at->dentry, true);
+	if (dir != at->dentry)
+		rwsem_read_unlock(&dir->inode->lock);
+	dentry_put(dir);
+	return err;
 }
 
-/* Take m and all below it out of the tree.  What the tree held is put on the list, to be dropped without the mutex. */
-static void detach_tree(struct mount *top, struct list_head *gone)
+void place_release(struct dentry *d)
 {
 	struct mount *m;
 
-	do {
-		struct path was;
-
-		m = children_first(top);
-		detach(m, &was);
-		spread_ref_gather_begin(&m->refs);
-		list_del_init(&m->link);
-		list_add_tail(&m->child, gone);
-		/* The place's references cannot be dropped under the mutex: the dead mount keeps them.  Its hash.next stays for walkers. */
-		m->was.mnt = was.mnt;
-		m->was.dentry = was.dentry;
-	} while (m != top);
+	hlist_for_each_entry(m, places_of(d), place)
+		if (m->mountpoint == d)
+			return;
+	dentry_set_mounted(d, false);
 }
 
-static void drop_gone(struct list_head *gone)
+/* m's place is at; its references are taken.  Nobody finds it there yet. */
+static void place_set(struct mount *m, const struct path *at)
+{
+	path_get(at);
+	atomic_store(&m->parent, at->mnt);
+	atomic_store(&m->mountpoint, at->dentry);
+	hlist_add_head(&m->place, places_of(at->dentry));
+}
+
+/* m stands nowhere; *was: where it did, with the references.  No walk finds it there any more. */
+static void place_unset(struct mount *m, struct path *was)
+{
+	*was = (struct path){ m->parent, m->mountpoint };
+	if (!was->mnt)
+		return;
+	hlist_del(&m->place);
+	m->place.pprev = NULL;
+	list_del_init(&m->child);
+	atomic_store(&m->parent, NULL);
+	atomic_store(&m->mountpoint, NULL);
+}
+
+void mount_place(struct mount *tree, const struct path *at) { place_set(tree, at); }
+
+/* --- what walks see.  mount_lock held, mount_seq odd --- */
+
+static void seen_begin(void)
+{
+	spin_lock(&mount_lock);
+	seq_write_begin(&mount_seq);
+}
+
+static void seen_end(void)
+{
+	seq_write_end(&mount_seq);
+	spin_unlock(&mount_lock);
+}
+
+static void show_one(struct mount *m)
+{
+	struct hlist_head *head = bucket_of(m->parent, m->mountpoint);
+
+	atomic_store(&m->hash.next, head->first);	/* who stood on it in another chain comes along, and begins again: mount_seq */
+	m->hash.pprev = &head->first;
+	if (head->first)
+		head->first->pprev = &m->hash.next;
+	atomic_store_release(&head->first, &m->hash);
+}
+
+/* Its next stays, for who is just there. */
+static void hide_one(struct mount *m)
+{
+	if (!m->hash.pprev)
+		return;
+	atomic_store_release(m->hash.pprev, m->hash.next);
+	if (m->hash.next)
+		m->hash.next->pprev = m->hash.pprev;
+	m->hash.pprev = NULL;
+}
+
+/* --- copies of trees --- */
+
+static struct mount *copy_one(const struct mount *m, struct dentry *root, enum copy_kind kind)
+{
+	struct mount *c = mount_alloc(m->sb, root, m->source, atomic_load(&m->flags));
+
+	if (!c)
+		return NULL;
+	if (kind != COPY_LIKE)
+		group_join(c, m->group, true);
+	else if (m->group || m->master)
+		group_join(c, m->group ? m->group : m->master, !m->group);
+	if (kind != COPY_SLAVE_SHARED || !group_new(c))
+		return c;
+	group_leave(c, false);
+	mount_put(c);
+	return NULL;
+}
+
+int mount_copy_tree(struct mount *top, struct dentry *root, enum copy_kind kind, bool rec, struct mount **out, struct list_head *gone)
+{
+	struct mount *m, *next, *c;
+
+	for (m = top; m; m = next) {
+		if (m != top && (m->unbindable || (m->parent == top && !dentry_is_inside(root, m->mountpoint)))) {
+			next = mount_skip(m, top);
+			continue;
+		}
+		c = copy_one(m, m == top ? root : m->root, kind);
+		if (!c) {
+			if (m != top)
+				mount_discard_tree(top->copy, gone);
+			return -ENOMEM;
+		}
+		m->copy = c;
+		if (m != top) {
+			place_set(c, &(struct path){ m->parent->copy, m->mountpoint });
+			list_add_tail(&c->child, &c->parent->children);
+		}
+		next = rec ? mount_next(m, top) : NULL;
+	}
+	*out = top->copy;
+	return 0;
+}
+
+/* A mount that nobody sees any more, or yet: what it holds is kept for mounts_drop. */
+static void put_off(struct mount *m, struct list_head *gone)
+{
+	group_leave(m, false);
+	if (m->was.dentry)
+		place_release(m->was.dentry);
+	list_add_tail(&m->child, gone);
+}
+
+void mount_discard_tree(struct mount *top, struct list_head *gone)
+{
+	struct mount *m = top, *up;
+
+	do {
+		while (!list_empty(&m->children))
+			m = list_first_entry(&m->children, struct mount, child);
+		up = m == top ? NULL : m->parent;
+		place_unset(m, &m->was);
+		put_off(m, gone);
+		m = up;
+	} while (m);
+}
+
+/* --- trees come --- */
+
+int mount_ns_room(struct mount_ns *ns, struct mount *tree)
+{
+	struct mount *m;
+
+	for_each_mount(m, tree)
+		ns->coming++;
+	return ns->nr_mounts + ns->coming > MOUNT_MAX ? -ENOSPC : 0;
+}
+
+static void enter_ns(struct mount *tree, struct mount_ns *ns)
+{
+	struct mount *m;
+
+	for_each_mount(m, tree) {
+		m->ns = ns;
+		m->id = next_id++;
+		list_add_tail(&m->link, &ns->mounts);
+		ns->nr_mounts++;
+		spread_ref_spread(&m->refs);
+	}
+}
+
+static void show_tree(struct mount *tree)
+{
+	struct mount *m;
+
+	list_add_tail(&tree->child, &tree->parent->children);
+	for_each_mount(m, tree)
+		if (!m->hash.pprev)
+			show_one(m);
+}
+
+/* A copy takes its place; what stood there hangs on its root from now on. */
+static void show_below(struct mount *c)
+{
+	struct mount *topper = mount_find_rcu(c->parent, c->mountpoint);
+
+	c->copy = topper;
+	show_tree(c);
+	if (!topper)
+		return;
+	hide_one(topper);
+	hlist_del(&topper->place);
+	place_set(topper, &(struct path){ c, c->root });
+	dentry_set_mounted(c->root, true);
+	list_move_tail(&topper->child, &c->children);
+	show_one(topper);
+}
+
+static void commit(struct mount *tree, const struct path *at, struct path *was, struct list_head *copies)
+{
+	struct mount *m, *next;
+
+	seen_begin();
+	hide_one(tree);
+	place_unset(tree, was);
+	place_set(tree, at);
+	show_tree(tree);
+	list_for_each_entry(m, copies, work)
+		show_below(m);
+	seen_end();
+	list_for_each_entry_safe(m, next, copies, work) {
+		list_del_init(&m->work);
+		if (m->copy)	/* the topper held the place, too: these are not the last */
+			path_put(&(struct path){ m->parent, m->mountpoint });
+	}
+}
+
+static int share_and_propagate(struct mount *tree, const struct path *at, struct list_head *copies, struct list_head *gone)
+{
+	struct mount *m, *next;
+	int err = tree_share(tree);
+
+	if (err)
+		return err;
+	err = propagate_mount(at, tree, copies, gone);
+	if (!err)
+		return 0;
+	list_for_each_entry_safe(m, next, copies, work) {
+		list_del_init(&m->work);
+		mount_discard_tree(m, gone);
+	}
+	tree_unshare(tree);
+	return err;
+}
+
+int mount_graft(struct mount *tree, const struct path *at, struct path *was, struct list_head *gone)
+{
+	struct list_head copies = LIST_HEAD_INIT(copies);
+	struct mount_ns *ns = at->mnt->ns;
+	struct mount *m;
+	int err = tree->ns ? 0 : mount_ns_room(ns, tree);
+
+	if (!err && mount_is_shared(at->mnt))
+		err = share_and_propagate(tree, at, &copies, gone);
+	ns->coming = 0;
+	list_for_each_entry(m, &copies, work)
+		m->parent->ns->coming = 0;
+	if (err)
+		return err;
+	if (!tree->ns)
+		enter_ns(tree, ns);
+	list_for_each_entry(m, &copies, work)
+		enter_ns(m, m->parent->ns);
+	tree_shared(tree);
+	commit(tree, at, was, &copies);
+	if (was->dentry)
+		place_release(was->dentry);
+	return 0;
+}
+
+void mount_exchange(struct mount *root, struct mount *new, const struct path *put_old, struct path *was)
+{
+	struct path place;
+
+	seen_begin();
+	hide_one(new);
+	hide_one(root);
+	place_unset(new, was);
+	place_unset(root, &place);
+	place_set(root, put_old);
+	place_set(new, &place);
+	show_tree(root);
+	show_tree(new);
+	seen_end();
+	path_put(&place);	/* new has taken its own: not the last */
+	place_release(was->dentry);
+}
+
+/* --- trees go --- */
+
+/* What stands on the root of a mount that goes, and stays: where it will stand. */
+static void drop_topper(struct mount *topper)
+{
+	struct mount *m = topper->parent, *slot;
+
+	ASSERT(topper->mountpoint == m->root);
+	for (slot = m; slot->parent->going; slot = slot->parent)
+		;
+	hide_one(topper);
+	hlist_del(&topper->place);
+	place_set(topper, &(struct path){ slot->parent, slot->mountpoint });
+	list_move_tail(&topper->child, &slot->parent->children);
+	show_one(topper);
+	m->copy = topper;
+}
+
+static void hide_all(struct list_head *list)
+{
+	struct mount *m, *c, *next;
+
+	list_for_each_entry(m, list, work)
+		hide_one(m);
+	list_for_each_entry(m, list, work) {
+		m->copy = NULL;
+		list_for_each_entry_safe(c, next, &m->children, child)
+			if (!c->going)
+				drop_topper(c);
+	}
+	list_for_each_entry(m, list, work)
+		place_unset(m, &m->was);
+}
+
+/* Has any of the list references beside the tree's, its children's and (held) the caller's? */
+static bool any_used(struct list_head *list, const struct mount *held)
+{
+	struct mount *m, *c;
+
+	list_for_each_entry(m, list, work) {
+		s32 own = 1 + (m == held);
+
+		spread_ref_gather_end(&m->refs);
+		list_for_each_entry(c, &m->children, child)
+			own++;
+		if (spread_ref_read(&m->refs) > own)
+			return true;
+	}
+	return false;
+}
+
+/* They stay. */
+static void keep_all(struct list_head *list)
+{
+	struct mount *m, *next;
+
+	list_for_each_entry_safe(m, next, list, work) {
+		spread_ref_gather_end(&m->refs);
+		spread_ref_spread(&m->refs);
+		m->going = false;
+		list_del_init(&m->work);
+	}
+}
+
+bool mounts_detach(struct list_head *list, const struct mount *held, struct list_head *gone)
+{
+	struct mount *m, *next;
+	bool used = false;
+
+	list_for_each_entry(m, list, work)
+		spread_ref_gather_begin(&m->refs);
+	if (held)
+		synchronize_rcu();
+	seen_begin();
+	if (held)
+		used = any_used(list, held);
+	if (!used)
+		hide_all(list);
+	seen_end();
+	if (used) {
+		keep_all(list);
+		return false;
+	}
+	list_for_each_entry_safe(m, next, list, work) {
+		list_del_init(&m->work);
+		list_del_init(&m->link);
+		m->ns->nr_mounts--;
+		m->ns = NULL;
+		m->going = false;
+		if (m->copy) {	/* what stood on m's root held that; m itself has both still */
+			path_put(&(struct path){ m, m->root });
+			place_release(m->root);
+		}
+		put_off(m, gone);
+	}
+	return true;
+}
+
+void mounts_drop(struct list_head *gone)
 {
 	if (!list_empty(gone))
 		synchronize_rcu();	/* a walk without references that came through the place is over; the superblock may go */
 	while (!list_empty(gone)) {
-		struct mount *m = container_of(gone->next, struct mount, child);
-		struct path was = { m->was.mnt, m->was.dentry };
+		struct mount *m = list_first_entry(gone, struct mount, child);
+		struct path was = m->was;
 
 		spread_ref_gather_end(&m->refs);
 		list_del_init(&m->child);
@@ -241,236 +607,7 @@ static void drop_gone(struct list_head *gone)
 	}
 }
 
-/* The place must be alive, on top of its stack, and of the same kind as what is mounted.  mount_mutex held. */
-static int place_check(const struct path *at, const struct dentry *root)
-{
-	if (dentry_unhashed(at->dentry) || (at->dentry->inode->flags & INODE_DEAD))
-		return -ENOENT;
-	if (list_empty(&at->mnt->link))
-		return -EINVAL;
-	return inode_is_dir(at->dentry->inode) == inode_is_dir(root->inode) ? 0 : -ENOTDIR;
-}
-
-static int mount_on(struct mount *m, struct path *at)
-{
-	int err;
-
-	mutex_lock(&mount_mutex);
-	path_follow_down(at);
-	err = place_check(at, m->root);
-	if (!err && at->mnt->sb == m->sb && at->mnt->root == at->dentry && m->root == at->dentry)
-		err = -EBUSY;
-	if (!err)
-		attach(m, at);
-	mutex_unlock(&mount_mutex);
-	return err;
-}
-
-static int mount_new(struct path *at, const char *typename, u32 flags, const char *source, const char *opts)
-{
-	const struct fs_type *type = typename ? fs_type_find(typename) : NULL;
-	struct super *sb;
-	struct mount *m;
-	int err;
-
-	if (!typename)
-		return -EINVAL;
-	if (!type)
-		return -ENODEV;
-	err = type->mount(type, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_SILENT), source, opts ? opts : "", &sb);
-	if (err)
-		return err;
-	m = mount_alloc(sb, sb->root, source ? source : typename, flags & MNT_FLAGS);
-	super_put(sb);
-	if (!m)
-		return -ENOMEM;
-	err = mount_on(m, at);
-	if (err)
-		mount_put(m);
-	return err;
-}
-
-/* Copy the mounts below from (and inside its root) below to: MS_REC. mount_mutex held. */
-static int copy_children(struct mount *from, const struct dentry *root, struct mount *to)
-{
-	struct list_head *pos;
-	int err;
-
-	for (pos = from->children.next; pos != &from->children; pos = pos->next) {
-		struct mount *c = container_of(pos, struct mount, child), *copy;
-		struct path at = { to, c->mountpoint };
-
-		if (c == to || !dentry_is_ancestor(root, c->mountpoint))
-			continue;
-		copy = mount_alloc(c->sb, c->root, c->source, c->flags);
-		if (!copy)
-			return -ENOMEM;
-		attach(copy, &at);
-		err = copy_children(c, c->root, copy);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int mount_bind(struct path *at, const char *source, bool rec)
-{
-	struct path from;
-	struct mount *m;
-	int err;
-
-	if (!source || !*source)
-		return -EINVAL;
-	err = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
-	if (err)
-		return err;
-	m = mount_alloc(from.mnt->sb, from.dentry, from.mnt->source, from.mnt->flags);
-	if (!m) {
-		path_put(&from);
-		return -ENOMEM;
-	}
-	mutex_lock(&mount_mutex);
-	path_follow_down(at);
-	err = place_check(at, m->root);
-	if (!err && rec)
-		err = copy_children(from.mnt, from.dentry, m);
-	if (!err)
-		attach(m, at);
-	struct list_head gone = LIST_HEAD_INIT(gone);
-	while (err && !list_empty(&m->children))
-		detach_tree(container_of(m->children.next, struct mount, child), &gone);
-	mutex_unlock(&mount_mutex);
-	drop_gone(&gone);
-	if (err)
-		mount_put(m);
-	path_put(&from);
-	return err;
-}
-
-static bool mount_is_below(const struct mount *m, const struct mount *top)
-{
-	for (; m; m = m->parent)
-		if (m == top)
-			return true;
-	return false;
-}
-
-static int mount_move(struct path *at, const char *source)
-{
-	struct path from, was = { NULL, NULL };
-	int err;
-
-	if (!source || !*source)
-		return -EINVAL;
-	err = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
-	if (err)
-		return err;
-	mutex_lock(&mount_mutex);
-	path_follow_down(at);
-	err = -EINVAL;
-	if (from.dentry == from.mnt->root && from.mnt->parent) {
-		err = place_check(at, from.mnt->root);
-		if (!err && mount_is_below(at->mnt, from.mnt))
-			err = -ELOOP;
-	}
-	if (!err) {
-		detach(from.mnt, &was);
-		attach(from.mnt, at);
-	}
-	mutex_unlock(&mount_mutex);
-	if (was.mnt)
-		path_put(&was);
-	path_put(&from);
-	return err;
-}
-
-/* Is a file open for writing through m (all: or another mount of its superblock)?  mount_mutex held. */
-static bool written_through(const struct mount *m, bool all)
-{
-	struct mount *other;
-
-	if (!all)
-		return atomic_load(&m->writers) > 0;
-	list_for_each_entry(other, &all_mounts, link)
-		if (other->sb == m->sb && atomic_load(&other->writers) > 0)
-			return true;
-	return atomic_load(&m->writers) > 0;
-}
-
-/* Nobody changes anything, and nobody begins to: mount_mutex and the gate's lock are held. */
-static int remount_locked(struct mount *m, u32 flags, const char *opts)
-{
-	int err = 0;
-
-	if ((flags & MS_RDONLY) && written_through(m, !(flags & MS_BIND)))
-		err = -EBUSY;
-	else if ((flags & (MS_RDONLY | MS_BIND)) == MS_RDONLY && atomic_load(&m->sb->nr_unlinked))
-		err = -EBUSY;		/* their end will be a change */
-	else if (!(flags & MS_BIND))
-		err = super_remount(m->sb, flags, opts ? opts : "");
-	if (!err)
-		atomic_store(&m->flags, (m->flags & ~(u32)MNT_FLAGS) | (flags & MNT_FLAGS));
-	return err;
-}
-
-static int remount_gated(struct mount *m, u32 flags, const char *opts)
-{
-	struct write_gate *g = m->sb->gate;
-	int err = -EBUSY;
-
-	if (!g)
-		return remount_locked(m, flags, opts);
-	mutex_lock(&g->lock);
-	if (!g->frozen) {
-		for (enum gate_level level = GATE_CALL; flags & MS_RDONLY && level < GATE_LEVELS; level++)
-			gate_close(g, level);
-		err = remount_locked(m, flags, opts);
-		gate_open(g);
-	}
-	mutex_unlock(&g->lock);
-	return err;
-}
-
-static int mount_remount(struct path *at, u32 flags, const char *opts)
-{
-	int err;
-
-	if (at->dentry != at->mnt->root)
-		return -EINVAL;
-	mutex_lock(&mount_mutex);
-	err = remount_gated(at->mnt, flags, opts);
-	mutex_unlock(&mount_mutex);
-	return err;
-}
-
-static int mount_path(const char *source, struct path *at, const char *type, u64 flags, const char *opts)
-{
-	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
-		flags &= ~(u64)MS_MGC_MSK;
-	if (flags & MS_REMOUNT)
-		return mount_remount(at, flags, opts);
-	if (flags & MS_BIND)
-		return mount_bind(at, source, flags & MS_REC);
-	if (flags & MS_PROPAGATION)	/* one namespace: nothing propagates anyway */
-		return at->dentry == at->mnt->root ? 0 : -EINVAL;
-	if (flags & MS_MOVE)
-		return mount_move(at, source);
-	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-		flags |= MS_RELATIME;
-	return mount_new(at, type, flags, source, opts);
-}
-
-int vfs_mount_kernel(const char *source, const char *path, const char *type, u64 flags, const char *opts)
-{
-	struct path at;
-	int err = path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &at);
-
-	if (err)
-		return err;
-	err = mount_path(source, &at, type, flags, opts);
-	path_put(&at);
-	return err;
-}
+/* --- of the kernel's own --- */
 
 struct mount *mount_kernel(struct super *sb)
 {
@@ -496,303 +633,11 @@ int mount_root_fs(const char *typename, struct path *out)
 	m = mount_alloc(sb, sb->root, "rootfs", MS_RELATIME);
 	if (!m)
 		return -ENOMEM;
+	enter_ns(m, &root_ns);
 	m->id = 1;
-	list_add_tail(&m->link, &all_mounts);
-	spread_ref_spread(&m->refs);
+	root_ns.root = m;
 	out->mnt = m;
 	out->dentry = sb->root;
 	path_get(out);
 	return 0;
 }
-
-/* Options: up to a page of text that may end at unmapped memory. */
-static int options_copy(char **out, const char __user *data)
-{
-	char *buf;
-
-	*out = NULL;
-	if (!data)
-		return 0;
-	buf = kzalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	if (copy_from_user_partial(buf, data, PAGE_SIZE - 1) == PAGE_SIZE - 1) {
-		kfree(buf);
-		return -EFAULT;
-	}
-	*out = buf;
-	return 0;
-}
-
-static int string_copy(char **out, const char __user *text)
-{
-	ssize_t n;
-
-	*out = NULL;
-	if (!text)
-		return 0;
-	n = strnlen_user(text, PATH_MAX);
-	if (n < 0 || n > PATH_MAX)
-		return n < 0 ? -EFAULT : -EINVAL;
-	*out = kzalloc((size_t)n + 1, GFP_KERNEL);
-	if (!*out)
-		return -ENOMEM;
-	n = strncpy_from_user(*out, text, (size_t)n + 1);
-	return n < 0 ? (int)n : 0;
-}
-
-long sys_mount(const char __user *usource, const char __user *upath, const char __user *utype, unsigned long flags,
-	       const char __user *udata)
-{
-	char *source = NULL, *type = NULL, *opts = NULL;
-	struct path at;
-	int err;
-
-	err = string_copy(&type, utype);
-	if (!err)
-		err = string_copy(&source, usource);
-	if (!err)
-		err = options_copy(&opts, udata);
-	if (!err)
-		err = path_lookup_user(AT_FDCWD, upath, LOOKUP_FOLLOW, &at);
-	if (!err) {
-		if (flags >> 31)		/* MS_NOUSER, the kernel's own, and above */
-			err = -EINVAL;
-		else
-			err = capable(CAP_SYS_ADMIN) ? mount_path(source, &at, type, flags, opts) : -EPERM;
-		path_put(&at);
-	}
-	kfree(source);
-	kfree(type);
-	kfree(opts);
-	return err;
-}
-
-/* Has it references beside the tree's and ours?  mount_mutex held; sleeps. */
-static bool in_use(struct mount *m)
-{
-	bool used;
-
-	spread_ref_gather_begin(&m->refs);
-	synchronize_rcu();
-	spread_ref_gather_end(&m->refs);
-	used = spread_ref_read(&m->refs) > 2;
-	if (used)
-		spread_ref_spread(&m->refs);
-	return used;
-}
-
-long sys_umount2(const char __user *upath, u32 flags)
-{
-	struct list_head gone = LIST_HEAD_INIT(gone);
-	struct path at;
-	struct mount *m;
-	int err;
-
-	if (flags & ~(u32)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
-		return -EINVAL;
-	err = path_lookup_user(AT_FDCWD, upath, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
-	if (err)
-		return err;
-	m = at.mnt;
-	mutex_lock(&mount_mutex);
-	if (at.dentry != m->root || list_empty(&m->link))
-		err = -EINVAL;
-	else if (!capable(CAP_SYS_ADMIN))
-		err = -EPERM;
-	else if (!m->parent)
-		err = -EINVAL;		/* the namespace's root */
-	else if (flags & MNT_EXPIRE)
-		err = flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
-	else if (!(flags & MNT_DETACH) && (!list_empty(&m->children) || in_use(m)))
-		err = -EBUSY;
-	if (!err)
-		detach_tree(m, &gone);
-	mutex_unlock(&mount_mutex);
-	path_put(&at);
-	drop_gone(&gone);
-	return err;
-}
-
-/* Everybody whose root or cwd was the old root goes along to the new one. */
-static void move_everybody(const struct path *old, const struct path *new)
-{
-	struct list_head *pos;
-
-	rcu_read_lock();
-	for (pos = all_tasks.next; pos != &all_tasks; pos = pos->next) {
-		struct task *t = container_of(pos, struct task, all_link);
-		struct fs_struct *fs = READ_ONCE(t->fs);
-
-		if (!fs)
-			continue;
-		spin_lock(&fs->lock);
-		seq_write_begin(&fs->seq);
-		for (struct path *p = &fs->root; p; p = p == &fs->root ? &fs->cwd : NULL)
-			if (p->mnt == old->mnt && p->dentry == old->dentry) {
-				path_get(new);
-				*p = *new;
-				/* the caller's own reference keeps old alive: these are not the last */
-				atomic_dec(&old->dentry->refs);
-				mount_put(old->mnt);
-			}
-		seq_write_end(&fs->seq);
-		spin_unlock(&fs->lock);
-	}
-	rcu_read_unlock();
-}
-
-static int pivot_locked(struct path *new, struct path *put_old, struct path *root, struct path drop[2])
-{
-	struct path root_place, new_place;
-
-	if (new->mnt == root->mnt || put_old->mnt == root->mnt)
-		return -EBUSY;
-	if (root->dentry != root->mnt->root || !root->mnt->parent)
-		return -EINVAL;
-	if (new->dentry != new->mnt->root || !new->mnt->parent)
-		return -EINVAL;
-	if (!mount_is_below(put_old->mnt, new->mnt) ||
-	    (put_old->mnt == new->mnt && !dentry_is_ancestor(new->dentry, put_old->dentry)))
-		return -EINVAL;
-	if (!mount_is_below(new->mnt, root->mnt))
-		return -EINVAL;
-	detach(new->mnt, &new_place);
-	detach(root->mnt, &root_place);
-	attach(root->mnt, put_old);
-	attach(new->mnt, &root_place);
-	drop[0] = new_place;
-	drop[1] = root_place;
-	return 0;
-}
-
-long sys_pivot_root(const char __user *unew, const char __user *uold)
-{
-	struct path new, old, root, drop[2] = { { NULL, NULL }, { NULL, NULL } };
-	int err;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	err = path_lookup_user(AT_FDCWD, unew, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
-	if (err)
-		return err;
-	err = path_lookup_user(AT_FDCWD, uold, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &old);
-	if (!err) {
-		fs_get_root(&root);
-		mutex_lock(&mount_mutex);
-		err = pivot_locked(&new, &old, &root, drop);
-		mutex_unlock(&mount_mutex);
-		if (!err)
-			move_everybody(&root, &new);
-		for (int i = 0; i < 2; i++)
-			if (drop[i].mnt)
-				path_put(&drop[i]);
-		path_put(&root);
-		path_put(&old);
-	}
-	path_put(&new);
-	return err;
-}
-
-static void put_escaped(struct seq *s, const char *t)
-{
-	for (; *t; t++) {
-		if (*t == ' ' || *t == '\t' || *t == '\n' || *t == '\\')
-			seq_printf(s, "\\%03o", (unsigned)*t);
-		else
-			seq_putc(s, *t);
-	}
-}
-
-static void put_super_flags(struct seq *s, u32 f)
-{
-	if (f & MS_SYNCHRONOUS)
-		seq_puts(s, ",sync");
-	if (f & MS_DIRSYNC)
-		seq_puts(s, ",dirsync");
-}
-
-static void put_flags(struct seq *s, u32 f, u32 sb_flags)
-{
-	static const struct { u32 flag; const char *text; } names[] = {
-		{ MS_NOSUID, ",nosuid" }, { MS_NODEV, ",nodev" }, { MS_NOEXEC, ",noexec" }, { MS_NOATIME, ",noatime" },
-		{ MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
-	};
-
-	seq_puts(s, f & MS_RDONLY ? "ro" : "rw");
-	put_super_flags(s, sb_flags);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (f & names[i].flag)
-			seq_puts(s, names[i].text);
-}
-
-static void put_options(struct seq *s, struct super *sb, char *buf)
-{
-	buf[0] = 0;
-	if (sb->ops && sb->ops->show_options)
-		sb->ops->show_options(sb, buf, PATH_MAX);
-	if (buf[0] && buf[0] != ',')
-		seq_putc(s, ',');
-	seq_puts(s, buf);
-}
-
-/* Calls one for each mount that can be seen from current's root. */
-static int each_mount(struct seq *s, void (*one)(struct seq *s, struct mount *m, const char *where, char *buf))
-{
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
-	struct list_head *pos;
-	struct path root;
-
-	if (!buf)
-		return -ENOMEM;
-	fs_get_root(&root);
-	mutex_lock(&mount_mutex);
-	for (pos = all_mounts.next; pos != &all_mounts; pos = pos->next) {
-		struct mount *m = container_of(pos, struct mount, link);
-		struct path p = { m, m->root };
-		bool outside = false;
-		char *where = path_string_from(&p, &root, buf, PATH_MAX, &outside);
-
-		if (where && !outside)
-			one(s, m, where, buf);
-	}
-	mutex_unlock(&mount_mutex);
-	path_put(&root);
-	kfree(buf);
-	return 0;
-}
-
-static void mounts_one(struct seq *s, struct mount *m, const char *where, char *buf)
-{
-	put_escaped(s, m->source);
-	seq_putc(s, ' ');
-	put_escaped(s, where);
-	seq_printf(s, " %s ", m->sb->type->name);
-	put_flags(s, m->flags | (m->sb->flags & MS_RDONLY), m->sb->flags);
-	put_options(s, m->sb, buf);
-	seq_puts(s, " 0 0\n");
-}
-
-static void mountinfo_one(struct seq *s, struct mount *m, const char *where, char *buf)
-{
-	char *w = kstrdup(where, GFP_KERNEL), *inside = dentry_string(m->root, m->sb->root, buf, PATH_MAX);
-
-	if (!w)
-		return;
-	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 0, DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
-	put_escaped(s, inside && *inside ? inside : "/");
-	seq_putc(s, ' ');
-	put_escaped(s, w);
-	seq_putc(s, ' ');
-	put_flags(s, m->flags, 0);
-	seq_printf(s, " - %s ", m->sb->type->name);
-	put_escaped(s, m->source);
-	seq_puts(s, m->sb->flags & MS_RDONLY ? " ro" : " rw");
-	put_super_flags(s, m->sb->flags);
-	put_options(s, m->sb, buf);
-	seq_putc(s, '\n');
-	kfree(w);
-}
-
-int mounts_show(struct seq *s, void *arg) { (void)arg; return each_mount(s, mounts_one); }
-int mountinfo_show(struct seq *s, void *arg) { (void)arg; return each_mount(s, mountinfo_one); }

@@ -19,6 +19,8 @@ struct inode;
 struct dentry;
 struct file;
 struct mount;
+struct mount_group;
+struct mount_ns;
 struct super;
 struct vma;
 struct cred;
@@ -214,13 +216,23 @@ struct mount {
 	struct mount *parent;		/* [mount_sem,R] NULL: the namespace's root */
 	struct dentry *mountpoint;	/* [mount_sem,R] */
 	struct hlist_node hash;		/* by (parent, mountpoint) */
-	struct list_head child, children, link;	/* [mount_sem] */
+	struct hlist_node place;	/* [mount_sem] by mountpoint */
+	struct list_head child, children, link;	/* [mount_sem] of its parent, of itself, of the namespace */
+	struct mount_ns *ns;		/* [mount_sem] NULL: in no tree that anybody can walk to */
 	u32 flags;			/* [a] MS_RDONLY, MS_NOSUID ... */
 	s32 id;				/* [I] */
 	s32 writers;			/* [a] files open for writing through it */
+	struct mount_group *group;	/* [mount_sem] shared with these, or NULL */
+	struct mount_group *master;	/* [mount_sem] not shared: receives from these, or NULL */
+	struct list_head peer;		/* [mount_sem] in group->members or master->slaves */
+	struct list_head work;		/* [mount_sem] what a change has gathered */
+	struct mount *copy;		/* [mount_sem] while a tree is copied: this one's; while mounts are shown or hidden: whose place changes with it */
+	bool unbindable;		/* [mount_sem] */
+	bool going;			/* [mount_sem] while an umount looks for what goes along */
+	bool fresh;			/* [mount_sem] shared by the change that is under way */
 	struct spread_ref refs;		/* spread while it is in the tree */
 	char *source;			/* /proc/mounts first field */
-	struct { struct mount *mnt; struct dentry *dentry; } was;	/* taken off: the place, whose references are still held */
+	struct path was;		/* taken off: the place, whose references are still held */
 	struct rcu_head rcu;
 };
 
