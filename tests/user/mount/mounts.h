@@ -29,8 +29,8 @@ static inline const char *optional(const char *name)
 	return fields ? found : NULL;
 }
 
-/* number - of the field "shared:", "master:", "propagate_from:"; 0: it has none. */
-static inline int number(const char *name, const char *field)
+/* group_number - of the field "shared:", "master:", "propagate_from:"; 0: it has none. */
+static inline int group_number(const char *name, const char *field)
 {
 	const char *o = optional(name), *at;
 
@@ -38,8 +38,8 @@ static inline int number(const char *name, const char *field)
 	at = strstr(o, field);
 	return at ? atoi(at + strlen(field)) : 0;
 }
-static inline int shared(const char *name) { return number(name, "shared:"); }
-static inline int master(const char *name) { return number(name, "master:"); }
+static inline int shared(const char *name) { return group_number(name, "shared:"); }
+static inline int master(const char *name) { return group_number(name, "master:"); }
 static inline bool private(const char *name) { return !*optional(name); }
 static inline bool is_mount(const char *name) { return optional(name) != NULL; }
 /* how many mounts stand in the tree of a test. */

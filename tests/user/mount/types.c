@@ -157,7 +157,7 @@ TEST(a_master_out_of_sight_is_told_by_the_next)
 	dirs("out in/d");
 	CHECK(bind_to("in/c", "out") == 0 && bind_to("out", "in/d") == 0 && type("in/d", MS_SLAVE) == 0);
 	CHECK(umount("in/c") == 0);				/* d -> out -> a = b: out cannot be seen from in */
-	CHECK_EQ(number("in/d", "propagate_from:"), 0);
+	CHECK_EQ(group_number("in/d", "propagate_from:"), 0);
 	CHECK_EQ(master("in/d"), shared("out"));
 	int group = shared("a"), middle = shared("out");
 	CHECK(mkdir("in/proc", 0755) == 0 && mount("proc", "in/proc", "proc", 0, NULL) == 0);
@@ -165,7 +165,7 @@ TEST(a_master_out_of_sight_is_told_by_the_next)
 	if (pid == 0) {
 		CHECK(chroot("in") == 0 && chdir("/") == 0);
 		CHECK_EQ(master("/d"), middle);
-		CHECK_EQ(number("/d", "propagate_from:"), group);
+		CHECK_EQ(group_number("/d", "propagate_from:"), group);
 		CHECK_EQ(shared("/b"), group);
 		_exit(0);
 	}
