@@ -194,14 +194,14 @@ static int remount_gated(struct mount *m, u32 flags, const char *opts)
 	return err;
 }
 
-static int mount_remount(struct path *at, u32 flags, const char *opts)
+static int mount_remount(const struct path *at, u32 flags, const char *opts)
 {
 	int err;
 
 	if (at->dentry != at->mnt->root)
 		return -EINVAL;
 	mutex_lock(&mount_mutex);
-	err = remount_gated(at->mnt, flags, opts);
+	err = at->mnt->ns == mount_ns_current() ? remount_gated(at->mnt, flags, opts) : -EINVAL;
 	mutex_unlock(&mount_mutex);
 	return err;
 }

@@ -172,3 +172,22 @@ TEST(a_master_out_of_sight_is_told_by_the_next)
 	CHECK(EXITED(wait_status(pid), 0));
 	strike();
 }
+
+TEST(what_was_taken_off_is_not_remounted)
+{
+	int fd, stage_fd;
+
+	stage();
+	stage_fd = open(".", O_RDONLY | O_DIRECTORY);
+	dirs("a");
+	CHECK(stage_fd >= 0 && tmpfs("a") == 0);
+	fd = open("a", O_PATH | O_DIRECTORY);
+	CHECK(fd >= 0 && umount2("a", MNT_DETACH) == 0 && fchdir(fd) == 0);
+	CHECK_ERR(mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY, NULL), EINVAL);
+	CHECK_ERR(mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), EINVAL);
+	CHECK_ERR(type(".", MS_SHARED), EINVAL);
+	CHECK(mkdir("still", 0755) == 0 && fchdir(stage_fd) == 0);
+	close(fd);
+	close(stage_fd);
+	strike();
+}
