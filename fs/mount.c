@@ -591,9 +591,20 @@ bool mounts_detach(struct list_head *list, const struct mount *held, struct list
 	return true;
 }
 
+/* Was any of the list in a tree that walks come to?  It has a number since. */
+static bool any_seen(const struct list_head *gone)
+{
+	const struct list_head *pos;
+
+	for (pos = gone->next; pos != gone; pos = pos->next)
+		if (container_of(pos, struct mount, child)->id)
+			return true;
+	return false;
+}
+
 void mounts_drop(struct list_head *gone)
 {
-	if (!list_empty(gone))
+	if (any_seen(gone))
 		synchronize_rcu();	/* a walk without references that came through the place is over; the superblock may go */
 	while (!list_empty(gone)) {
 		struct mount *m = list_first_entry(gone, struct mount, child);
