@@ -129,8 +129,10 @@ static void mountinfo_one(struct seq *s, struct mount *m, const struct path *roo
 {
 	char *w = kstrdup(where, GFP_KERNEL), *inside = dentry_string(m->root, m->sb->root, buf, PATH_MAX);
 
-	if (!w)
+	if (!w) {
+		s->overflow = true;
 		return;
+	}
 	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : m->id, DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
 	put_escaped(s, inside && *inside ? inside : "/");
 	seq_putc(s, ' ');
