@@ -218,7 +218,7 @@ static void status_signals(struct seq *s, struct task *t, u64 queued)
 int task_status_show(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm_get(t);
-	u64 cpus = t->se.affinity & (nr_cpus < 64 ? (1ull << nr_cpus) - 1 : ~0ull);
+	u64 cpus = READ_ONCE(t->se.affinity) & (nr_cpus < 64 ? (1ull << nr_cpus) - 1 : ~0ull);
 	char mask[32], list[200];
 	struct status_caps caps;
 

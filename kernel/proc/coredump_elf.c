@@ -293,7 +293,7 @@ static void fill_info(struct image *m, struct elf_prpsinfo *i, const struct elf_
 
 	memset(i, 0, sizeof(*i));
 	i->sname = 'R';
-	i->nice = (char)t->se.nice;
+	i->nice = (char)READ_ONCE(t->se.nice);
 	i->uid = t->cred->uid;
 	i->gid = t->cred->gid;
 	i->pid = s->pid;

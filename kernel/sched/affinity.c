@@ -26,9 +26,10 @@ static struct rq *land(struct rq *rq, struct task *t, u64 now)
 	return rq;
 }
 
-void finish_move(struct rq *rq, struct task *prev)
+/* in_flight is not read again: one that went to sleep, watched, may run elsewhere by now and be on its way from there, as somebody else's. */
+void finish_move(struct rq *rq, struct task *prev, bool in_flight)
 {
-	if (prev->se.in_flight) {
+	if (in_flight) {
 		spin_lock(&rq->lock);
 		rq_unlock(land(rq, prev, clock_mono_ns()));
 	}

@@ -295,7 +295,7 @@ long sys_sched_getaffinity(int pid, unsigned len, void __user *mask)
 	t = find_task(pid);
 	if (!t)
 		return -ESRCH;
-	m = t->se.affinity & atomic_load(&cpu_online_mask);
+	m = READ_ONCE(t->se.affinity) & atomic_load(&cpu_online_mask);
 	task_put(t);
 	return copy_to_user(mask, &m, sizeof(m)) ? -EFAULT : (long)sizeof(m);
 }

@@ -216,7 +216,7 @@ static void finish_switch(struct task *prev, bool irqs_off)
 {
 	struct rq *rq = this_rq();
 	u32 prev_state = READ_ONCE(prev->state), kick = rq->kick;
-	bool moves = prev->se.in_flight | prev->se.move_watched;
+	bool in_flight = prev->se.in_flight, moves = in_flight | prev->se.move_watched;
 
 	lock_check_acquire(&rq->lock, LC_RQ, 0, true);
 	if (unlikely(kick != NO_CPU))
@@ -227,7 +227,7 @@ static void finish_switch(struct task *prev, bool irqs_off)
 	if (unlikely(kick != NO_CPU))
 		sched_resched_cpu(kick);
 	if (unlikely(moves))
-		finish_move(rq, prev);		/* still a grace period away from being freed */
+		finish_move(rq, prev, in_flight);	/* still a grace period away from being freed */
 	if (unlikely(prev_state == TASK_DEAD)) {
 		ASSERT(!prev->se.on_rq);
 		kstack_free(prev->stack);
@@ -330,7 +330,7 @@ static void schedule_once(bool preempted, bool irqs_off)
 		put_back(rq, prev, preempted, now);
 	next = choose(rq, now);
 	next->se.exec_start = now;
-	if (unlikely(next->proc->cpu_watch))
+	if (unlikely(atomic_load(&next->proc->cpu_watch)))
 		cpu_watch_arm(&rq->watch, next->proc, now);
 	if (unlikely(task_is_rt(next)) && !rq->rt_timer.armed)
 		rt_period_begin(rq, now);

@@ -62,11 +62,13 @@ struct rq {
 };
 DECLARE_PER_CPU(struct rq, runqueue);
 
-static inline bool task_is_rt(const struct task *t) { return t->se.eff_prio; }	/* by policy or by a boost */
+/* task_is_rt - by policy or by a boost.  Certain under the lock of t's queue; of another CPU's curr it is a hint (cpu_load). */
+static inline bool task_is_rt(const struct task *t) { return READ_ONCE(t->se.eff_prio); }
 static inline struct rq *this_rq(void) { return this_cpu_ptr(&runqueue); }
 static inline struct rq *cpu_rq(u32 cpu) { return per_cpu_ptr(&runqueue, cpu); }
 static inline bool sched_many(void) { return nr_cpus > 1; }
-static inline cpumask_t task_cpus(const struct task *t) { return t->se.affinity & atomic_load(&cpu_online_mask); }
+/* task_cpus - of one's own task without the lock it is a hint: the mask may be changing. */
+static inline cpumask_t task_cpus(const struct task *t) { return READ_ONCE(t->se.affinity) & atomic_load(&cpu_online_mask); }
 
 /* sched.c: all with rq->lock held unless said otherwise */
 void update_curr(struct rq *rq, u64 now);		/* charge curr up to now */
@@ -140,7 +142,8 @@ void balance_init(struct rq *rq);			/* by its own CPU */
 void balance_busy(struct rq *rq, u64 now);		/* from rq's own slice timer, no lock held: some wait here */
 /* affinity.c */
 void moved_wake(struct task *t);			/* t, perhaps waited for by sched_set_affinity, has moved; no lock held */
-void finish_move(struct rq *rq, struct task *prev);	/* prev, switched out, is in flight or watched; no lock held */
+/* finish_move - prev, switched out, was in flight, as seen under the lock, or watched.  No lock held. */
+void finish_move(struct rq *rq, struct task *prev, bool in_flight);
 
 /* psi.c, loadavg.c */
 u64 fixed_power(u64 x, u64 n);				/* x to the n, in units of FIXED_1: what is left of an average after n periods */

@@ -175,7 +175,7 @@ static bool sleep_on(enum timer_clock clock, u64 deadline)
 		over = clock_timer_ns(clock) >= deadline;
 		if (over || signal_pending())
 			break;
-		if (!s.timer.armed)	/* it fired, for nothing: the clock was set back since; or it is the first time */
+		if (!READ_ONCE(s.timer.armed))	/* as in wake_timer_sleep: the first time, or it fired for nothing */
 			timer_arm_clock(&s.timer, clock, deadline);
 		schedule();
 	}

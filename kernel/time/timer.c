@@ -159,7 +159,7 @@ static struct timer_base *timer_lock(struct timer *t)
 		struct timer_base *base = per_cpu_ptr(&timer_base, cpu);
 
 		spin_lock(&base->lock);
-		if (likely(t->cpu == cpu))
+		if (likely(atomic_load(&t->cpu) == cpu))	/* if not, it may be changing under its own base's lock */
 			return base;
 		spin_unlock(&base->lock);
 	}

@@ -33,7 +33,9 @@ int wake_timer_sleep(struct wake_timer *w)
 	if (w->ns != TIME_NEVER) {
 		if (clock_timer_ns(w->clock) >= w->ns)
 			return -ETIMEDOUT;
-		if (!w->timer.armed)	/* the first time; or it fired for nothing, and the clock was set back since */
+		/* The first time; or it fired for nothing, and the clock was set back since.  Another CPU may be taking it off its tree just
+		 * now, under the base's lock: seen as armed, its handler runs after this look, and wakes us, whose state is set already. */
+		if (!READ_ONCE(w->timer.armed))
 			timer_arm_clock(&w->timer, w->clock, w->ns);
 	}
 	schedule();
