@@ -470,7 +470,7 @@ static long readable(struct unix_sock *u)
 		return -EINVAL;
 	spin_lock(&u->lock);
 	list_for_each_entry(b, &u->queue, link) {
-		n += b->total - b->off;
+		n += b->total - READ_ONCE(b->off);	/* a stream's reader is moving it without the lock */
 		if (u->s.type != SOCK_STREAM && u->s.type != SOCK_SEQPACKET)
 			break;
 	}

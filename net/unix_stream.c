@@ -199,6 +199,7 @@ static int read_buf(struct reading *r, struct unix_buf *b)
 {
 	u32 from = b->off + r->skip;
 	size_t n = min((size_t)(b->len - from), r->want - r->done), got;
+	s32 peek_off = READ_ONCE(r->u->s.peek_off);	/* another thread may set it, -1 too */
 	bool files = b->files;
 
 	if (unlikely(r->scm.has_cred)) {
@@ -215,15 +216,15 @@ static int read_buf(struct reading *r, struct unix_buf *b)
 		r->m->name_len = unix_name_copy(r->u->peer, r->m->name);
 	unix_scm_take(&r->scm, r->u, b, r->peek);
 	if (unlikely(r->peek)) {
-		if (READ_ONCE(r->u->s.peek_off) >= 0)
-			WRITE_ONCE(r->u->s.peek_off, r->u->s.peek_off + (s32)n);
+		if (peek_off >= 0)
+			WRITE_ONCE(r->u->s.peek_off, peek_off + (s32)n);
 		r->skip = 0;
 		r->at = b;
 		return files || r->done == r->want;
 	}
 	b->off += (u32)n;
-	if (unlikely(READ_ONCE(r->u->s.peek_off) > 0))
-		WRITE_ONCE(r->u->s.peek_off, max(r->u->s.peek_off - (s32)n, 0));
+	if (unlikely(peek_off > 0))
+		WRITE_ONCE(r->u->s.peek_off, max(peek_off - (s32)n, 0));
 	if (b->off < b->len)
 		return 1;
 	consume(r->u, b);
