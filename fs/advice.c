@@ -17,7 +17,7 @@ long sys_readahead(int fd, s64 off, size_t count)
 		return -EBADF;
 	if (!(f->mode & FMODE_READ))
 		err = -EBADF;
-	else if (!f->mapping || !(inode_is_reg(f->inode) || MODE_IS(f->inode->mode, S_IFBLK)))
+	else if (!f->mapping || !(inode_is_reg(f->inode) || MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK)))
 		err = -EINVAL;
 	else if (off >= 0)		/* before the beginning there is nothing */
 		readahead_range(f->mapping, (u64)off >> PAGE_SHIFT, DIV_ROUND_UP(((u64)off & (PAGE_SIZE - 1)) + min(count, ~0ul >> 1), PAGE_SIZE));
@@ -74,11 +74,11 @@ long sys_fadvise64(int fd, s64 off, s64 len, int advice)
 
 	if (!f)
 		return -EBADF;
-	if (MODE_IS(f->inode->mode, S_IFIFO))
+	if (MODE_IS(READ_ONCE(f->inode->mode), S_IFIFO))
 		err = -ESPIPE;
 	else if (len < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE)
 		err = -EINVAL;
-	else if (f->mapping && off >= 0 && (inode_is_reg(f->inode) || MODE_IS(f->inode->mode, S_IFBLK)))
+	else if (f->mapping && off >= 0 && (inode_is_reg(f->inode) || MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK)))
 		err = advise(f, (u64)off, (u64)len, advice);
 	fdref_put(f, ref);
 	return err;

@@ -78,7 +78,7 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	if (uoff && (in->mode & FMODE_STREAM))
 		goto out;
 	ret = -EINVAL;		/* as on Linux: from files only, or a terminal's end of file would be swallowed here */
-	if (!MODE_IS(in->inode->mode, S_IFREG) && !MODE_IS(in->inode->mode, S_IFBLK))
+	if (!MODE_IS(READ_ONCE(in->inode->mode), S_IFREG) && !MODE_IS(READ_ONCE(in->inode->mode), S_IFBLK))
 		goto out;
 	at = uoff ? (u64)off : in->pos;
 	if (out->ops == &pipe_fops)

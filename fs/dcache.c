@@ -317,7 +317,7 @@ void dentry_add(struct dentry *d, struct inode *inode)
 	d->inode = inode;
 	if (dir && dir->ops && dir->ops->revalidate)
 		flags |= DENTRY_REVALIDATE;
-	if ((inode && (inode->flags & INODE_UNCACHED)) || (parent->flags & DENTRY_UNCACHED))
+	if ((inode && (READ_ONCE(inode->flags) & INODE_UNCACHED)) || (READ_ONCE(parent->flags) & DENTRY_UNCACHED))
 		flags |= DENTRY_UNCACHED;
 	d->flags = flags;	/* still ours alone */
 	spin_lock(&parent->lock);

@@ -18,7 +18,7 @@
 
 int dir_may_create(struct inode *dir)
 {
-	if (dir->flags & INODE_DEAD)
+	if (READ_ONCE(dir->flags) & INODE_DEAD)
 		return -ENOENT;
 	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
 }
@@ -29,9 +29,10 @@ int dir_may_delete(struct inode *dir, struct inode *victim, bool isdir)
 
 	if (err)
 		return err;
-	if ((dir->flags & INODE_APPEND) || inode_is_fixed(victim) || (victim->flags & INODE_SWAPFILE))
+	if ((READ_ONCE(dir->flags) & INODE_APPEND) || inode_is_fixed(victim) || (READ_ONCE(victim->flags) & INODE_SWAPFILE))
 		return -EPERM;
-	if ((dir->mode & S_ISVTX) && current_cred()->fsuid != victim->uid && current_cred()->fsuid != dir->uid && !capable(CAP_FOWNER))
+	if ((READ_ONCE(dir->mode) & S_ISVTX) && current_cred()->fsuid != READ_ONCE(victim->uid) && current_cred()->fsuid != READ_ONCE(dir->uid) &&
+	    !capable(CAP_FOWNER))
 		return -EPERM;
 	if (isdir != inode_is_dir(victim))
 		return isdir ? -ENOTDIR : -EISDIR;
@@ -140,7 +141,7 @@ int vfs_link_at(struct walk *w, struct inode *inode, struct mount *mnt)
 		err = -EXDEV;
 	else if (inode_is_fixed(inode) || inode_is_dir(inode) || !dir->ops->link)
 		err = -EPERM;
-	else if (inode->nlink == 0 && !(inode->flags & INODE_LINKABLE))
+	else if (READ_ONCE(inode->nlink) == 0 && !(READ_ONCE(inode->flags) & INODE_LINKABLE))
 		err = -ENOENT;
 	else
 		err = dir->ops->link(dir, d->name, d->name_len, inode);
@@ -161,7 +162,7 @@ static int unlink_checks(struct walk *w, struct dentry *d, bool rmdir, int may)
 		return inode_is_dir(d->inode) ? -EISDIR : -ENOTDIR;
 	if (!err)
 		err = dir_may_delete(w->path.dentry->inode, d->inode, rmdir);
-	if (!err && (d->flags & DENTRY_MOUNTED))
+	if (!err && (READ_ONCE(d->flags) & DENTRY_MOUNTED))
 		err = -EBUSY;
 	return err;
 }
@@ -192,7 +193,7 @@ int vfs_unlink_at(struct walk *w, bool rmdir)
 			rwsem_write_lock_nested(&victim->lock, 8);
 			err = dir->ops->rmdir ? dir->ops->rmdir(dir, d->name, d->name_len, victim) : -EPERM;
 			if (!err)
-				victim->flags |= INODE_DEAD;
+				inode_set_dead(victim);
 			rwsem_write_unlock(&victim->lock);
 			if (!err && !list_empty(&d->children))
 				dcache_prune_children(d);

@@ -18,7 +18,7 @@ static long set_flags(struct file *f, int fd, u32 arg)
 	u32 changed;
 	int err = 0;
 
-	if ((arg ^ f->flags) & O_APPEND && !(arg & O_APPEND) && f->inode->flags & INODE_APPEND)
+	if ((arg ^ f->flags) & O_APPEND && !(arg & O_APPEND) && READ_ONCE(f->inode->flags) & INODE_APPEND)
 		return -EPERM;
 	if (((arg ^ f->flags) & O_NOATIME) && (arg & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;

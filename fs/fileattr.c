@@ -34,7 +34,7 @@ u32 inode_to_fileattr(const struct inode *i)
 	u32 flags = 0;
 
 	for (u32 n = 0; n < ARRAY_SIZE(words); n++)
-		flags |= i->flags & words[n].vfs ? words[n].flag : 0;
+		flags |= READ_ONCE(i->flags) & words[n].vfs ? words[n].flag : 0;
 	return flags;
 }
 

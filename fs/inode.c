@@ -95,8 +95,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_
 
 	i->uid = c->fsuid;
 	i->gid = c->fsgid;
-	if (dir && (dir->mode & S_ISGID)) {
-		i->gid = dir->gid;
+	if (dir && (READ_ONCE(dir->mode) & S_ISGID)) {
+		i->gid = READ_ONCE(dir->gid);
 		if (MODE_IS(mode, S_IFDIR))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && !cred_in_group(c, i->gid) && !capable(CAP_FSETID))
@@ -144,14 +144,14 @@ void inode_put(struct inode *i)
 static int permission(struct inode *i, u32 mask)
 {
 	const struct cred *c = current_cred();
-	u32 mode = i->mode;
+	u32 mode = READ_ONCE(i->mode);
 	int err = 0;
 
-	if (c->fsuid == i->uid)
+	if (c->fsuid == READ_ONCE(i->uid))
 		mode >>= 6;
-	else if (unlikely(i->flags & INODE_ACL) && mode & 070 && (err = inode_acl_check(i, c, mask)) <= 0)
+	else if (unlikely(READ_ONCE(i->flags) & INODE_ACL) && mode & 070 && (err = inode_acl_check(i, c, mask)) <= 0)
 		mode = !err ? 7 : 0;
-	else if (((mode >> 3) ^ mode) & 7 && cred_in_group(c, i->gid))
+	else if (((mode >> 3) ^ mode) & 7 && cred_in_group(c, READ_ONCE(i->gid)))
 		mode >>= 3;
 	if (likely(!(mask & ~mode & 7)))
 		return 0;
@@ -162,7 +162,7 @@ static int permission(struct inode *i, u32 mask)
 	}
 	if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && capable(CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (READ_ONCE(i->mode) & 0111)) && capable(CAP_DAC_OVERRIDE))
 		return 0;
 	return err < 0 ? err : -EACCES;
 }
@@ -172,7 +172,7 @@ int inode_permission(struct inode *i, u32 mask)
 	if (mask & MAY_WRITE) {
 		if ((i->sb->flags & 1 /* SB_RDONLY */) && (inode_is_reg(i) || inode_is_dir(i) || inode_is_link(i)))
 			return -EROFS;
-		if (i->flags & INODE_IMMUTABLE)
+		if (READ_ONCE(i->flags) & INODE_IMMUTABLE)
 			return -EPERM;
 	}
 	return permission(i, mask);
@@ -180,7 +180,7 @@ int inode_permission(struct inode *i, u32 mask)
 
 bool inode_owner_or_capable(const struct inode *i)
 {
-	return current_cred()->fsuid == i->uid || capable(CAP_FOWNER);
+	return current_cred()->fsuid == READ_ONCE(i->uid) || capable(CAP_FOWNER);
 }
 
 void inode_touch_at(struct inode *i, u32 which, const struct timespec_k *now)
@@ -217,6 +217,13 @@ struct timespec_k inode_now(const struct inode *i)
 	if (unlikely(i->sb->time_max))
 		time_fit(i->sb, &now);
 	return now;
+}
+
+void inode_set_dead(struct inode *dir)
+{
+	spin_lock(&dir->spin);
+	dir->flags |= INODE_DEAD;
+	spin_unlock(&dir->spin);
 }
 
 void inode_touch(struct inode *i, u32 which)
@@ -260,7 +267,7 @@ static int setattr_locked(struct inode *i, struct iattr *a)
 	struct acl *acl = NULL;
 	int err;
 
-	if (unlikely(i->flags & INODE_SWAPFILE) && (a->valid & ATTR_SIZE) && a->size <= i_size_read(i))
+	if (unlikely(READ_ONCE(i->flags) & INODE_SWAPFILE) && (a->valid & ATTR_SIZE) && a->size <= i_size_read(i))
 		return -ETXTBSY;
 	if (unlikely(i->sb->time_max)) {
 		time_fit(i->sb, &a->atime);
@@ -376,7 +383,7 @@ void inode_getattr_generic(const struct inode *i, struct kstat *st)
 	} while (seq_read_retry(&i->times_seq, seq));
 	st->btime = i->btime;
 	st->result_mask = 0x7ff;	/* STATX_BASIC_STATS */
-	st->flags = i->flags;
+	st->flags = READ_ONCE(i->flags);
 	st->attributes_mask = i->sb->attributes_mask;
 	st->mnt_id = 0;
 }

@@ -6,9 +6,9 @@
 
 #define S_IFMT_K	((u32)S_IFMT)
 #define MODE_IS(m, t)	(((m) & S_IFMT_K) == (t))
-static inline bool inode_is_dir(const struct inode *i) { return MODE_IS(i->mode, S_IFDIR); }
-static inline bool inode_is_link(const struct inode *i) { return MODE_IS(i->mode, S_IFLNK); }
-static inline bool inode_is_reg(const struct inode *i) { return MODE_IS(i->mode, S_IFREG); }
+static inline bool inode_is_dir(const struct inode *i) { return MODE_IS(READ_ONCE(i->mode), S_IFDIR); }
+static inline bool inode_is_link(const struct inode *i) { return MODE_IS(READ_ONCE(i->mode), S_IFLNK); }
+static inline bool inode_is_reg(const struct inode *i) { return MODE_IS(READ_ONCE(i->mode), S_IFREG); }
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* inode->flags */
@@ -25,7 +25,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, dev_t_
 /* inode_may_lookup - search permission on a directory; the common case inline.  RCU-safe. */
 static inline int inode_may_lookup(struct inode *dir)
 {
-	if (likely((dir->mode & 0111) == 0111 && !(dir->flags & INODE_ACL)))
+	if (likely((READ_ONCE(dir->mode) & 0111) == 0111 && !(READ_ONCE(dir->flags) & INODE_ACL)))
 		return 0;
 	return inode_permission(dir, MAY_EXEC);
 }
@@ -48,6 +48,8 @@ void inode_unhash(struct inode *i);
 struct timespec_k inode_now(const struct inode *i);
 /* inode_is_fixed - immutable, or only to be appended to: its attributes and names stay as they are (EPERM, for root too). */
 static inline bool inode_is_fixed(const struct inode *i) { return READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE); }
+/* inode_set_dead - a directory that was removed: nothing is made in it any more.  Its lock is held for writing. */
+void inode_set_dead(struct inode *dir);
 void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
 void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
 /* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */

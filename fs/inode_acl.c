@@ -39,7 +39,7 @@ int inode_acl_check(const struct inode *i, const struct cred *c, u32 mask)
 		return 1;
 	rcu_read_lock();
 	a = inode_acl(i, ACL_ACCESS);
-	err = a ? acl_allows(a, c, i->gid, mask) : 1;
+	err = a ? acl_allows(a, c, READ_ONCE(i->gid), mask) : 1;
 	rcu_read_unlock();
 	return err;
 }
@@ -133,7 +133,7 @@ static int set_locked(struct inode *i, enum acl_kind kind, struct acl *a)
 		bool plain = acl_is_mode(a, &bits);
 
 		mode = (mode & ~0777u) | bits;
-		if (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
+		if (!cred_in_group(current_cred(), READ_ONCE(i->gid)) && !capable(CAP_FSETID))
 			mode &= ~(u32)S_ISGID;
 		if (plain) {
 			acl_free(a);

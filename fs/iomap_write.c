@@ -368,7 +368,7 @@ ssize_t iomap_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 	} else {
 		rwsem_write_lock(&i->lock);
 	}
-	n = unlikely(i->flags & INODE_SWAPFILE) ? -ETXTBSY : generic_write_checks(f, from, pos);
+	n = unlikely(READ_ONCE(i->flags) & INODE_SWAPFILE) ? -ETXTBSY : generic_write_checks(f, from, pos);
 	if (!n)
 		n = file_kill_suid(f);
 	if (!n) {

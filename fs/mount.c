@@ -210,7 +210,7 @@ int place_claim(struct path *at, const struct dentry *like)
 
 	path_follow_down(at);
 	dir = parent_lock(at->dentry);
-	if (dentry_unhashed(at->dentry) || (at->dentry->inode->flags & INODE_DEAD))
+	if (dentry_unhashed(at->dentry) || (READ_ONCE(at->dentry->inode->flags) & INODE_DEAD))
 		err = -ENOENT;
 	else if (at->mnt->ns != mount_ns_current())
 		err = -EINVAL;

@@ -208,7 +208,7 @@ static int may_lookup(struct walk *w)
 {
 	struct inode *dir = w->inode;
 
-	if (likely((dir->mode & 0111) == 0111 && !(dir->flags & INODE_ACL)))
+	if (likely((READ_ONCE(dir->mode) & 0111) == 0111 && !(READ_ONCE(dir->flags) & INODE_ACL)))
 		return 0;
 	return inode_permission(dir, MAY_EXEC);
 }
@@ -334,7 +334,7 @@ int dir_lookup(struct dentry *parent, const struct qname *q, struct dentry **out
 	*out = d;
 	if (d)
 		return 0;
-	if (dir->flags & INODE_DEAD)
+	if (READ_ONCE(dir->flags) & INODE_DEAD)
 		return -ENOENT;
 	if (!dir->ops->lookup)
 		return -ENOTDIR;

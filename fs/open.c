@@ -38,7 +38,7 @@ static int may_open(const struct path *path, struct inode *inode, u32 flags)
 
 	if (flags & O_TRUNC)
 		mask |= MAY_WRITE;
-	switch (inode->mode & S_IFMT_K) {
+	switch (READ_ONCE(inode->mode) & S_IFMT_K) {
 	case S_IFLNK:
 		return -ELOOP;
 	case S_IFDIR:
@@ -57,7 +57,7 @@ static int may_open(const struct path *path, struct inode *inode, u32 flags)
 	err = inode_permission(inode, mask);
 	if (!err && (flags & O_NOATIME) && !inode_owner_or_capable(inode))
 		err = -EPERM;
-	if (!err && unlikely(inode->flags & INODE_APPEND) && (mask & MAY_WRITE) && (!(flags & O_APPEND) || (flags & O_TRUNC)))
+	if (!err && unlikely(READ_ONCE(inode->flags) & INODE_APPEND) && (mask & MAY_WRITE) && (!(flags & O_APPEND) || (flags & O_TRUNC)))
 		err = -EPERM;
 	return err;
 }
@@ -651,7 +651,7 @@ long sys_truncate(const char __user *name, s64 length)
 		err = -EINVAL;
 	else if (!(err = mount_write_begin(p.mnt))) {
 		if (!(err = inode_permission(i, MAY_WRITE)) && !(err = inode_get_write(i))) {
-			err = i->flags & INODE_APPEND ? -EPERM : truncate_path(&p, (u64)length);
+			err = READ_ONCE(i->flags) & INODE_APPEND ? -EPERM : truncate_path(&p, (u64)length);
 			inode_put_write(i);
 		}
 		mount_write_end(p.mnt);

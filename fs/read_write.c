@@ -102,7 +102,7 @@ ssize_t generic_file_write(struct file *f, struct iov_iter *from, u64 *pos)
 
 ssize_t file_write_sync(struct file *f, const struct iov_iter *from, u64 end, ssize_t n)
 {
-	bool always = f->inode->flags & INODE_SYNC || f->inode->sb->flags & MS_SYNCHRONOUS;
+	bool always = READ_ONCE(f->inode->flags) & INODE_SYNC || f->inode->sb->flags & MS_SYNCHRONOUS;
 	bool all = (f->flags & O_SYNC) == O_SYNC || from->rwf & RWF_SYNC || always;	/* O_SYNC is O_DSYNC and a bit more */
 	int err = 0;
 

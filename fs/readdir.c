@@ -53,7 +53,7 @@ static long getdents(struct file *f, void __user *buf, size_t count)
 	if (!user_range_ok(buf, count))
 		return -EFAULT;
 	rwsem_read_lock(&dir->lock);
-	err = dir->flags & INODE_DEAD ? -ENOENT : f->ops->readdir(f, &g.ctx);
+	err = READ_ONCE(dir->flags) & INODE_DEAD ? -ENOENT : f->ops->readdir(f, &g.ctx);
 	rwsem_read_unlock(&dir->lock);
 	f->pos = g.ctx.pos;
 	if (err != -ENOENT)

@@ -70,7 +70,7 @@ static int checks(const struct rename *r)
 		err = target ? dir_may_delete(ndir, target, exchange ? inode_is_dir(target) : dir) : dir_may_create(ndir);
 	if (!err && dir && odir != ndir)
 		err = inode_permission(inode, MAY_WRITE);
-	if (!err && ((r->old->flags | r->new->flags) & DENTRY_MOUNTED))
+	if (!err && ((READ_ONCE(r->old->flags) | READ_ONCE(r->new->flags)) & DENTRY_MOUNTED))
 		err = -EBUSY;
 	return err;
 }
@@ -97,7 +97,7 @@ static int do_rename(struct rename *r, struct inode **replaced)
 	err = odir->ops->rename(odir, r->old->name, r->old->name_len, r->old->inode, ndir, q.name, q.len, target, r->flags);
 	if (target && inode_is_dir(target) && !(r->flags & RENAME_EXCHANGE)) {
 		if (!err)
-			target->flags |= INODE_DEAD;
+			inode_set_dead(target);
 		rwsem_write_unlock(&target->lock);
 	}
 	if (err || (r->flags & RENAME_EXCHANGE)) {

@@ -34,7 +34,7 @@ enum { SPLICE_MOVE = 1, SPLICE_NONBLOCK = 2, SPLICE_MORE = 4, SPLICE_GIFT = 8, S
 
 bool splice_has_pages(const struct file *in)
 {
-	return in->mapping && in->mapping->ops && !(in->flags & O_DIRECT) && (inode_is_reg(in->inode) || MODE_IS(in->inode->mode, S_IFBLK));
+	return in->mapping && in->mapping->ops && !(in->flags & O_DIRECT) && (inode_is_reg(in->inode) || MODE_IS(READ_ONCE(in->inode->mode), S_IFBLK));
 }
 
 static void slots_put(struct pipe_slot *s, u32 n)

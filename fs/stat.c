@@ -277,7 +277,7 @@ static int take_stamp(struct iattr *a, u32 bit, struct timespec_k *field, const 
 
 static int utimes_may(struct inode *i, bool both_now)
 {
-	if (both_now ? i->flags & INODE_IMMUTABLE : inode_is_fixed(i))
+	if (both_now ? READ_ONCE(i->flags) & INODE_IMMUTABLE : inode_is_fixed(i))
 		return -EPERM;
 	if (inode_owner_or_capable(i))
 		return 0;

@@ -82,7 +82,7 @@ long sys_sync_file_range(int fd, s64 off, s64 len, u32 flags)
 		return -EBADF;
 	if (flags & ~(unsigned)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) || off < 0 || (s64)end < off)
 		err = -EINVAL;
-	else if (!inode_is_reg(f->inode) && !inode_is_dir(f->inode) && !inode_is_link(f->inode) && !MODE_IS(f->inode->mode, S_IFBLK))
+	else if (!inode_is_reg(f->inode) && !inode_is_dir(f->inode) && !inode_is_link(f->inode) && !MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK))
 		err = -ESPIPE;
 	else
 		err = sync_range(f, (u64)off, len ? end - 1 : ~0ull, flags);

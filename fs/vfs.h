@@ -121,10 +121,10 @@ enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16
 
 struct inode {
 	u64 ino;			/* [I] */
-	u32 mode;			/* [i] */
+	u32 mode;			/* [i] for writing, as the next two; read without it by permission checks, which go by it as it was a moment ago */
 	u32 uid, gid;			/* [i] */
 	u32 nlink;			/* [i] */
-	u32 flags;			/* [s] INODE_* */
+	u32 flags;			/* [s] for writing once others see the inode; INODE_* */
 	dev_t_k rdev;			/* [I] */
 	struct refcount refs;
 	u64 size;			/* [i] for writing, read atomically */

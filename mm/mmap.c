@@ -281,9 +281,9 @@ static int file_flags(struct file *file, int prot, u32 map_type, u32 *vm_flags)
 	if (!(file->mode & FMODE_READ))
 		return -EACCES;
 	if (map_type != MAP_PRIVATE) {
-		if ((prot & PROT_WRITE) && (!(file->mode & FMODE_WRITE) || (file->inode->flags & INODE_APPEND)))
+		if ((prot & PROT_WRITE) && (!(file->mode & FMODE_WRITE) || (READ_ONCE(file->inode->flags) & INODE_APPEND)))
 			return -EACCES;
-		if ((prot & PROT_WRITE) && (file->inode->flags & INODE_SWAPFILE))
+		if ((prot & PROT_WRITE) && (READ_ONCE(file->inode->flags) & INODE_SWAPFILE))
 			return -ETXTBSY;
 		if (!(file->mode & FMODE_WRITE))
 			*vm_flags &= ~(u32)VM_MAYWRITE;

@@ -47,7 +47,7 @@
 static u32 limit_pages(const struct address_space *as, const struct file_ra *ra, u64 nr)
 {
 	const struct inode *i = as->host;
-	const struct block_device *b = i->sb->bdev ? i->sb->bdev : MODE_IS(i->mode, S_IFBLK) ? i->private : NULL;
+	const struct block_device *b = i->sb->bdev ? i->sb->bdev : MODE_IS(READ_ONCE(i->mode), S_IFBLK) ? i->private : NULL;
 	u32 pages = b ? atomic_load(&b->disk->read_ahead_kb) >> (PAGE_SHIFT - 10) : DEFAULT_PAGES, most;
 
 	if (ra && ra->mode == RA_SEQUENTIAL)

@@ -670,7 +670,7 @@ long sys_swapoff(const char __user *path)
 	for (u32 i = 0; i < SWAP_AREAS && !a; i++) {
 		struct swap_area *b = swap_areas[i];
 
-		if (b && (b->file ? b->file == p.dentry->inode : MODE_IS(p.dentry->inode->mode, S_IFBLK) && b->bdev->dev == p.dentry->inode->rdev))
+		if (b && (b->file ? b->file == p.dentry->inode : MODE_IS(READ_ONCE(p.dentry->inode->mode), S_IFBLK) && b->bdev->dev == p.dentry->inode->rdev))
 			a = b;
 	}
 	err = a ? take_off(a) : -EINVAL;

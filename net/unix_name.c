@@ -155,7 +155,7 @@ static int find_path(const char *path, u16 type, struct unix_sock **out)
 	i = p.dentry->inode;
 	err = inode_permission(i, MAY_WRITE);
 	if (!err) {
-		*out = MODE_IS(i->mode, S_IFSOCK) ? find_inode(i) : NULL;
+		*out = MODE_IS(READ_ONCE(i->mode), S_IFSOCK) ? find_inode(i) : NULL;
 		err = *out ? 0 : -ECONNREFUSED;
 	}
 	if (!err && (*out)->s.type != type) {
@@ -218,7 +218,7 @@ static int bind_abstract(struct unix_sock *u, const struct sockaddr_any *name, u
 /* Make the node and hash the socket by it; a node of one that has a name already goes again.  w: the directory. */
 static int bind_node(struct unix_sock *u, struct walk *w, struct unix_name *n)
 {
-	u32 mode = u->s.inode ? u->s.inode->mode & 07777 : 0777, b;
+	u32 mode = u->s.inode ? READ_ONCE(u->s.inode->mode) & 07777 : 0777, b;
 	int err = vfs_mknod_path(w, S_IFSOCK | mode, &n->path);
 
 	if (err)

@@ -377,7 +377,7 @@ int block_open_path(const char *path, bool write, const void *holder, struct blo
 	if (err)
 		return err;
 	inode = p.dentry->inode;
-	if (!MODE_IS(inode->mode, S_IFBLK))
+	if (!MODE_IS(READ_ONCE(inode->mode), S_IFBLK))
 		err = -ENOTBLK;
 	else if (p.mnt->flags & MS_NODEV)
 		err = -EACCES;

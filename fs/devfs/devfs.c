@@ -117,7 +117,7 @@ static int node_add(const char *name, u32 mode, dev_t_k dev)
 	if (!err) {
 		if (!d->inode)
 			err = dir->ops->create(dir, d->name, d->name_len, mode, dev, &made);
-		else if ((d->inode->mode ^ mode) & S_IFMT_K || d->inode->rdev != dev)
+		else if ((READ_ONCE(d->inode->mode) ^ mode) & S_IFMT_K || d->inode->rdev != dev)
 			err = -EEXIST;		/* a program put something else there */
 		if (!err && !d->inode) {
 			made->uid = made->gid = 0;	/* whoever set the device up */
@@ -142,7 +142,7 @@ static void node_remove(const char *name, u32 type, dev_t_k dev)
 	dir = parent->inode;
 	rwsem_write_lock(&dir->lock);
 	if (!dir_lookup(parent, &q, &d)) {
-		if (d->inode && MODE_IS(d->inode->mode, type) && d->inode->rdev == dev) {	/* else it is somebody else's */
+		if (d->inode && MODE_IS(READ_ONCE(d->inode->mode), type) && d->inode->rdev == dev) {	/* else it is somebody else's */
 			victim = d->inode;
 			inode_get(victim);
 			if (!dir->ops->unlink(dir, d->name, d->name_len, victim)) {

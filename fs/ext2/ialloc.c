@@ -188,7 +188,7 @@ static void init_owner(struct ext2_super *s, struct inode *i, const struct inode
 {
 	inode_init_owner(i, dir, mode, rdev);
 	if (s->opts.flags & EXT2_OPT_GRPID)
-		i->gid = dir->gid;
+		i->gid = READ_ONCE(dir->gid);
 }
 
 static u32 inherited_flags(const struct ext2_inode *dir, u32 mode)

@@ -70,7 +70,7 @@ void ext2_set_ops(struct inode *i)
 	i->data.writer = i->sb->writer;
 	i->data.iomap = &ext2_iomap_ops;
 	i->data.ops = &iomap_aops;
-	switch (i->mode & S_IFMT_K) {
+	switch (READ_ONCE(i->mode) & S_IFMT_K) {
 	case S_IFREG:
 		i->ops = &ext2_file_iops;
 		i->fops = &ext2_file_fops;
@@ -342,7 +342,7 @@ static void raw_set(struct ext2_super *s, struct ext2_inode *e, struct ext2_disk
 		if (size > 0x7fffffff)
 			ext2_feature_large_file(s);
 	}
-	if (MODE_IS(i->mode, S_IFCHR) || MODE_IS(i->mode, S_IFBLK))
+	if (MODE_IS(READ_ONCE(i->mode), S_IFCHR) || MODE_IS(READ_ONCE(i->mode), S_IFBLK))
 		rdev_encode(i->rdev, raw->block);
 	else
 		memcpy(raw->block, e->block, sizeof(raw->block));

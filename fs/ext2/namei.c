@@ -38,7 +38,7 @@ static int commit(struct inode *dir, struct inode *i)
 	struct ext2_super *s = ext2_sb(dir->sb);
 	int err, err2;
 
-	if (likely(!(dir->sb->flags & (MS_SYNCHRONOUS | MS_DIRSYNC)) && !(dir->flags & (INODE_SYNC | INODE_DIRSYNC))))
+	if (likely(!(dir->sb->flags & (MS_SYNCHRONOUS | MS_DIRSYNC)) && !(READ_ONCE(dir->flags) & (INODE_SYNC | INODE_DIRSYNC))))
 		return 0;
 	err = i ? inode_sync(i, false) : 0;
 	err2 = ext2_dir_write(dir);

@@ -191,9 +191,9 @@ static bool pid_dir_revalidate(struct dentry *d)
 	t = proc_task(i);
 	if (!t)
 		return false;
-	owner_of(t, i->mode, &uid, &gid);
+	owner_of(t, READ_ONCE(i->mode), &uid, &gid);
 	task_put(t);
-	return i->uid == uid && i->gid == gid;
+	return READ_ONCE(i->uid) == uid && READ_ONCE(i->gid) == gid;
 }
 
 static bool dots(struct file *f, struct dir_context *ctx)

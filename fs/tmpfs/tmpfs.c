@@ -204,8 +204,8 @@ int tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, dev_t_k rde
 		return err;
 	}
 	i->btime = i->ctime;
-	if (dir && unlikely(dir->flags & FLAGS_INHERITED))
-		i->flags |= dir->flags & FLAGS_INHERITED;
+	if (dir && unlikely(READ_ONCE(dir->flags) & FLAGS_INHERITED))
+		i->flags |= READ_ONCE(dir->flags) & FLAGS_INHERITED;
 	i->ops = &tmpfs_file_iops;
 	if (inode_is_dir(i)) {
 		i->ops = t->host ? t->host->dir_ops : t->fixed ? &fixed_dir_ops : &tmpfs_dir_ops;
@@ -502,7 +502,7 @@ static int tmpfs_readdir(struct file *f, struct dir_context *ctx)
 			return 0;
 	}
 	for (e = entry_from(dir, ctx->pos); e; e = entry_next(e))
-		if (!ctx->emit(ctx, e->name, e->len, e->inode->ino, mode_to_dt(e->inode->mode), e->key + 1))
+		if (!ctx->emit(ctx, e->name, e->len, e->inode->ino, mode_to_dt(READ_ONCE(e->inode->mode)), e->key + 1))
 			return 0;
 	return 0;
 }

@@ -148,9 +148,9 @@ static int check_file(const struct file *f)
 {
 	const struct inode *i = f->inode;
 
-	if (!MODE_IS(i->mode, S_IFREG) || i->nlink != 1 || (f->path.dentry->flags & DENTRY_UNHASHED) || !f->ops->write)
+	if (!MODE_IS(READ_ONCE(i->mode), S_IFREG) || READ_ONCE(i->nlink) != 1 || (READ_ONCE(f->path.dentry->flags) & DENTRY_UNHASHED) || !f->ops->write)
 		return -EPERM;
-	return i->uid == current->cred->fsuid && (i->mode & 0677) == 0600 ? 0 : -EPERM;
+	return READ_ONCE(i->uid) == current->cred->fsuid && (READ_ONCE(i->mode) & 0677) == 0600 ? 0 : -EPERM;
 }
 
 static int open_file(const char *name, bool as_root, struct file **out)

@@ -127,7 +127,7 @@ static void judge(struct segment *s, struct vma *v, u32 filter)
 	} else if (v->flags & VM_DONTDUMP) {
 		;
 	} else if (v->flags & VM_SHARED) {
-		s->len = filter & (!i || !i->nlink ? CORE_ANON_SHARED : CORE_FILE_SHARED) ? whole : 0;
+		s->len = filter & (!i || !READ_ONCE(i->nlink) ? CORE_ANON_SHARED : CORE_FILE_SHARED) ? whole : 0;
 	} else if ((filter & CORE_ANON_PRIVATE) && next_written_locked(v->mm, v->start, v->end) < v->end) {
 		s->len = whole;
 	} else if (!i) {
@@ -136,7 +136,7 @@ static void judge(struct segment *s, struct vma *v, u32 filter)
 		s->len = whole;
 	} else if ((filter & CORE_ELF_HEADERS) && !v->pgoff && (v->flags & VM_READ)) {
 		s->len = PAGE_SIZE;
-		s->if_elf = !(i->mode & 0111);
+		s->if_elf = !(READ_ONCE(i->mode) & 0111);
 	}
 }
 

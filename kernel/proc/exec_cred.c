@@ -46,11 +46,11 @@ static void take_ids(struct exec_cred *e, const struct file *f)
 	if (e->no_new_privs || nosuid(f))
 		return;
 	if (mode & S_ISUID) {
-		e->new->euid = i->uid;
+		e->new->euid = READ_ONCE(i->uid);
 		e->clear = PER_CLEAR_ON_SETID;
 	}
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) {
-		e->new->egid = i->gid;
+		e->new->egid = READ_ONCE(i->gid);
 		e->clear = PER_CLEAR_ON_SETID;
 	}
 }
