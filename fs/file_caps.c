@@ -5,7 +5,7 @@
  * What execve makes of them is in kernel/proc/exec_cred.c.
  *
  * They speak for the content and belong to the owner's word, so who writes, truncates or gives away the file takes them, whatever rights he has:
- * file_caps_drop, beside the set-id bits (inode_kill_suid, setattr_locked in inode.c).  If the filesystem cannot, the write fails.
+ * file_caps_drop, beside the set-id bits (inode_kill_suid, inode_setattr_locked in inode.c).  If the filesystem cannot, the write fails.
  *
  * Nearly no file has them, and nearly every write and execve would have to look: INODE_NO_CAPS says that nobody needs to.  It is set under the inode's
  * lock in any mode by who found none, and cleared with the lock held for writing by who is about to set some; so it never stands beside the

@@ -261,7 +261,7 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 	return 0;
 }
 
-static int setattr_locked(struct inode *i, struct iattr *a)
+int inode_setattr_locked(struct inode *i, struct iattr *a)
 {
 	struct timespec_k now = inode_now(i);
 	struct acl *acl = NULL;
@@ -307,7 +307,7 @@ int inode_setattr(struct inode *i, struct iattr *a)
 	int err;
 
 	rwsem_write_lock(&i->lock);
-	err = setattr_locked(i, a);
+	err = inode_setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);
 	return err;
 }
@@ -332,7 +332,7 @@ int inode_truncate(struct inode *i, u64 size)
 	rwsem_write_lock(&i->lock);
 	err = inode_kill_suid(i);
 	if (!err)
-		err = setattr_locked(i, &a);
+		err = inode_setattr_locked(i, &a);
 	rwsem_write_unlock(&i->lock);
 	return err;
 }
@@ -354,7 +354,7 @@ int inode_kill_suid(struct inode *i)
 	if (drop && !capable(CAP_FSETID)) {
 		struct iattr a = { .valid = ATTR_MODE, .mode = i->mode & ~drop };
 
-		err = setattr_locked(i, &a);
+		err = inode_setattr_locked(i, &a);
 	}
 	return err;
 }

@@ -54,7 +54,9 @@ void inode_touch(struct inode *i, u32 attr_times);	/* ATTR_ATIME | ... = now */
 void inode_touch_at(struct inode *i, u32 attr_times, const struct timespec_k *now);
 /* inode_setattr_generic - what a memory filesystem does with an iattr (size by filemap_truncate).  inode lock held for writing. */
 int inode_setattr_generic(struct inode *i, const struct iattr *a);
-/* inode_setattr - take the lock, call the filesystem, move ctime.  Permissions were checked by the caller. */
+/* inode_setattr_locked - call the filesystem, move ctime.  Permissions were checked by the caller, under the same lock where they go by what
+ * is about to change.  inode lock held for writing.  inode_setattr takes it. */
+int inode_setattr_locked(struct inode *i, struct iattr *a);
 int inode_setattr(struct inode *i, struct iattr *a);
 /* inode_may_grow - may i become that many bytes long: 0 or -EFBIG (with SIGXFSZ beyond RLIMIT_FSIZE). */
 int inode_may_grow(const struct inode *i, u64 size);

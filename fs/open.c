@@ -401,34 +401,42 @@ static int path_of(int dirfd, const char __user *name, u32 at_flags, struct path
 				(at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), out);
 }
 
-static int chmod_path(const struct path *p, u32 mode)
+/* Who may, and what of it, is decided under the lock that the change is made under: else an owner who is just losing the file to root could still make
+ * it set-user-ID, by one of these two that looked at the file as it was before the other. */
+static int chmod_locked(struct inode *i, u32 mode)
 {
 	struct iattr a = { .valid = ATTR_MODE, .mode = mode & 07777 };
+
+	if (!inode_owner_or_capable(i) || inode_is_fixed(i))
+		return -EPERM;
+	if (inode_is_link(i))
+		return -EOPNOTSUPP;
+	if (!inode_is_dir(i) && !cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
+		a.mode &= ~(u32)S_ISGID;
+	return inode_setattr_locked(i, &a);
+}
+
+static int chmod_path(const struct path *p, u32 mode)
+{
 	struct inode *i = p->dentry->inode;
 	int err = mount_write_begin(p->mnt);
 
 	if (err)
 		return err;
-	if (!inode_owner_or_capable(i) || inode_is_fixed(i))
-		err = -EPERM;
-	else if (inode_is_link(i))
-		err = -EOPNOTSUPP;
-	if (!inode_is_dir(i) && !cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))
-		a.mode &= ~(u32)S_ISGID;
-	if (!err)
-		err = inode_setattr(i, &a);
+	rwsem_write_lock(&i->lock);
+	err = chmod_locked(i, mode);
+	rwsem_write_unlock(&i->lock);
 	if (!err)
 		notify_attr(p, IN_ATTRIB);
 	mount_write_end(p->mnt);
 	return err;
 }
 
-static int chown_writable(const struct path *p, u32 uid, u32 gid)
+/* *valid: ATTR_* of what changed. */
+static int chown_locked(struct inode *i, u32 uid, u32 gid, u32 *valid)
 {
 	const struct cred *c = current_cred();
-	struct inode *i = p->dentry->inode;
 	struct iattr a = { .valid = 0 };
-	int err;
 
 	if (inode_is_fixed(i) && (uid != ~0u || gid != ~0u))
 		return -EPERM;
@@ -452,8 +460,20 @@ static int chown_writable(const struct path *p, u32 uid, u32 gid)
 		if ((i->mode & 0010))
 			a.mode &= ~(u32)S_ISGID;
 	}
-	err = inode_setattr(i, &a);
-	if (!err && a.valid & (ATTR_UID | ATTR_GID | ATTR_MODE))
+	*valid = a.valid;
+	return inode_setattr_locked(i, &a);
+}
+
+static int chown_writable(const struct path *p, u32 uid, u32 gid)
+{
+	struct inode *i = p->dentry->inode;
+	u32 valid = 0;
+	int err;
+
+	rwsem_write_lock(&i->lock);
+	err = chown_locked(i, uid, gid, &valid);
+	rwsem_write_unlock(&i->lock);
+	if (!err && valid & (ATTR_UID | ATTR_GID | ATTR_MODE))
 		notify_attr(p, IN_ATTRIB);
 	return err;
 }
@@ -673,7 +693,7 @@ long sys_ftruncate(int fd, s64 length)
 		return -EBADF;
 	if (!(f->mode & FMODE_WRITE) || !inode_is_reg(f->inode))
 		err = -EINVAL;
-	else if (f->inode->flags & INODE_APPEND)
+	else if (READ_ONCE(f->inode->flags) & INODE_APPEND)
 		err = -EPERM;
 	else if (!(err = mount_write_begin(f->path.mnt))) {
 		err = truncate_path(&f->path, (u64)length);
@@ -700,15 +720,15 @@ long sys_fallocate(int fd, u32 mode, s64 off, s64 len)
 		err = -EOPNOTSUPP;
 	else if (!(f->mode & FMODE_WRITE))
 		err = -EBADF;
-	else if ((f->inode->flags & INODE_IMMUTABLE) || ((f->inode->flags & INODE_APPEND) && (mode & ~(u32)FALLOC_FL_KEEP_SIZE)))
+	else if ((READ_ONCE(f->inode->flags) & INODE_IMMUTABLE) || ((READ_ONCE(f->inode->flags) & INODE_APPEND) && (mode & ~(u32)FALLOC_FL_KEEP_SIZE)))
 		err = -EPERM;
-	else if (f->inode->flags & INODE_SWAPFILE)
+	else if (READ_ONCE(f->inode->flags) & INODE_SWAPFILE)
 		err = -ETXTBSY;
-	else if (MODE_IS(f->inode->mode, S_IFIFO))
+	else if (MODE_IS(READ_ONCE(f->inode->mode), S_IFIFO))
 		err = -ESPIPE;
 	else if (inode_is_dir(f->inode))
 		err = -EISDIR;
-	else if (!inode_is_reg(f->inode) && !MODE_IS(f->inode->mode, S_IFBLK))
+	else if (!inode_is_reg(f->inode) && !MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK))
 		err = -ENODEV;
 	else if ((u64)off + (u64)len > f->inode->sb->max_bytes)
 		err = -EFBIG;

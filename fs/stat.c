@@ -302,9 +302,11 @@ static int utimes_path(const struct path *p, const struct __kernel_timespec *ts)
 	err = mount_write_begin(p->mnt);
 	if (err)
 		return err;
+	rwsem_write_lock(&i->lock);
 	err = utimes_may(i, both_now);
 	if (!err)
-		err = inode_setattr(i, &a);
+		err = inode_setattr_locked(i, &a);
+	rwsem_write_unlock(&i->lock);
 	if (!err)
 		notify_attr(p, told);
 	mount_write_end(p->mnt);

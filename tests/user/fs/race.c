@@ -271,3 +271,38 @@ TEST(processes_in_one_directory)
 	CHECK_EQ(entries(), 0);
 }
 
+
+/* Its owner says u+s over and over while root takes the file: whoever comes first, it is not set-user-ID root after that.  chown takes the bit away,
+ * and chmod is no longer the old owner's. */
+static void *chmod_worker(void *arg)
+{
+	(void)arg;
+	if (syscall(SYS_setresuid, -1, 1000, -1))	/* of this thread alone */
+		return (void *)1;
+	while (!atomic_load((_Atomic char *)cell))
+		if (chmod("owned", 04755) && errno != EPERM)
+			return (void *)1;
+	return NULL;
+}
+
+TEST(what_root_takes_is_not_made_set_user_id)
+{
+	pthread_t th;
+	struct stat st;
+	void *res;
+	scratch();
+	CHECK(chmod(".", 0755) == 0);
+	int fd = open("owned", O_CREAT | O_RDWR, 0755);
+	CHECK(fd >= 0);
+	cell[0] = 0;
+	CHECK(pthread_create(&th, NULL, chmod_worker, NULL) == 0);
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		CHECK(fchown(fd, 1000, -1) == 0);
+		sched_yield();
+		CHECK(fchown(fd, 0, -1) == 0 && fstat(fd, &st) == 0);
+		CHECK_EQ(st.st_mode & S_ISUID, 0);
+	}
+	atomic_store((_Atomic char *)cell, 1);
+	pthread_join(th, &res);
+	CHECK(!res);
+}
