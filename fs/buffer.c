@@ -420,7 +420,7 @@ void buffers_forget(struct block_device *bdev, u64 block, u64 nr, u32 size)
 {
 	u64 pos = block * size, end = pos + nr * size;
 
-	while (pos < end && space_of(bdev)->nr_pages) {
+	while (pos < end && READ_ONCE(space_of(bdev)->nr_pages)) {
 		u32 off = (u32)(pos & (PAGE_SIZE - 1)), len = (u32)min(PAGE_SIZE - off, end - pos);
 		struct page *p = filemap_lookup(space_of(bdev), pos >> PAGE_SHIFT);
 

@@ -132,7 +132,7 @@ void inode_put(struct inode *i)
 		file_locks_free(i);
 	if (i->sb->ops && i->sb->ops->evict)
 		i->sb->ops->evict(i);
-	else if (i->data.nr_pages)
+	else if (READ_ONCE(i->data.nr_pages))
 		filemap_evict(&i->data);
 	if (!hlist_unhashed(&i->hash))
 		inode_unhash(i);

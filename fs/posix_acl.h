@@ -56,5 +56,5 @@ void inode_acls_free(struct inode *i);
 /* dir_umask - what umask takes from a file that is made in dir: nothing, if that has a default ACL.  Locks: dir's. */
 static inline u32 dir_umask(const struct inode *dir, u32 umask)
 {
-	return unlikely(dir->acls != NULL) && (dir->sb->flags & SB_POSIXACL) && inode_acl(dir, ACL_DEFAULT) ? 0 : umask;
+	return unlikely(READ_ONCE(dir->acls) != NULL) && (dir->sb->flags & SB_POSIXACL) && inode_acl(dir, ACL_DEFAULT) ? 0 : umask;
 }

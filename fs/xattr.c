@@ -178,7 +178,7 @@ static long names_get(const struct path *p, char __user *list, size_t size)
 	if (size && !(names.buf = kvmalloc(names.size, GFP_KERNEL)))
 		return -ENOMEM;
 	rwsem_read_lock(&i->lock);
-	if (unlikely(i->acls != NULL))
+	if (unlikely(READ_ONCE(i->acls) != NULL))
 		inode_acl_list(i, &names);
 	i->ops->listxattr(i, &names);
 	rwsem_read_unlock(&i->lock);

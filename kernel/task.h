@@ -61,7 +61,7 @@ struct task {
 	u32 state;			/* [Q] TASK_*; set by itself, or by a waker to RUNNING */
 	u32 pflags;			/* [own] PF_* */
 	struct refcount refs;
-	char comm[TASK_COMM_LEN];	/* [own] read racily */
+	char comm[TASK_COMM_LEN];	/* [a] by byte: task_comm(); others of the process may set it */
 	void *stack;			/* [I] lowest address of the kernel stack */
 
 	struct sched_entity se;		/* kernel/sched */

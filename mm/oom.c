@@ -28,11 +28,11 @@ static DEFINE_WAIT_QUEUE(gone);
 
 static s64 badness(const struct task *t, const struct mm *mm)
 {
-	s64 rss = (s64)mm_rss(mm) + max(atomic_load(&mm->swapped), 0l);
+	s64 rss = (s64)mm_rss(mm) + max(atomic_load(&mm->swapped), 0l), adj = READ_ONCE(t->proc->oom_score_adj);
 
-	if (t->proc->is_init || t->proc->oom_score_adj == -1000)
+	if (t->proc->is_init || adj == -1000)
 		return -1;
-	return max(1l, rss + (s64)page_nr_total() / 1000 * t->proc->oom_score_adj);
+	return max(1l, rss + (s64)page_nr_total() / 1000 * adj);
 }
 
 u64 oom_score(struct task *t)

@@ -490,8 +490,8 @@ static int slabinfo_show(struct seq *s, void *arg)
 		    " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	list_for_each_entry_rcu(c, &caches, link)	/* caches are never destroyed */
 		seq_printf(s, "%-17s %6lu %6u %6u %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n", c->name, nr_active(c),
-			   c->nr_slabs * c->per_slab, c->size, c->per_slab, 1u << c->order, MAGAZINE, REFILL, 0u,
-			   c->nr_slabs, c->nr_slabs, 0u);
+			   READ_ONCE(c->nr_slabs) * c->per_slab, c->size, c->per_slab, 1u << c->order, MAGAZINE, REFILL, 0u,
+			   READ_ONCE(c->nr_slabs), READ_ONCE(c->nr_slabs), 0u);
 	return 0;
 }
 PROC_FILE(slabinfo, .path = "slabinfo", .mode = 0400, .show = slabinfo_show);

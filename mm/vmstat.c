@@ -84,8 +84,8 @@ static int vmstat_show(struct seq *s, void *arg)
 	(void)arg;
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &all_tasks, all_link) {
-		minor += t->min_flt;
-		major += t->maj_flt;
+		minor += READ_ONCE(t->min_flt);
+		major += READ_ONCE(t->maj_flt);
 	}
 	rcu_read_unlock();
 	seq_printf(s, "nr_free_pages %lu\n", page_nr_free());

@@ -88,7 +88,7 @@ bool page_clear_dirty_for_write(struct page *p)
 {
 	struct address_space *as = p->mapping;
 
-	if (atomic_load(&p->mapcount) && as->nr_writable)
+	if (atomic_load(&p->mapcount) && READ_ONCE(as->nr_writable))
 		wrprotect_mappings(as, p->index, p->index);
 	if (!(atomic_fetch_and(&p->flags, ~(u32)PG_DIRTY) & PG_DIRTY))
 		return false;
@@ -284,7 +284,7 @@ int walk_pages(struct address_space *as, struct write_control *wc)
 	if (wc->wait)
 		tag_to_write(as, wc->first, wc->last);
 	while (wc->budget > 0 && (n = tagged_batch(as, &index, wc->last, tag, pages)) != 0) {
-		if (as->nr_writable)
+		if (READ_ONCE(as->nr_writable))
 			wrprotect_mappings(as, pages[0]->index, pages[n - 1]->index);
 		for (u32 i = 0; i < n; i++) {
 			if (wc->budget > 0) {

@@ -631,7 +631,7 @@ static int netlink_show(struct seq *s, void *arg)
 	mutex_lock(&netlink_mutex);
 	list_for_each_entry(n, &sockets, link)
 		seq_printf(s, "%016lx %-3d %-10u %08x %-8d %-8d %-5d %-8d %-8u %-8lu\n", 0ul, n->s.protocol, n->portid, (u32)n->groups,
-			   (int)n->queued, 0, n->dump != NULL, 2, n->drops, n->s.ino);
+			   (int)READ_ONCE(n->queued), 0, READ_ONCE(n->dump) != NULL, 2, READ_ONCE(n->drops), READ_ONCE(n->s.ino));
 	mutex_unlock(&netlink_mutex);
 	return 0;
 }

@@ -498,7 +498,7 @@ static int packet_show(struct seq *s, void *arg)
 	mutex_lock(&net_config_lock);
 	list_for_each_entry(ps, &sockets, all_link)
 		seq_printf(s, "%016lx %-6d %-4d %04x   %-5d %1d %-6u %-6u %-6lu\n", 0ul, refcount_read(&ps->refs), ps->s.type,
-			   __builtin_bswap16(ps->protocol), ps->ifindex, ps->seeing, ps->queued, ps->s.uid, ps->s.ino);
+			   __builtin_bswap16(ps->protocol), ps->ifindex, ps->seeing, READ_ONCE(ps->queued), ps->s.uid, READ_ONCE(ps->s.ino));
 	mutex_unlock(&net_config_lock);
 	return 0;
 }

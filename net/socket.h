@@ -92,6 +92,14 @@ struct socket {
 	struct fasync async;		/* [racy] whom SIGIO is for: copied from its file by fcntl */
 };
 
+/* socket_bound_elsewhere - SO_BINDTODEVICE names another interface than this. */
+static inline bool socket_bound_elsewhere(const struct socket *s, u32 ifindex)
+{
+	u32 device = (u32)READ_ONCE(s->bound_device);
+
+	return device && device != ifindex;
+}
+
 enum socket_stamps { STAMPS_OFF, STAMPS_US_OLD, STAMPS_NS_OLD, STAMPS_US_NEW, STAMPS_NS_NEW };
 
 /* A family: one line at the end of its file.  create makes a socket of type and protocol (0: its default): 0, -ESOCKTNOSUPPORT,

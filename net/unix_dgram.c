@@ -433,7 +433,7 @@ static ssize_t hand_over(struct unix_sock *u, struct unix_buf *b, u32 skip, stru
 	n = copy_out(b, skip, m);
 	if (n < 0)
 		return n;
-	if (b->stamp || u->s.stamps)
+	if (b->stamp || READ_ONCE(u->s.stamps))
 		socket_stamp(&u->s, m, b->stamp ? b->stamp : clock_real_ns());
 	unix_scm_take(in, u, b, peek);
 	if (unlikely(off >= 0) && (peek || off > 0))

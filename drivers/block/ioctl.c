@@ -140,7 +140,7 @@ static long ask_limits(struct block_device *bdev, u32 cmd, u64 arg)
 	case BLKDISCARDZEROES:
 		return put(u32, 0, arg);
 	case BLKRAGET: case BLKFRAGET:
-		return arg ? put(long, (u64)bdev->disk->read_ahead_kb * 2, arg) : -EINVAL;
+		return arg ? put(long, (u64)READ_ONCE(bdev->disk->read_ahead_kb) * 2, arg) : -EINVAL;
 	default:
 		return -ENOTTY;
 	}

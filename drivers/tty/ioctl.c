@@ -190,25 +190,28 @@ static long set_pgrp(struct tty *tty, u64 arg)
 
 	if (err)
 		return err == -EIO ? -ENOTTY : err;
-	if (p->ctty != tty || tty->session != p->sid)
+	if (READ_ONCE(p->ctty) != tty || READ_ONCE(tty->session) != READ_ONCE(p->sid))
 		return -ENOTTY;
 	if (get_user(pgrp, (s32 __user *)user_ptr(arg)))
 		return -EFAULT;
 	if (pgrp < 0)
 		return -EINVAL;
-	if (!pgrp_in_session(pgrp, p->sid))
+	if (!pgrp_in_session(pgrp, READ_ONCE(p->sid)))
 		return -EPERM;
 	flags = spin_lock_irqsave(&tty->lock);
-	tty->pgrp = pgrp;
+	if (tty->session == READ_ONCE(p->sid))		/* it may have been hung up, and be another session's */
+		tty->pgrp = pgrp;
+	else
+		err = -ENOTTY;
 	spin_unlock_irqrestore(&tty->lock, flags);
-	return 0;
+	return err;
 }
 
 static long simulate_input(struct tty *tty, u64 arg)
 {
 	u8 c;
 
-	if (current->proc->ctty != tty && !capable(CAP_SYS_ADMIN))
+	if (READ_ONCE(current->proc->ctty) != tty && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (get_user(c, (u8 __user *)user_ptr(arg)))
 		return -EFAULT;
@@ -291,11 +294,11 @@ static long send_break(struct tty *tty, struct file *file, u32 cmd, u64 arg)
 
 static long session_ioctl(struct tty *tty, u32 cmd, u64 arg)
 {
-	bool mine = current->proc->ctty == tty;
+	bool mine = READ_ONCE(current->proc->ctty) == tty;
 
 	switch (cmd) {
 	case TIOCGPGRP:
-		return mine ? put_user(tty->pgrp, (s32 __user *)user_ptr(arg)) : -ENOTTY;
+		return mine ? put_user(READ_ONCE(tty->pgrp), (s32 __user *)user_ptr(arg)) : -ENOTTY;
 	case TIOCSPGRP:
 		return set_pgrp(tty, arg);
 	case TIOCGSID:

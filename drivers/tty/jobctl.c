@@ -33,18 +33,19 @@ void tty_signal_pgrp(struct tty *tty, int sig)
 int tty_check_change(struct tty *tty, int sig)
 {
 	struct process *p = current->proc;
-	s32 pgrp;
+	s32 pgrp, own;
 
 	if (READ_ONCE(p->ctty) != tty)
 		return 0;
 	pgrp = READ_ONCE(tty->pgrp);
-	if (pgrp <= 0 || pgrp == p->pgid)
+	own = READ_ONCE(p->pgid);		/* a parent's setpgid() may be changing it */
+	if (pgrp <= 0 || pgrp == own)
 		return 0;
 	if (signal_ignored_or_blocked(sig))
 		return sig == SIGTTIN ? -EIO : 0;
-	if (pgrp_is_orphaned(p->pgid))
+	if (pgrp_is_orphaned(own))
 		return -EIO;
-	signal_send_pgrp(p->pgid, sig);
+	signal_send_pgrp(own, sig);
 	return -ERESTARTSYS;
 }
 

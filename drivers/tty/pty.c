@@ -294,7 +294,7 @@ static long open_peer(struct pty *p, struct file *master, u32 o_flags)
 static long master_ioctl(struct file *file, u32 cmd, u64 arg)
 {
 	struct pty *p = file->private;
-	s32 v;
+	s32 v, session;
 
 	switch (cmd) {
 	case TIOCGPTN:
@@ -318,11 +318,12 @@ static long master_ioctl(struct file *file, u32 cmd, u64 arg)
 		tty_signal_pgrp(&p->slave, (int)arg);
 		return 0;
 	case TIOCGPGRP:
-		return put_user(p->slave.pgrp, (s32 __user *)user_ptr(arg));
+		return put_user(READ_ONCE(p->slave.pgrp), (s32 __user *)user_ptr(arg));
 	case TIOCGSID:
-		return p->slave.session > 0 ? put_user(p->slave.session, (s32 __user *)user_ptr(arg)) : -ENOTTY;
+		session = READ_ONCE(p->slave.session);
+		return session > 0 ? put_user(session, (s32 __user *)user_ptr(arg)) : -ENOTTY;
 	case FIONREAD:
-		return put_user((s32)(p->head - p->tail), (s32 __user *)user_ptr(arg));
+		return put_user((s32)(READ_ONCE(p->head) - READ_ONCE(p->tail)), (s32 __user *)user_ptr(arg));
 	case TIOCOUTQ:
 		return put_user((s32)ldisc_count(&p->slave.ld), (s32 __user *)user_ptr(arg));
 	default:

@@ -358,7 +358,8 @@ int tty_open_file(struct tty *tty, struct file *file)
 	file->ra_state[0] = atomic_load(&tty->generation);
 	file->mode |= FMODE_STREAM;
 	file->ops = &tty_fops;
-	if (!(file->flags & O_NOCTTY) && current->proc && current->proc->session_leader && !current->proc->ctty && !tty->session)
+	if (!(file->flags & O_NOCTTY) && current->proc && READ_ONCE(current->proc->session_leader) && !READ_ONCE(current->proc->ctty) &&
+	    !READ_ONCE(tty->session))			/* asked again under the locks */
 		tty_set_ctty(tty, false);
 	return 0;
 }

@@ -55,7 +55,10 @@ static int environ_show(struct seq *s, struct task *t)
 
 static int comm_show(struct seq *s, struct task *t)
 {
-	seq_printf(s, "%s\n", t->comm);
+	char name[TASK_COMM_LEN];
+
+	task_comm(t, name);
+	seq_printf(s, "%s\n", name);
 	return 0;
 }
 
@@ -65,9 +68,7 @@ static int comm_write(struct task *t, const char *buf, size_t len)
 		return -EINVAL;
 	if (len && buf[len - 1] == '\n')
 		len--;
-	len = min(len, sizeof(t->comm) - 1);
-	memcpy(t->comm, buf, len);
-	t->comm[len] = 0;
+	task_comm_set(t, buf, len);
 	return 0;
 }
 
@@ -86,12 +87,13 @@ static int limits_show(struct seq *s, struct task *t)
 
 	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (u32 i = 0; rl && i < ARRAY_SIZE(rows); i++) {
+		unsigned long cur = READ_ONCE(rl->lim[rows[i].which].cur), max = READ_ONCE(rl->lim[rows[i].which].max);
 		char soft[24] = "unlimited", hard[24] = "unlimited";
 
-		if (rl->lim[rows[i].which].cur != ~0ul)
-			scnprintf(soft, sizeof(soft), "%lu", rl->lim[rows[i].which].cur);
-		if (rl->lim[rows[i].which].max != ~0ul)
-			scnprintf(hard, sizeof(hard), "%lu", rl->lim[rows[i].which].max);
+		if (cur != ~0ul)
+			scnprintf(soft, sizeof(soft), "%lu", cur);
+		if (max != ~0ul)
+			scnprintf(hard, sizeof(hard), "%lu", max);
 		seq_printf(s, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
 	}
 	return 0;
@@ -161,7 +163,7 @@ static int task_mountinfo(struct seq *s, struct task *t) { (void)t; return mount
 
 static int oom_show(struct seq *s, struct task *t)
 {
-	seq_printf(s, "%d\n", t->proc->oom_score_adj);
+	seq_printf(s, "%d\n", READ_ONCE(t->proc->oom_score_adj));
 	return 0;
 }
 
@@ -172,7 +174,7 @@ static int oom_write(struct task *t, const char *buf, size_t len)
 	(void)len;
 	if (kstrtos64(buf, 10, &v) || v < -1000 || v > 1000)
 		return -EINVAL;
-	if (v < t->proc->oom_score_adj_min && !capable(CAP_SYS_RESOURCE))
+	if (v < READ_ONCE(t->proc->oom_score_adj_min) && !capable(CAP_SYS_RESOURCE))
 		return -EACCES;
 	t->proc->oom_score_adj = (s32)v;
 	if (capable(CAP_SYS_RESOURCE))

@@ -69,7 +69,7 @@ static void stat_addresses(struct seq *s, struct task *t, const struct mm *mm)
 			   mm->env_start, mm->env_end);
 	else
 		seq_puts(s, "0 0 0 0 0 0 0");
-	seq_printf(s, " %d\n", proc_may_inspect(t) && t->proc->zombie ? t->proc->group_exit_code : 0);
+	seq_printf(s, " %d\n", proc_may_inspect(t) && READ_ONCE(t->proc->zombie) ? READ_ONCE(t->proc->group_exit_code) : 0);
 }
 
 static int stat_of(struct seq *s, struct task *t, const struct usage *u)
@@ -77,20 +77,22 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 	struct process *p = t->proc;
 	struct mm *mm = task_mm_get(t), *open = mm && proc_may_inspect(t) ? mm : NULL;
 	struct usage kids;
+	char name[TASK_COMM_LEN];
 	u64 ignored, caught;
 	u32 tty_nr;
 	s32 tpgid, eff = (s32)READ_ONCE(t->se.eff_prio), prio = eff ? -1 - eff : 20 + READ_ONCE(t->se.nice);
 
+	task_comm(t, name);
 	children_usage(p, &kids);
 	tty_stat_info(p, &tty_nr, &tpgid);
 	signal_dispositions(p, &ignored, &caught);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state_char(t), parent_pid(p), READ_ONCE(p->pgid),
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u ", t->tid, name, task_state_char(t), parent_pid(p), READ_ONCE(p->pgid),
 		   READ_ONCE(p->sid), (s32)tty_nr, tpgid,
 		   stat_flags(t));
 	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %lu ", u->min_flt, kids.min_flt, u->maj_flt, kids.maj_flt, ticks(u->utime_ns),
 		   ticks(u->stime_ns), ticks(kids.utime_ns), ticks(kids.stime_ns));
 	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, READ_ONCE(t->se.nice), READ_ONCE(p->nr_threads), ticks(t->start_ns),
-		   mm ? READ_ONCE(mm->total_vm) * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, p->rlim->lim[RLIMIT_RSS].cur);
+		   mm ? READ_ONCE(mm->total_vm) * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, READ_ONCE(p->rlim->lim[RLIMIT_RSS].cur));
 	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu %lu %lu ", open ? open->start_code : 0ul, open ? open->end_code : 0ul,
 		   open ? open->start_stack : 0ul, READ_ONCE(t->pending.set.bits) & STAT_SIGS, READ_ONCE(t->blocked.bits) & STAT_SIGS, ignored & STAT_SIGS,
 		   caught & STAT_SIGS);
@@ -124,7 +126,7 @@ int task_schedstat_show(struct seq *s, struct task *t)
 	u64 user, system;
 
 	task_times(t, &user, &system);	/* brings sum_exec up to date */
-	seq_printf(s, "%lu %lu %lu\n", READ_ONCE(t->se.sum_exec), READ_ONCE(t->se.run_delay_ns), t->nvcsw + t->nivcsw);
+	seq_printf(s, "%lu %lu %lu\n", READ_ONCE(t->se.sum_exec), READ_ONCE(t->se.run_delay_ns), READ_ONCE(t->nvcsw) + READ_ONCE(t->nivcsw));
 	return 0;
 }
 
@@ -136,9 +138,10 @@ int task_statm_show(struct seq *s, struct task *t)
 		seq_puts(s, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", mm->total_vm, (unsigned long)mm_rss(mm),
-		   (unsigned long)(mm->rss_file + mm->rss_shmem), (unsigned long)((mm->end_code - mm->start_code + PAGE_SIZE - 1) >> PAGE_SHIFT),
-		   mm->data_vm + mm->stack_vm);
+	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", READ_ONCE(mm->total_vm), (unsigned long)mm_rss(mm),
+		   (unsigned long)(READ_ONCE(mm->rss_file) + READ_ONCE(mm->rss_shmem)),
+		   (unsigned long)((mm->end_code - mm->start_code + PAGE_SIZE - 1) >> PAGE_SHIFT),
+		   READ_ONCE(mm->data_vm) + READ_ONCE(mm->stack_vm));
 	mm_put(mm);
 	return 0;
 }
@@ -147,13 +150,14 @@ static void status_mm(struct seq *s, const struct mm *mm)
 {
 	u64 kb = PAGE_SIZE / 1024, text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & PAGE_MASK)) / 1024;
 
-	text = min(text, mm->exec_vm * kb);
+	text = min(text, READ_ONCE(mm->exec_vm) * kb);
 	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-		   max(mm->hiwater_vm, mm->total_vm) * kb, mm->total_vm * kb, mm->locked_vm * kb, mm_peak_rss(mm) * kb, mm_rss(mm) * kb);
-	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", (u64)mm->rss_anon * kb, (u64)mm->rss_file * kb,
-		   (u64)mm->rss_shmem * kb);
-	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmSwap:\t%8lu kB\n", mm->data_vm * kb,
-		   mm->stack_vm * kb, text, mm->exec_vm * kb - text, (u64)max(atomic_load(&mm->swapped), 0l) * kb);
+		   max(READ_ONCE(mm->hiwater_vm), READ_ONCE(mm->total_vm)) * kb, READ_ONCE(mm->total_vm) * kb,
+		   READ_ONCE(mm->locked_vm) * kb, mm_peak_rss(mm) * kb, mm_rss(mm) * kb);
+	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", (u64)READ_ONCE(mm->rss_anon) * kb, (u64)READ_ONCE(mm->rss_file) * kb,
+		   (u64)READ_ONCE(mm->rss_shmem) * kb);
+	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmSwap:\t%8lu kB\n", READ_ONCE(mm->data_vm) * kb,
+		   READ_ONCE(mm->stack_vm) * kb, text, READ_ONCE(mm->exec_vm) * kb - text, (u64)max(atomic_load(&mm->swapped), 0l) * kb);
 }
 
 static u32 descriptor_slots(struct task *t)
@@ -172,12 +176,14 @@ static u32 descriptor_slots(struct task *t)
 
 static void status_identity(struct seq *s, struct task *t)
 {
+	char name[TASK_COMM_LEN];
 	struct process *p = t->proc;
 
-	seq_printf(s, "Name:\t%s\n", t->comm);
+	task_comm(t, name);
+	seq_printf(s, "Name:\t%s\n", name);
 	rcu_read_lock();
 	struct fs_struct *fs = READ_ONCE(t->fs);
-	u32 umask = fs ? fs->umask : 0;
+	u32 umask = fs ? READ_ONCE(fs->umask) : 0;
 	rcu_read_unlock();
 	if (fs)
 		seq_printf(s, "Umask:\t%04o\n", umask);
@@ -200,7 +206,7 @@ static void status_cred(struct seq *s, struct task *t, struct status_caps *caps)
 		seq_printf(s, "%u ", c->groups[i]);
 	if (!c->ngroups)
 		seq_putc(s, ' ');
-	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", t->proc->pid, t->tid, t->proc->pgid, t->proc->sid);
+	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", t->proc->pid, t->tid, READ_ONCE(t->proc->pgid), READ_ONCE(t->proc->sid));
 	cred_put(c);
 }
 
@@ -211,7 +217,8 @@ static void status_signals(struct seq *s, struct task *t, u64 queued)
 
 	signal_dispositions(p, &ignored, &caught);
 	seq_printf(s, "Threads:\t%u\nSigQ:\t%lu/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		   p->nr_threads, queued, p->rlim->lim[RLIMIT_SIGPENDING].cur, t->pending.set.bits, p->shared_pending.set.bits, t->blocked.bits,
+		   READ_ONCE(p->nr_threads), queued, READ_ONCE(p->rlim->lim[RLIMIT_SIGPENDING].cur), READ_ONCE(t->pending.set.bits),
+		   READ_ONCE(p->shared_pending.set.bits), READ_ONCE(t->blocked.bits),
 		   ignored, caught);
 }
 

@@ -261,7 +261,7 @@ void tmpfs_evict(struct inode *i)
 		drop_entries(i);
 	else if (host && i->private)
 		host->gone(i);
-	else if (i->data.nr_pages || i->data.swapped)
+	else if (READ_ONCE(i->data.nr_pages) || READ_ONCE(i->data.swapped))
 		filemap_evict(&i->data);
 	atomic_dec(&tmpfs_sb(i->sb)->inodes);
 }

@@ -137,7 +137,10 @@ void __noreturn cpu_park(bool self)
 
 void task_print(struct task *t)
 {
-	printk(LOG_NOTICE "task:%-15s state:%c pid:%-5d tgid:%-5d flags:0x%04x%s\n", t->comm, task_state_char(t), t->tid, t->proc->pid, t->pflags,
-	       t->on_cpu ? " (running)" : "");
+	char name[TASK_COMM_LEN];
+
+	task_comm(t, name);
+	printk(LOG_NOTICE "task:%-15s state:%c pid:%-5d tgid:%-5d flags:0x%04x%s\n", name, task_state_char(t), t->tid, t->proc->pid,
+	       READ_ONCE(t->pflags), atomic_load(&t->on_cpu) ? " (running)" : "");
 	backtrace_task(t);
 }

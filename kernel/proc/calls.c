@@ -57,7 +57,7 @@ long sys_getsid(int pid)
 
 	rcu_read_lock();
 	p = pid ? process_find(pid) : current->proc;
-	ret = p ? p->sid : -ESRCH;
+	ret = p ? READ_ONCE(p->sid) : -ESRCH;
 	rcu_read_unlock();
 	return ret;
 }
@@ -71,7 +71,7 @@ static long setpgid_locked(struct process *me, struct process *p, s32 pgid, stru
 			return -ESRCH;
 		if (p->sid != me->sid)
 			return -EPERM;
-		if (p->did_exec)
+		if (READ_ONCE(p->did_exec))
 			return -EACCES;
 	}
 	if (p->session_leader)
@@ -141,24 +141,30 @@ u64 rlimit(unsigned resource)
 
 struct user_rlimit { u64 cur, max; };
 
+/* Under proc_lock: nobody gets a higher limit by asking while another call lowers it, and a pair is told as it was set. */
 static long do_prlimit(struct process *p, u32 res, const struct user_rlimit *new, struct user_rlimit *old)
 {
-	if (res >= RLIM_NLIMITS)
+	irqflags_t flags;
+	long err = 0;
+
+	if (res >= RLIM_NLIMITS || (new && new->cur > new->max))
 		return -EINVAL;
-	old->cur = p->rlim->lim[res].cur;
+	flags = spin_lock_irqsave(&proc_lock);
+	old->cur = READ_ONCE(p->rlim->lim[res].cur);	/* the kernel lowers one itself: RLIMIT_CPU */
 	old->max = p->rlim->lim[res].max;
-	if (!new)
-		return 0;
-	if (new->cur > new->max)
-		return -EINVAL;
-	if (new->max > old->max && !capable(CAP_SYS_RESOURCE))
-		return -EPERM;
-	WRITE_ONCE(p->rlim->lim[res].cur, new->cur);
-	WRITE_ONCE(p->rlim->lim[res].max, new->max);
-	if (res == RLIMIT_CPU && new->cur != ~0ul)
+	if (new && new->max > old->max && !capable(CAP_SYS_RESOURCE)) {
+		err = -EPERM;
+	} else if (new) {
+		WRITE_ONCE(p->rlim->lim[res].cur, new->cur);
+		WRITE_ONCE(p->rlim->lim[res].max, new->max);
+	}
+	spin_unlock_irqrestore(&proc_lock, flags);
+	if (!err && new && res == RLIMIT_CPU && new->cur != ~0ul)
 		cpu_watch_kick(p);
-	return 0;
+	return err;
 }
+
+static bool all_ids_are(u32 uid, const struct cred *c) { return uid == c->euid && uid == c->suid && uid == c->uid; }
 
 long sys_prlimit64(int pid, unsigned resource, void __user *unew, void __user *uold)
 {
@@ -173,8 +179,7 @@ long sys_prlimit64(int pid, unsigned resource, void __user *unew, void __user *u
 	p = pid ? process_find(pid) : current->proc;
 	if (!p)
 		ret = -ESRCH;
-	else if (p != current->proc && !capable(CAP_SYS_RESOURCE) &&
-		 (c->uid != p->leader->cred->euid || c->uid != p->leader->cred->suid || c->uid != p->leader->cred->uid))
+	else if (p != current->proc && !capable(CAP_SYS_RESOURCE) && !all_ids_are(c->uid, rcu_dereference(READ_ONCE(p->leader)->cred)))
 		ret = -EPERM;
 	else
 		ret = do_prlimit(p, resource, unew ? &new : NULL, &old);

@@ -574,7 +574,8 @@ static void set_comm(const char *path)
 {
 	const char *base = strrchr(path, '/');
 
-	strlcpy(current->comm, base ? base + 1 : path, TASK_COMM_LEN);
+	base = base ? base + 1 : path;
+	task_comm_set(current, base, strlen(base));
 }
 
 static void become(struct exec *x, u64 sp)

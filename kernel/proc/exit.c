@@ -57,7 +57,7 @@ static struct process *new_parent(struct process *dead)
 	struct process *p;
 
 	for (p = dead->parent; p; p = p->parent)
-		if ((p->child_subreaper || p->is_init) && !p->zombie)
+		if ((READ_ONCE(p->child_subreaper) || p->is_init) && !p->zombie)
 			return p;
 	return init_process;
 }

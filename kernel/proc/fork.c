@@ -126,8 +126,8 @@ static struct process *process_create(u64 flags)
 	wait_queue_init(&p->end_wait);
 	spin_lock_init(&p->cpu_lock, LC_CPU_TIMER);
 	list_init(&p->cpu_targets);
-	p->oom_score_adj = old->oom_score_adj;
-	p->oom_score_adj_min = old->oom_score_adj_min;
+	p->oom_score_adj = READ_ONCE(old->oom_score_adj);
+	p->oom_score_adj_min = READ_ONCE(old->oom_score_adj_min);
 	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
 	p->dumpable = READ_ONCE(old->dumpable);
 	p->dump_filter = READ_ONCE(old->dump_filter);
@@ -297,7 +297,7 @@ out:
 static int setup_task(struct task *t, const struct clone_spec *spec)
 {
 	t->pflags = PF_FORKNOEXEC | (current->pflags & PF_NPROC_EXCEEDED);
-	memcpy(t->comm, current->comm, sizeof(t->comm));
+	task_comm(current, t->comm);
 	t->cred = cred_get_own();
 	t->blocked = current->blocked;
 	t->timer_slack_ns = current->timer_slack_ns;

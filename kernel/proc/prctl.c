@@ -1,4 +1,5 @@
 /* prctl(2): what a process says about itself.  Options of features that are not here are EINVAL, as on a Linux without them. */
+#include <kernel/sched/sched.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
@@ -19,7 +20,7 @@ static long name_set(const char __user *user)
 
 	if (n == -EFAULT)	/* a longer one is cut */
 		return n;
-	memcpy(current->comm, name, sizeof(name));
+	task_comm_set(current, name, strlen(name));
 	return 0;
 }
 
@@ -140,12 +141,14 @@ static long prctl_cred(int option, unsigned long a2, unsigned long a3, unsigned 
 long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
 	struct task *t = current;
+	char name[TASK_COMM_LEN];
 
 	switch (option) {
 	case PR_SET_NAME:
 		return name_set(user_ptr(a2));
 	case PR_GET_NAME:
-		return copy_to_user(user_ptr(a2), t->comm, sizeof(t->comm)) ? -EFAULT : 0;
+		task_comm(t, name);
+		return copy_to_user(user_ptr(a2), name, sizeof(name)) ? -EFAULT : 0;
 	case PR_SET_PDEATHSIG:
 		if (a2 > NSIG)
 			return -EINVAL;
@@ -159,12 +162,12 @@ long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 		t->proc->dumpable = (u32)a2;
 		return 0;
 	case PR_GET_DUMPABLE:
-		return t->proc->dumpable;
+		return READ_ONCE(t->proc->dumpable);
 	case PR_SET_CHILD_SUBREAPER:
 		t->proc->child_subreaper = a2;
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
-		return put_user((int)t->proc->child_subreaper, (int __user *)user_ptr(a2));
+		return put_user((int)READ_ONCE(t->proc->child_subreaper), (int __user *)user_ptr(a2));
 	case PR_SET_TIMERSLACK:
 		t->timer_slack_ns = (long)a2 > 0 ? a2 : 0;
 		return 0;

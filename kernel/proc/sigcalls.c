@@ -158,11 +158,11 @@ long sys_rt_sigtimedwait(void __user *uset, void __user *uinfo, void __user *tim
 /* kill(2): same real or effective uid as the target's real or saved one, CAP_KILL, or SIGCONT within the session. */
 static bool may_signal(const struct process *p, int sig)
 {
-	const struct cred *c = current->cred, *t = p->leader->cred;
+	const struct cred *c = current->cred, *t = rcu_dereference(READ_ONCE(p->leader)->cred);
 
 	if (c->euid == t->suid || c->euid == t->uid || c->uid == t->suid || c->uid == t->uid || capable(CAP_KILL))
 		return true;
-	return sig == SIGCONT && p->sid == current->proc->sid;
+	return sig == SIGCONT && READ_ONCE(p->sid) == READ_ONCE(current->proc->sid);
 }
 
 void signal_user_info(siginfo_t *info, int sig, int code)

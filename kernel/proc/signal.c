@@ -211,7 +211,7 @@ static int enqueue(struct sigpending *sp, struct process *p, int sig, const sigi
 	struct sigqueue *q = NULL;
 
 	if (sig != SIGKILL)
-		q = queue_alloc(rcu_dereference(p->leader->cred)->user, free_of_limit ? ~0ul : p->rlim->lim[RLIMIT_SIGPENDING].cur, GFP_ATOMIC);
+		q = queue_alloc(rcu_dereference(p->leader->cred)->user, free_of_limit ? ~0ul : READ_ONCE(p->rlim->lim[RLIMIT_SIGPENDING].cur), GFP_ATOMIC);
 	if (!q && sig >= SIGRTMIN && info && info->si_code != SI_USER)
 		return -EAGAIN;
 	if (q) {

@@ -84,6 +84,9 @@ void sched_resched_cpu(u32 cpu);		/* make it pass through schedule() soon; any c
 extern void (*sched_send_ipi)(u32 cpu);		/* set when other CPUs run: the reschedule interrupt */
 struct task *sched_idle_task(u32 cpu), *sched_curr_task(u32 cpu);	/* who runs there: a racy look, under RCU */
 
+/* task_comm - t's name as it is just now, terminated; who sets it meanwhile is another thread of its process.  task_comm_set - what of len bytes fits. */
+void task_comm(const struct task *t, char name[TASK_COMM_LEN]);
+void task_comm_set(struct task *t, const char *name, size_t len);
 char task_state_char(const struct task *t);	/* as ps shows it: R S D T t Z; a racy look */
 /* task_look - call look(t, arg) while t, which does not run, cannot begin to, nor end and lose its stack.  False: it runs, or has ended.
  * Context: any, no run queue's lock held; so is look's, but under t's. */

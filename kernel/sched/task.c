@@ -82,7 +82,7 @@ static struct task *kernel_task(const char *name)
 	t->cred = init_task.cred;
 	cred_get(t->cred);
 	t->fs = init_task.fs;
-	strlcpy(t->comm, name, sizeof(t->comm));
+	task_comm_set(t, name, strlen(name));
 	return t;
 }
 
@@ -132,11 +132,24 @@ struct task *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	return t;
 }
 
+void task_comm(const struct task *t, char name[TASK_COMM_LEN])
+{
+	for (u32 i = 0; i < TASK_COMM_LEN; i++)
+		name[i] = READ_ONCE(t->comm[i]);
+	name[TASK_COMM_LEN - 1] = '\0';
+}
+
+void task_comm_set(struct task *t, const char *name, size_t len)
+{
+	for (u32 i = 0; i < TASK_COMM_LEN; i++)
+		WRITE_ONCE(t->comm[i], i < len && i < TASK_COMM_LEN - 1 ? name[i] : '\0');
+}
+
 char task_state_char(const struct task *t)
 {
 	u32 s = READ_ONCE(t->state);
 
-	if (t->proc->zombie || (s & (TASK_ZOMBIE | TASK_DEAD)))
+	if (READ_ONCE(t->proc->zombie) || (s & (TASK_ZOMBIE | TASK_DEAD)))
 		return 'Z';
 	if (s & TASK_STOPPED)
 		return 'T';
@@ -144,7 +157,7 @@ char task_state_char(const struct task *t)
 		return 't';
 	if (s == TASK_RUNNING)
 		return 'R';
-	if ((s & TASK_INTERRUPTIBLE) || (t->pflags & PF_KTHREAD))
+	if ((s & TASK_INTERRUPTIBLE) || (READ_ONCE(t->pflags) & PF_KTHREAD))
 		return 'S';
 	return 'D';
 }

@@ -111,7 +111,7 @@ void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t 
 	u32 hidden = d->kind == DGRAM_UDP ? UDP_HEADER : 0;
 	bool wanted = likely(!READ_ONCE(d->i.s.filter)) || inet_filter(&d->i, p, hidden);
 	u32 size = p->tot_len - hidden + (u32)sizeof(struct datagram) + 128;
-	bool room = READ_ONCE(d->rx_bytes) + size <= (u32)d->i.s.receive_max || !READ_ONCE(d->rx_bytes);
+	bool room = READ_ONCE(d->rx_bytes) + size <= (u32)READ_ONCE(d->i.s.receive_max) || !READ_ONCE(d->rx_bytes);
 	struct datagram *g = room && wanted ? slab_alloc(datagram_cache, GFP_ATOMIC) : NULL;
 	struct udp_counts *counts = udp_counts_of(dgram_is_lite(d));
 	irqflags_t flags;
@@ -412,7 +412,7 @@ static int dgram_shutdown(struct socket *s, int how)
 
 int dgram_route(struct dgramsock *d, struct sending *to, struct route_answer *a)
 {
-	u32 ifindex = to->ifindex ? to->ifindex : (u32)d->i.s.bound_device;
+	u32 ifindex = to->ifindex ? to->ifindex : (u32)READ_ONCE(d->i.s.bound_device);
 	bool many = ip_addr_ismulticast(&to->to), given = !inet_address_is_any(&to->from);
 	const ip_addr_t *from = given ? &to->from : d->i.address_given && !ip_addr_ismulticast(&d->i.local) ? &d->i.local : NULL;
 	ip_addr_t mc_source;

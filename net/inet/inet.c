@@ -48,7 +48,7 @@ static void address_in6(const struct inet_sock *i, const struct sockaddr_in6 *in
 		if (!i->opt.v6only)
 			IP_SET_TYPE_VAL(*addr, IPADDR_TYPE_ANY);
 	} else if (ip6_addr_has_scope(ip_2_ip6(addr), IP6_UNKNOWN)) {
-		u32 ifindex = in->sin6_scope_id ? in->sin6_scope_id : (u32)i->s.bound_device;
+		u32 ifindex = in->sin6_scope_id ? in->sin6_scope_id : (u32)READ_ONCE(i->s.bound_device);
 
 		ip6_addr_set_zone(ip_2_ip6(addr), (u8_t)ifindex);
 	}

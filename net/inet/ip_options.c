@@ -338,7 +338,7 @@ static u32 mtu_of(const struct inet_sock *i)
 {
 	struct route_answer a;
 
-	return i->rport && !route_lookup(&i->remote, &i->local, (u32)i->s.bound_device, &a) ? pmtu_of(&i->remote, a.i->n.mtu) : 0;
+	return i->rport && !route_lookup(&i->remote, &i->local, (u32)READ_ONCE(i->s.bound_device), &a) ? pmtu_of(&i->remote, a.i->n.mtu) : 0;
 }
 
 static int get4(struct inet_sock *i, int name, s32 *v)

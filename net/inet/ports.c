@@ -63,6 +63,7 @@ static bool may_share(const struct inet_sock *a, const struct inet_sock *b)
 bool port_conflict(const struct inet_sock *i, const ip_addr_t *addr, u16 port)
 {
 	struct list_head *bucket = port_bucket(i->ports, port);
+	u32 device = (u32)READ_ONCE(i->s.bound_device);
 	const struct inet_sock *o;
 
 	if (!bucket)
@@ -70,7 +71,7 @@ bool port_conflict(const struct inet_sock *i, const ip_addr_t *addr, u16 port)
 	list_for_each_entry(o, bucket, port_link) {
 		if (o == i || o->lport != port || !overlap(addr, &o->local))
 			continue;
-		if (i->s.bound_device && o->s.bound_device && i->s.bound_device != o->s.bound_device)
+		if (device && socket_bound_elsewhere(&o->s, device))
 			continue;
 		if (!may_share(i, o))
 			return true;

@@ -69,7 +69,8 @@ static void show_connection(struct seq *s, u32 nth, const struct tcpsock *t)
 
 	n += put_ends(line + n, sizeof(line) - n, i->s.family, &i->local, i->lport, &i->remote, i->rport);
 	scnprintf(line + n, sizeof(line) - n, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016lx %lu %lu %u %u %d", tcp_state(t),
-		  t->tx_queued, listening ? t->nr_accepted : t->rx_bytes, 0, 0ul, listening || !t->pcb ? 0 : t->pcb->nrtx, i->s.uid, 0,
+		  READ_ONCE(t->tx_queued), listening ? READ_ONCE(t->nr_accepted) : READ_ONCE(t->rx_bytes), 0, 0ul,
+		  listening || !t->pcb ? 0 : t->pcb->nrtx, i->s.uid, 0,
 		  READ_ONCE(i->s.ino), refcount_read(&i->refs), 0ul, 100ul, 0ul, 0, 10, -1);
 	seq_printf(s, "%-*s\n", TCP_WIDTH, line);
 }
@@ -141,8 +142,9 @@ static void show_datagrams(struct seq *s, const struct inet_sock *i)
 	size_t n = scnprintf(line, sizeof(line), "%5u: ", i->lport % PORT_BUCKETS);
 
 	n += put_ends(line + n, sizeof(line) - n, i->s.family, &i->local, i->lport, &i->remote, d->kind == DGRAM_RAW ? 0 : i->rport);
-	scnprintf(line + n, sizeof(line) - n, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016lx %lu", d->connected ? 1 : 7, 0, d->rx_bytes, 0, 0ul, 0,
-		  i->s.uid, 0, READ_ONCE(i->s.ino), refcount_read(&i->refs) + 1, 0ul, d->drops);
+	scnprintf(line + n, sizeof(line) - n, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016lx %lu", d->connected ? 1 : 7, 0,
+		  READ_ONCE(d->rx_bytes), 0, 0ul, 0,
+		  i->s.uid, 0, READ_ONCE(i->s.ino), refcount_read(&i->refs) + 1, 0ul, READ_ONCE(d->drops));
 	if (i->s.family == AF_INET)
 		seq_printf(s, "%-*s\n", WIDTH, line);
 	else

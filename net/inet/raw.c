@@ -53,7 +53,7 @@ void raw_fan_out(const struct pbuf *p, u32 header, u8 proto, bool six)
 			continue;
 		if (d->connected && !ip_addr_cmp_zoneless(&o->remote, ip_current_src_addr()))
 			continue;
-		if (o->s.bound_device && (u32)o->s.bound_device != interface_of(ip_current_input_netif())->dev->index)
+		if (socket_bound_elsewhere(&o->s, interface_of(ip_current_input_netif())->dev->index))
 			continue;
 		if (unwanted(d, p, header, proto, six))
 			continue;

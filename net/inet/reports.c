@@ -67,7 +67,7 @@ static void append(struct inet_sock *i, struct inet_report *e)
 	struct inet_reports *r = i->reports;
 	u32 size = e->len + (u32)sizeof(*e);
 	irqflags_t flags = spin_lock_irqsave(&r->lock);
-	bool room = r->bytes + size <= (u32)i->s.receive_max;
+	bool room = r->bytes + size <= (u32)READ_ONCE(i->s.receive_max);
 
 	if (room) {
 		list_add_tail(&e->link, &r->queue);

@@ -248,15 +248,15 @@ bool tcpsock_spare(struct tcpsock *l)
 void tcpsock_adopt(struct tcpsock *t, struct tcpsock *l, struct tcp_pcb *pcb)
 {
 	t->i.s.options = l->i.s.options & ~BIT(SO_ACCEPTCONN);
-	t->i.s.receive_timeout = l->i.s.receive_timeout;
-	t->i.s.send_timeout = l->i.s.send_timeout;
-	t->i.s.receive_max = l->i.s.receive_max;
-	t->i.s.send_max = l->i.s.send_max;
-	t->i.s.receive_low = l->i.s.receive_low;
-	t->i.s.mark = l->i.s.mark;
-	t->i.s.priority = l->i.s.priority;
-	t->i.s.linger = l->i.s.linger;
-	t->i.s.bound_device = l->i.s.bound_device;
+	t->i.s.receive_timeout = READ_ONCE(l->i.s.receive_timeout);
+	t->i.s.send_timeout = READ_ONCE(l->i.s.send_timeout);
+	t->i.s.receive_max = READ_ONCE(l->i.s.receive_max);
+	t->i.s.send_max = READ_ONCE(l->i.s.send_max);
+	t->i.s.receive_low = READ_ONCE(l->i.s.receive_low);
+	t->i.s.mark = READ_ONCE(l->i.s.mark);
+	t->i.s.priority = READ_ONCE(l->i.s.priority);
+	t->i.s.linger = READ_ONCE(l->i.s.linger);
+	t->i.s.bound_device = READ_ONCE(l->i.s.bound_device);
 	t->i.s.uid = l->i.s.uid;
 	t->i.opt = l->i.opt;
 	t->i.s.filter = filter_share(&l->i.s);
@@ -340,8 +340,7 @@ static int start_pcb(struct tcpsock *t, const ip_addr_t *source)
 		return -ENOBUFS;
 	ip_addr_copy(pcb->local_ip, *source);
 	pcb->local_port = t->i.lport;
-	if (t->i.s.bound_device)
-		pcb->netif_idx = (u8_t)t->i.s.bound_device;
+	pcb->netif_idx = (u8_t)READ_ONCE(t->i.s.bound_device);	/* 0, as it was, if it is bound to none */
 	tcpsock_attach(t, pcb);
 	atomic_store(&t->state, TS_CONNECTING);
 	tcpsock_watch(t);
@@ -363,7 +362,7 @@ static int begin_connect(struct tcpsock *t, const ip_addr_t *to, u16 port)
 	struct route_answer a;
 	int err;
 
-	err = route_lookup(to, t->i.address_given ? &t->i.local : NULL, (u32)t->i.s.bound_device, &a);
+	err = route_lookup(to, t->i.address_given ? &t->i.local : NULL, (u32)READ_ONCE(t->i.s.bound_device), &a);
 	if (err)
 		return err == -EADDRNOTAVAIL ? -EADDRNOTAVAIL : err;
 	if (ip_addr_ismulticast(to) || (IP_IS_V4(to) && a.route && ip4_addr_isbroadcast(ip_2_ip4(to), &a.i->n)))
@@ -560,12 +559,12 @@ static void linger(struct tcpsock *t)
 {
 	struct socket *s = &t->i.s;
 
-	if (s->linger <= 0 || !t->pcb)
+	if (READ_ONCE(s->linger) <= 0 || !t->pcb)
 		return;
 	send_end(t->pcb, end_half);
 	net_core_unlock();
 	(void)wait_event_interruptible_timeout(&s->wait, !atomic_load(&t->tx_queued) || atomic_load(&t->state) == TS_CLOSED,
-					       clock_mono_ns() + (u64)s->linger * NSEC_PER_SEC);
+					       clock_mono_ns() + (u64)READ_ONCE(s->linger) * NSEC_PER_SEC);
 	net_core_lock();
 }
 
@@ -582,7 +581,7 @@ static void tcpsock_release(struct socket *s)
 	if (t->pcb) {
 		tcp_wake(t->pcb);
 		tcp_err(t->pcb, NULL);
-		if (s->linger == 0) {
+		if (READ_ONCE(s->linger) == 0) {
 			tcp_abort(t->pcb);
 		} else {
 			/* What still comes in is for nobody: lwIP resets then. */

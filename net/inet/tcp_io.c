@@ -489,7 +489,7 @@ ssize_t tcpsock_receive(struct socket *s, struct message *m)
 		return -ENOTCONN;
 	if (m->flags & MSG_OOB)
 		return tcpsock_receive_urgent(t, m);
-	target = m->flags & MSG_WAITALL ? len : min(len, (size_t)max(s->receive_low, 1));
+	target = m->flags & MSG_WAITALL ? len : min(len, (size_t)max(READ_ONCE(s->receive_low), 1));
 	while ((size_t)done < len || (unlikely(!len) && !READ_ONCE(t->rx_bytes))) {		/* of nothing, too, one waits */
 		ssize_t n = 0;
 
@@ -538,7 +538,7 @@ ssize_t tcpsock_receive(struct socket *s, struct message *m)
 u32 tcpsock_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct tcpsock *t = tcpsock_of(s);
-	u32 shut, state, mask = 0, least = (u32)max(s->receive_low, 1);
+	u32 shut, state, mask = 0, least = (u32)max(READ_ONCE(s->receive_low), 1);
 
 	poll_wait(pt, f, &s->wait);
 	state = atomic_load_acquire(&t->state);

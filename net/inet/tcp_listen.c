@@ -68,9 +68,11 @@ static const struct tcp_ext_arg_callbacks listener_callbacks = { .destroy = list
 /* How well a socket fits what comes to local by that interface; 0: not at all. */
 static u32 fitness(const struct inet_sock *o, u16 lport, const ip_addr_t *local, u8 netif)
 {
-	if (!o->listening || o->lport != lport || !inet_takes(&o->local, local) || (o->s.bound_device && (u8)o->s.bound_device != netif))
+	s32 device = READ_ONCE(o->s.bound_device);
+
+	if (!o->listening || o->lport != lport || !inet_takes(&o->local, local) || (device && (u8)device != netif))
 		return 0;
-	return 1 + (o->s.family == AF_INET ? 1 : 0) + (o->s.bound_device ? 2 : 0) + (inet_address_is_any(&o->local) ? 0 : 4);
+	return 1 + (o->s.family == AF_INET ? 1 : 0) + (device ? 2 : 0) + (inet_address_is_any(&o->local) ? 0 : 4);
 }
 
 /* The best listener; among several as good that share the port by SO_REUSEPORT, the one that the other side's ends draw.  Connections that listeners left
@@ -261,8 +263,7 @@ static int start_listening(struct tcpsock *t)
 		return -ENOBUFS;
 	ip_addr_copy(pcb->local_ip, t->i.local);
 	pcb->local_port = t->i.lport;
-	if (t->i.s.bound_device)
-		pcb->netif_idx = (u8_t)t->i.s.bound_device;
+	pcb->netif_idx = (u8_t)READ_ONCE(t->i.s.bound_device);	/* 0, as it was, if it is bound to none */
 	if (t->i.opt.ttl >= 0)
 		pcb->ttl = (u8_t)t->i.opt.ttl;
 	pcb->tos = t->i.opt.tos;

@@ -57,15 +57,15 @@ void tcpsock_option_changed(struct socket *s, int name)
 
 	switch (name) {
 	case SO_SNDBUF: case SO_SNDBUFFORCE:
-		atomic_store(&t->tx_limit, (u32)max(s->send_max, 4608));
+		atomic_store(&t->tx_limit, (u32)max(READ_ONCE(s->send_max), 4608));
 		break;
 	case SO_RCVBUF: case SO_RCVBUFFORCE:
-		atomic_store(&t->rx_want, (u32)max(s->receive_max / 2, 2048));
+		atomic_store(&t->rx_want, (u32)max(READ_ONCE(s->receive_max) / 2, 2048));
 		break;
 	case SO_BINDTODEVICE: case SO_BINDTOIFINDEX:
 		net_core_lock();
 		if (t->pcb)
-			t->pcb->netif_idx = (u8_t)s->bound_device;
+			t->pcb->netif_idx = (u8_t)READ_ONCE(s->bound_device);
 		net_core_unlock();
 		break;
 	case SO_KEEPALIVE:
@@ -245,7 +245,7 @@ static u32 device_mtu(const struct tcpsock *t)
 {
 	struct route_answer a;
 
-	return route_lookup(&t->i.remote, &t->i.local, (u32)t->i.s.bound_device, &a) ? 1500 : a.i->n.mtu;
+	return route_lookup(&t->i.remote, &t->i.local, (u32)READ_ONCE(t->i.s.bound_device), &a) ? 1500 : a.i->n.mtu;
 }
 
 static void fill_info(struct tcpsock *t, struct tcp_info *ti)

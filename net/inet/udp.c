@@ -55,7 +55,7 @@ static u32 score(const struct inet_sock *o, const struct arrival *a)
 	const struct dgramsock *d = container_of(o, struct dgramsock, i);
 	u32 points = 1;
 
-	if (o->lport != a->dport || (o->s.bound_device && (u32)o->s.bound_device != a->ifindex))
+	if (o->lport != a->dport || socket_bound_elsewhere(&o->s, a->ifindex))
 		return 0;
 	if (!inet_takes(&o->local, a->to))
 		return 0;
@@ -65,7 +65,7 @@ static u32 score(const struct inet_sock *o, const struct arrival *a)
 			return 0;
 		points += 4;
 	}
-	return points + (o->s.bound_device != 0) * 4;
+	return points + (READ_ONCE(o->s.bound_device) != 0) * 4;
 }
 
 static struct dgramsock *find_one(const struct arrival *a)
