@@ -22,9 +22,8 @@
 #define SZT_F	"lu"
 
 #define BYTE_ORDER LITTLE_ENDIAN
-#define LWIP_PLATFORM_BYTESWAP	1
-#define LWIP_PLATFORM_HTONS(x)	__builtin_bswap16(x)
-#define LWIP_PLATFORM_HTONL(x)	__builtin_bswap32(x)
+#define lwip_htons(x)	__builtin_bswap16(x)	/* or they are calls */
+#define lwip_htonl(x)	__builtin_bswap32(x)
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS
 
 #define LWIP_PLATFORM_DIAG(x)	do { } while (0)
