@@ -125,11 +125,16 @@ static int add_page(struct address_space *as, u64 index, struct page *p)
 	do {
 		charge = as->ops && as->ops->page_added && !swapped;
 		err = charge ? as->ops->page_added(as) : 0;
-		if (err)
-			break;
+		if (unlikely(err)) {
+			swapped = shmem_is_swapped(as, index);
+			if (!swapped)
+				break;
+			err = -EAGAIN;		/* full it may be: a page that is out is charged already */
+			continue;
+		}
 		flags = spin_lock_irqsave(&as->tree_lock);
 		if (unlikely((as->swapped && shmem_has_slot(as, index)) != swapped))
-			err = -EAGAIN;		/* a page that is out is charged already */
+			err = -EAGAIN;
 		else
 			err = radix_tree_insert(&as->tree, index, p);
 		if (!err)

@@ -502,6 +502,35 @@ TEST(shared_memory_goes_and_comes_back)
 	CHECK_EQ(munmap(p, N * PAGE), 0);
 }
 
+/* What is out is within size= already: where nothing more has room it still comes back. */
+TEST(a_full_file_system_goes_and_comes_back)
+{
+	char at[] = "/tmp/full-XXXXXX", name[32], size[32], byte = 0;
+	area(4096);
+	snprintf(size, sizeof(size), "size=%ld", N * PAGE);
+	CHECK(mkdtemp(at) && mount("full", at, "tmpfs", 0, size) == 0);
+	snprintf(name, sizeof(name), "%s/f", at);
+	int fd = open(name, O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, (N + 1) * PAGE) == 0);
+	char *p = mmap(NULL, N * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	for (long i = 0; i < N; i++)
+		*(long *)(p + i * PAGE) = i * 7 + 1;
+	out(p, N);
+	check_out(p, N);
+	verify(p, N / 2);
+	CHECK_ERR(pwrite(fd, &byte, 1, N * PAGE), ENOSPC);
+	verify(p, N);
+	out(p, N);
+	for (long i = 0, v; i < N; i++)
+		CHECK(pread(fd, &v, sizeof(v), i * PAGE) == sizeof(v) && v == i * 7 + 1);
+	out(p, N);
+	CHECK_EQ(swapoff(DEV), 0);
+	verify(p, N);
+	CHECK_ERR(pwrite(fd, &byte, 1, N * PAGE), ENOSPC);
+	CHECK(munmap(p, N * PAGE) == 0 && close(fd) == 0 && umount(at) == 0 && rmdir(at) == 0);
+}
+
 /* The pages of a segment of System V that are in swap, as /proc/sysvipc/shm says it. */
 static long segment_swapped(int id)
 {
