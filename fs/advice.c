@@ -17,10 +17,10 @@ long sys_readahead(int fd, s64 off, size_t count)
 		return -EBADF;
 	if (!(f->mode & FMODE_READ))
 		err = -EBADF;
-	else if (!f->mapping || !(inode_is_reg(f->inode) || MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK)))
+	else if ((s64)count < 0 || !f->mapping || !(inode_is_reg(f->inode) || MODE_IS(READ_ONCE(f->inode->mode), S_IFBLK)))
 		err = -EINVAL;
 	else if (off >= 0)		/* before the beginning there is nothing */
-		readahead_range(f->mapping, (u64)off >> PAGE_SHIFT, DIV_ROUND_UP(((u64)off & (PAGE_SIZE - 1)) + min(count, ~0ul >> 1), PAGE_SIZE));
+		readahead_range(f->mapping, (u64)off >> PAGE_SHIFT, DIV_ROUND_UP(((u64)off & (PAGE_SIZE - 1)) + count, PAGE_SIZE));
 	fdref_put(f, ref);
 	return err;
 }

@@ -97,7 +97,7 @@ size_t iter_zero_segments(size_t len, struct iov_iter *it)
 	return done;
 }
 
-int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr)
+int iov_import(struct iov_import *im, const struct iovec __user *vec, u32 nr)
 {
 	const struct iovec *v;
 	size_t total = 0;
@@ -115,7 +115,7 @@ int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr)
 	BUILD_BUG_ON(sizeof(struct iovec) != sizeof(struct iov_seg));
 	if (nr && copy_from_user(segs, vec, nr * sizeof(*v)))
 		goto err_fault;
-	for (u64 i = 0; i < nr; i++) {
+	for (u32 i = 0; i < nr; i++) {
 		if ((s64)segs[i].len < 0) {
 			kfree(im->alloc);
 			return -EINVAL;
@@ -126,7 +126,7 @@ int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr)
 			segs[i].len = MAX_RW_COUNT - total;
 		total += segs[i].len;
 	}
-	im->it = (struct iov_iter){ .kernel = false, .nr = nr ? (u32)nr : 1, .segs = segs, .off = 0, .count = total };
+	im->it = (struct iov_iter){ .kernel = false, .nr = nr ? nr : 1, .segs = segs, .off = 0, .count = total };
 	if (!nr)
 		segs[0] = (struct iov_seg){ 0, 0 };
 	else

@@ -11,8 +11,8 @@ struct iov_import {
 	struct iov_seg *alloc;		/* NULL: small */
 	struct iov_seg small[IOV_SMALL];
 };
-/* iov_import - check and copy.  0; -EINVAL, -EFAULT, -ENOMEM.  kfree(im->alloc) when done. */
-int iov_import(struct iov_import *im, const struct iovec __user *vec, u64 nr);
+/* iov_import - check and copy.  nr: as on Linux, of a longer number the lower half.  0; -EINVAL, -EFAULT, -ENOMEM.  kfree(im->alloc) when done. */
+int iov_import(struct iov_import *im, const struct iovec __user *vec, u32 nr);
 
 /* What read() and write() make, one user segment, is copied without more ado. */
 static inline bool iter_is_plain(const struct iov_iter *it)

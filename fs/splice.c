@@ -509,9 +509,11 @@ long sys_vmsplice(int fd, const struct iovec __user *vec, unsigned long nr, u32 
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	ret = file_pipe(f) ? iov_import(&im, vec, nr) : -EBADF;
+	ret = f->mode & (FMODE_READ | FMODE_WRITE) ? iov_import(&im, vec, (u32)nr) : -EBADF;
 	if (!ret) {
-		if (im.it.count)
+		if (im.it.count && !file_pipe(f))
+			ret = -EBADF;
+		else if (im.it.count)
 			ret = f->mode & FMODE_WRITE ? give_pages(file_pipe(f), &im.it, no_wait(f, flags)) : file_read_iter(f, &im.it, &f->pos);
 		kfree(im.alloc);
 	}

@@ -308,7 +308,7 @@ ssize_t sys_process_madvise(int pidfd, const struct iovec __user *vec, unsigned 
 
 	if (flags)
 		return -EINVAL;
-	err = iov_import(&im, vec, vlen);
+	err = iov_import(&im, vec, (u32)vlen);
 	if (err)
 		return err;
 	err = advised_mm(pidfd, advice, &mm);

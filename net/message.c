@@ -105,7 +105,7 @@ static int header_in(struct header *h, const struct user_msghdr __user *u, u32 f
 	h->control = NULL;
 	if (h->u.msg_iovlen > UIO_MAXIOV)
 		return -EMSGSIZE;
-	return iov_import(&h->im, user_ptr(h->u.msg_iov), h->u.msg_iovlen);
+	return iov_import(&h->im, user_ptr(h->u.msg_iov), (u32)h->u.msg_iovlen);
 }
 
 static void header_free(struct header *h)

@@ -384,8 +384,10 @@ long sys_semtimedop(int id, const struct sembuf __user *uops, unsigned nr, const
 {
 	struct sembuf few[OPS_ON_STACK], *ops = few;
 	u64 deadline;
-	int err;
+	int err, bad_time = ipc_deadline(timeout, &deadline);
 
+	if (bad_time == -EFAULT)
+		return bad_time;
 	if (nr > (u64)READ_ONCE(sem_opm))
 		return -E2BIG;
 	if (nr < 1)
@@ -397,7 +399,7 @@ long sys_semtimedop(int id, const struct sembuf __user *uops, unsigned nr, const
 	}
 	err = copy_from_user(ops, uops, nr * sizeof(*ops));
 	if (!err)
-		err = ipc_deadline(timeout, &deadline);
+		err = bad_time;
 	if (!err)
 		err = semop_id(id, ops, nr, deadline);
 	if (ops != few)

@@ -112,13 +112,13 @@ static long process_vm_rw(s32 pid, void __user *local, u64 nr_local, void __user
 	u64 bytes = 0;
 	long err;
 
-	if (flags || nr_remote > UIO_MAXIOV)
+	if (flags)
 		return -EINVAL;
-	err = iov_import(&im, local, nr_local);
+	err = iov_import(&im, local, (u32)nr_local);
 	if (err)
 		return err;
 	if (im.it.count && nr_remote)
-		err = segments_get(remote, nr_remote, &there);
+		err = nr_remote > UIO_MAXIOV ? -EINVAL : segments_get(remote, nr_remote, &there);
 	for (u64 i = 0; there && i < nr_remote; i++)
 		bytes |= there[i].iov_len;
 	if (!err && bytes)

@@ -6,6 +6,7 @@
  * three such runs on Linux scripts/gen-table-answers makes table_linux.h. */
 #define TAP_TIMEOUT 240
 #include "tap.h"
+#include <sys/ipc.h>
 
 enum { K_NONE, K_FD, K_INT, K_SIZE, K_PID, K_ID, K_FLAGS, K_SIG, K_CLOCK, K_PATH, K_PTR };
 #include "syscall_fuzz.h"
@@ -205,9 +206,28 @@ static unsigned try_call(const struct call *c, bool as_user)
 	return 0;
 }
 
+/* System V's objects outlive who made them. */
+static void no_objects(void)
+{
+	static const struct { const char *list; int nr, remove[2]; } kinds[] = {
+		{ "/proc/sysvipc/msg", SYS_msgctl, { IPC_RMID, 0 } }, { "/proc/sysvipc/sem", SYS_semctl, { 0, IPC_RMID } }, { "/proc/sysvipc/shm", SYS_shmctl, { IPC_RMID, 0 } },
+	};
+	char line[400];
+	int id;
+	for (unsigned k = 0; k < COUNT(kinds); k++) {
+		FILE *f = fopen(kinds[k].list, "r");
+		CHECK(f);
+		while (fgets(line, sizeof(line), f))
+			if (sscanf(line, "%*d %d", &id) == 1)
+				CHECK_EQ(syscall(kinds[k].nr, id, kinds[k].remove[0], kinds[k].remove[1]), 0);
+		fclose(f);
+	}
+}
+
 /* So that no call meets what another has left. */
 static void fresh_files(void)
 {
+	no_objects();
 	if (file) { close(file); close(dir); }
 	scratch();
 	file = open("f", O_RDWR | O_CREAT, 0666);
