@@ -362,6 +362,7 @@ static struct pty *pty_create(void)
 		return NULL;
 	}
 	tty_init(&p->slave, &slave_ops, p, "pts", MKDEV_K(136, 0));
+	p->slave.ld.t.c_cflag &= ~(u32)HUPCL;		/* there is no line */
 	spin_lock_init(&p->lock, LC_DEVICE);
 	wait_queue_init(&p->read_wait);
 	wait_queue_init(&p->write_wait);
