@@ -327,6 +327,76 @@ TEST(only_one_traces_and_asks_once)
 	kill_tracee(pid);
 }
 
+/* One that has ended, but was not waited for, is nobody's to trace. */
+TEST(the_dead_are_not_attached)
+{
+	pid_t pid = fork();
+	siginfo_t si;
+
+	if (!pid)
+		_exit(7);
+	CHECK_EQ(waitid(P_PID, pid, &si, WEXITED | WNOWAIT), 0);
+	CHECK_ERR(pt(PTRACE_ATTACH, pid, 0, 0), EPERM);
+	CHECK_ERR(pt(PTRACE_SEIZE, pid, 0, 0), EPERM);
+	CHECK_ERR(pt(PTRACE_CONT, pid, 0, 0), ESRCH);
+	CHECK(EXITED(wait_status(pid), 7));
+	CHECK_ERR(pt(PTRACE_ATTACH, pid, 0, 0), ESRCH);
+}
+
+/* Attached while it leaves: it stops or is gone, and its end is told once in either case. */
+TEST(the_dying_stop_or_are_gone)
+{
+	int st;
+
+	for (int i = 0; i < 200; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			if (i & 1)
+				raise(SIGKILL);
+			_exit(i & 127);
+		}
+		if (pt(PTRACE_ATTACH, pid, 0, 0) == 0) {
+			CHECK_EQ(waitpid(pid, &st, __WALL), pid);
+			if (WIFSTOPPED(st)) {
+				CHECK(pt(PTRACE_DETACH, pid, 0, 0) == 0 || errno == ESRCH);
+				CHECK_EQ(waitpid(pid, &st, __WALL), pid);
+			}
+		} else {
+			CHECK_EQ(errno, EPERM);
+			CHECK_EQ(waitpid(pid, &st, 0), pid);
+		}
+		CHECK(i & 1 ? WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL : WIFEXITED(st) && WEXITSTATUS(st) == (i & 127));
+		CHECK_ERR(waitpid(pid, &st, __WALL), ECHILD);
+	}
+}
+
+/* Root may look at init, who does not die of it: not of SIGKILL while it stands, and not of its tracer's end. */
+TEST(init_is_traced_and_lives)
+{
+	struct regs r;
+	struct iovec iov = { &r, sizeof(r) };
+	pid_t pid;
+
+	if (geteuid()) SKIP("needs root");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		CHECK_EQ(pt(PTRACE_SEIZE, 1, 0, 0), 0);
+		CHECK_EQ(pt(PTRACE_INTERRUPT, 1, 0, 0), 0);
+		CHECK_EQ(next_stop(1), SIGTRAP | PTRACE_EVENT_STOP << 8);
+		CHECK_EQ(pt(PTRACE_GETREGSET, 1, NT_PRSTATUS, (unsigned long)&iov), 0);
+		CHECK(r.pc != 0);
+		CHECK_EQ(kill(1, SIGKILL), 0);
+		CHECK_EQ(pt(PTRACE_DETACH, 1, 0, 0), 0);
+		CHECK_EQ(pt(PTRACE_SEIZE, 1, 0, 0), 0);
+		_exit(0);	/* still its tracer */
+	}
+	CHECK(EXITED(wait_status(pid), 0));
+	CHECK_EQ(kill(1, 0), 0);
+	CHECK(wait_state(1, 'S'));
+}
+
 static void twice(void) { _exit(pt(PTRACE_TRACEME, 0, 0, 0) == -1 && errno == EPERM ? 0 : 1); }
 TEST(traceme_twice_is_refused) { ends(child(twice), 0, 0); }
 
