@@ -147,7 +147,8 @@ static void slice_fired(struct timer *timer)
 		if (task_is_rt(t) || deadline != t->se.deadline || rt_top_prio(rq) >= 0)
 			resched_curr(rq);
 		t->se.turn_over = task_is_rt(t);
-		timer_arm(&rq->slice, now + left);
+		timer_arm(&rq->slice, now + left + (task_is_rt(t) ? 0 : now & ODD_NS));
+		sample_passing(rq, now);
 	}
 	spin_unlock(&rq->lock);
 	if (left != TIME_NEVER && sched_many())

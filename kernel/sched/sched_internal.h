@@ -9,6 +9,7 @@
 #define RT_KERNEL_PRIO	100
 #define SLICE_NS	(3 * NSEC_PER_MSEC)
 #define WEIGHT_NICE0	1024u
+#define ODD_NS		0x3ffffu	/* a mask of the clock's low bits: what is added to a period with which no program shall keep step */
 #define SYNC_WAIT_NS	(500 * NSEC_PER_USEC)	/* a task beside a waker that should sleep waits so long before others may have it */
 #define SOON_NS	(20 * NSEC_PER_MSEC)	/* between waking and sleeping; long, since a host may stop a CPU for a while */
 #define NO_CPU		(~0u)
@@ -47,6 +48,7 @@ struct rq {
 		struct timer timer;		/* armed while the CPU is busy */
 		const struct task *task;	/* of the last sample; to compare with only */
 		u64 gap_ns;			/* from one to the next */
+		u64 due_ns;			/* when the next may be taken; the timer waits longer for one in passing */
 		u64 busy_ns;			/* up to the last: this CPU's */
 		u64 kernel_ns, nice_ns;		/* the kernel's part, and that of nice tasks in EL0 */
 		bool kernel, nice;		/* what the last hit */
@@ -107,6 +109,8 @@ void dequeue_waiting(struct rq *rq, struct task *t);
 void sample_init(struct rq *rq);
 void sample_begin(struct rq *rq, u64 now);
 void sample_end(struct rq *rq);
+/* sample_passing - an interrupt has charged curr up to now: it takes the sample that is due. */
+void sample_passing(struct rq *rq, u64 now);
 
 /* fair.c and rt.c: all with rq->lock held */
 void fair_place(struct rq *rq, struct sched_entity *se);	/* a sleeper or newcomer: where its virtual time starts */

@@ -8,7 +8,8 @@
  * Arming is O(log n) and touches the comparator only if the new timer comes first.  Cancelling the first leaves the comparator as it is:
  * an early interrupt that finds nothing is cheaper than a write to the device for each cancelled time-out (who knows better cancels
  * quietly).  Handlers run in the interrupt with the lock dropped, so they may arm timers, their own too.  An interrupt runs at most BUDGET
- * handlers; what is due then waits for the next one, GAP_NS later, so that no crowd of timers keeps a CPU from its tasks.
+ * handlers; what is due then waits for the next one, GAP_NS later, so that no crowd of timers keeps a CPU from its tasks.  The comparator
+ * is programmed once, at the interrupt's end, whatever its handlers arm: each write to it costs QEMU a wake-up of its main loop.
  *
  * Across CPUs.  timer->cpu names the base a timer belongs to, armed or not.  It changes only under that base's lock, and only while the
  * timer is neither armed nor running there: timer_arm takes it off its base, writes the new CPU's number, drops the lock, and looks again
@@ -36,7 +37,7 @@ struct timer_base {
 	struct rb_root tree[NR_TIMER_CLOCKS];	/* [lock] this and all below */
 	struct rb_node *first[NR_TIMER_CLOCKS];
 	struct timer *running;
-	u64 programmed_ns;		/* what the comparator waits for, TIME_NEVER nothing */
+	u64 programmed_ns;		/* what the comparator waits for, TIME_NEVER nothing; 0: the interrupt that runs will program it */
 };
 static DEFINE_PER_CPU(struct timer_base, timer_base) = {
 	.lock = SPINLOCK_INIT(LC_TIMER), .programmed_ns = TIME_NEVER,
@@ -251,7 +252,7 @@ void timer_interrupt(void)
 	u32 left = BUDGET;
 
 	spin_lock(&base->lock);
-	base->programmed_ns = TIME_NEVER;
+	base->programmed_ns = 0;
 	clock_read(&now, offset);
 	while ((t = earliest(base, offset, &next))) {
 		if (next > now || t->clock != TIMER_MONO) {	/* a handler may have set the clock: a leap second */
@@ -269,7 +270,6 @@ void timer_interrupt(void)
 		spin_lock(&base->lock);
 		base->running = NULL;
 	}
-	/* A handler that armed a timer which has fired since has left its time as programmed: it would keep later ones from being programmed. */
 	program_anew(base, next <= now ? now + GAP_NS : 0);
 	spin_unlock(&base->lock);
 }
