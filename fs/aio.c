@@ -202,7 +202,7 @@ static void req_complete(struct kiocb *k, long res)
 	struct aio_req *r = container_of(k, struct aio_req, k);
 
 	r->res = res;
-	work_init(&r->work, done_work);
+	work_init_as(&r->work, WORK_MANY, done_work);
 	work_queue(&r->work);
 }
 
@@ -287,7 +287,7 @@ static int start_poll(struct aio_req *r, const struct iocb *cb)
 	r->poll.we.func = poll_wake;
 	r->poll.fired = 1;
 	refcount_set(&r->poll.refs, 1);
-	work_init(&r->work, poll_work);
+	work_init_as(&r->work, WORK_MANY, poll_work);
 	mask = file_poll(r->file, &r->poll.pt) & r->poll.pt.events;
 	if (mask || r->poll.twice || !r->poll.wq) {
 		if (r->poll.wq)
@@ -322,7 +322,7 @@ static int start_rw(struct aio_req *r, const struct iocb *cb, bool write, bool v
 	if (cb->aio_rw_flags & ~RWF_SUPPORTED || (cb->aio_rw_flags & RWF_NOWAIT && !(f->mode & FMODE_NOWAIT)))
 		return -EOPNOTSUPP;
 	if (vector) {
-		err = iov_import(&r->im, buf, cb->aio_nbytes);
+		err = iov_import(&r->im, buf, (u32)cb->aio_nbytes);
 		if (err) {
 			r->im.alloc = NULL;
 			return err;
@@ -361,7 +361,7 @@ static int start(struct aio_req *r, const struct iocb *cb)
 		if (cb->aio_buf || cb->aio_offset || cb->aio_nbytes || cb->aio_rw_flags || !r->file->ops->fsync)
 			return -EINVAL;
 		r->datasync = cb->aio_lio_opcode == IOCB_CMD_FDSYNC;
-		work_init(&r->work, fsync_work);
+		work_init_as(&r->work, WORK_MANY, fsync_work);
 		work_queue(&r->work);
 		return 0;
 	case IOCB_CMD_POLL:

@@ -176,7 +176,7 @@ static void item_remove(struct epitem *it)
 		kfree(w);
 	}
 	if (it->nested)
-		work_cancel(&it->work);		/* not all work: some of it drops files, and wants epoll_mutex, or has called us */
+		(void)work_cancel(&it->work);	/* not all work: some of it drops files, and wants epoll_mutex, or has called us */
 	flags = spin_lock_irqsave(&ep->ready_lock);
 	if (it->is_ready) {
 		list_del(&it->ready_link);
@@ -225,6 +225,29 @@ static void epoll_release(struct file *f)
 	mutex_unlock(&ep->mutex);
 	mutex_unlock(&epoll_mutex);
 	kfree(ep);
+}
+
+/* What those below ep were woken for, and works have not handed up yet, is handed up, from the bottom.  ep's file does not go away. */
+static void hear_nested(struct epoll *ep, u32 level)
+{
+	u32 nested;
+
+	mutex_lock_nested(&ep->mutex, 10 + level);
+	nested = ep->nr_nested;
+	for (struct rb_node *n = rb_first(&ep->items); nested; n = rb_next(n)) {
+		struct epitem *it = rb_entry(n, struct epitem, node);
+		struct epoll *sub;
+
+		if (!it->nested)
+			continue;
+		nested--;
+		sub = it->file->private;	/* which stays while it is watched, so while we hold the mutex */
+		if (READ_ONCE(sub->nr_nested))
+			hear_nested(sub, level + 1);
+		if (work_cancel(&it->work))
+			make_ready(it);
+	}
+	mutex_unlock(&ep->mutex);
 }
 
 /* Takes the next ready item off the list, or NULL. */
@@ -397,7 +420,7 @@ static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll
 	it->nested = is_epoll(f);
 	it->events = ev->events | EPOLLERR | EPOLLHUP;
 	it->data = ev->data;
-	work_init(&it->work, nested_work);
+	work_init_as(&it->work, WORK_BRIEF, nested_work);
 	item_insert(ep, it);
 	ep->nr_nested += it->nested;
 	if (!(atomic_load(&f->marks) & FILE_WATCHED))
@@ -549,7 +572,7 @@ static int ep_wait(struct epoll *ep, struct epoll_event __user *uev, int max, u6
 
 	for (;;) {
 		if (unlikely(READ_ONCE(ep->nr_nested)))
-			work_flush();	/* what nested ones have been woken for */
+			hear_nested(ep, 0);
 		got = READ_ONCE(ep->nr_ready) ? collect(ep, uev, max) : 0;
 		if (got || !deadline)
 			return got;

@@ -45,6 +45,7 @@ struct direct {
 	u64 pos;			/* [I] */
 	u64 limit;			/* [I] of a read: bytes up to the end of file */
 	size_t submitted;		/* [submitter, then finisher] bytes */
+	long ret;			/* [finisher] until it is synced, too */
 	struct work work;
 };
 
@@ -79,16 +80,33 @@ static long finish(struct direct *d)
 
 static bool can_finish_now(const struct direct *d) { return !d->sync && !(d->write && READ_ONCE(d->inode->data.nr_pages)); }
 
-static void finish_async(struct direct *d)
+static void answer(struct direct *d, long ret)
 {
 	struct kiocb *k = d->kiocb;
-	struct file *f = d->file;
-	long ret = finish(d);
 
-	if (ret > 0 && d->sync)
-		ret = file_write_sync(f, &k->it, d->pos + (u64)ret, ret);
 	kfree(d);
 	k->complete(k, ret);
+}
+
+static void sync_work(struct work *w)
+{
+	struct direct *d = container_of(w, struct direct, work);
+
+	answer(d, file_write_sync(d->file, &d->kiocb->it, d->pos + (u64)d->ret, d->ret));
+}
+
+/* Others wait for the end, under locks that a sync wants: so that is another work. */
+static void finish_async(struct direct *d)
+{
+	long ret = finish(d);
+
+	if (ret > 0 && d->sync) {
+		d->ret = ret;
+		work_init_as(&d->work, WORK_MANY, sync_work);
+		work_queue(&d->work);
+		return;
+	}
+	answer(d, ret);
 }
 
 static void finish_work(struct work *w) { finish_async(container_of(w, struct direct, work)); }
@@ -129,7 +147,7 @@ static void direct_init(struct direct *d, struct file *f, struct iov_iter *it, b
 			      .align = block_logical_size(bdev) };
 	d->sync = write && (f->flags & O_DSYNC || it->rwf & (RWF_DSYNC | RWF_SYNC));
 	completion_init(&d->done);
-	work_init(&d->work, finish_work);
+	work_init_as(&d->work, WORK_END, finish_work);
 	count_begin(&inode->data);
 }
 

@@ -233,8 +233,8 @@ PROC_FILE(sysrq_trigger, .path = "sysrq-trigger", .mode = 0200, .write = trigger
 static int sysrq_init(void)
 {
 	work_init(&works[0], do_sync);
-	work_init(&works[1], do_oom);
-	work_init(&works[2], do_sak);
+	work_init_as(&works[1], WORK_BRIEF, do_oom);
+	work_init_as(&works[2], WORK_BRIEF, do_sak);
 	work_init(&works[3], do_read_only);
 	return 0;
 }

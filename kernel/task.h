@@ -45,6 +45,8 @@ struct task_plug { void (*flush)(struct task_plug *plug); };
 enum task_flags {		/* task->pflags */
 	PF_KTHREAD = 1, PF_EXITING = 2, PF_FORKNOEXEC = 4, PF_MEMALLOC = 8, PF_VFORK = 16, PF_OOM_VICTIM = 32, PF_SIGNALED = 64,
 	PF_NPROC_EXCEEDED = 128,	/* its user had too many processes when it became that user: execve looks again */
+	PF_WORKER = 256,	/* in a work, in which it has not slept yet: kernel/irq/work.c */
+	PF_NORECLAIM = 512,	/* allocates what is free, or nothing */
 };
 
 struct restart_block {		/* for ERESTART_RESTARTBLOCK; [own] */

@@ -210,7 +210,7 @@ static __noinline struct page *alloc_reclaimed(u32 order, gfp_t gfp)
 {
 	struct page *p = NULL;
 
-	if ((gfp & (GFP_ATOMIC | GFP_SPARE)) || current->pflags & PF_MEMALLOC || in_atomic() || arch_irqs_disabled())
+	if ((gfp & (GFP_ATOMIC | GFP_SPARE)) || current->pflags & (PF_MEMALLOC | PF_NORECLAIM) || in_atomic() || arch_irqs_disabled())
 		return NULL;
 	for (u32 tries = 0; !p && tries < RECLAIM_TRIES && reclaim_some(RECLAIM_BATCH << order, gfp, tries); tries++)
 		p = alloc_block(order, gfp);

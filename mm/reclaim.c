@@ -203,7 +203,7 @@ void reclaim_wake(void)
 		return;
 	atomic_store_release(&thread.wanted, 1u);
 	if (unlikely(!atomic_load(&thread.started)) && atomic_cas(&thread.started, false, true)) {
-		work_init(&thread.start, start_thread);
+		work_init_as(&thread.start, WORK_BRIEF, start_thread);
 		work_queue(&thread.start);
 	}
 	wake_up(&thread.wq);

@@ -421,8 +421,12 @@ static void writer_thread(void *arg)
 static void start_thread(struct work *work)
 {
 	struct writer *w = container_of(work, struct writer, start);
+	struct task *t;
 
-	if (!kthread_create(writer_thread, w, w->name))
+	current->pflags |= PF_MEMALLOC;		/* it is there to give memory back, and brief works do not wait for that */
+	t = kthread_create(writer_thread, w, w->name);
+	current->pflags &= ~(u32)PF_MEMALLOC;
+	if (!t)
 		thread_is(w, NULL);
 }
 
@@ -493,7 +497,7 @@ struct writer *writer_create(const char *name)
 	wait_queue_init(&w->wake);
 	wait_queue_init(&w->idle);
 	wait_queue_init(&w->throttled);
-	work_init(&w->start, start_thread);
+	work_init_as(&w->start, WORK_BRIEF, start_thread);
 	snprintf(w->name, sizeof(w->name), "writer/%s", name);
 	spin_lock(&writers_lock);
 	list_add_tail(&w->link, &writers);

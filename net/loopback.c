@@ -57,7 +57,7 @@ static void receive_work(struct work *w)
 	(void)w;
 	loopback_receive();
 }
-static struct work loopback_work = { .link = LIST_HEAD_INIT(loopback_work.link), .fn = receive_work };
+static struct work loopback_work = { .link = LIST_HEAD_INIT(loopback_work.link), .fn = receive_work, .kind = WORK_BRIEF };
 
 /* Packets whose senders answer while they are received come in by another turn, in the same call. */
 void loopback_receive(void)

@@ -453,6 +453,6 @@ void virtio_unregister(struct virtio_device *dev, bool gone)
 	if (gone)
 		atomic_store(&dev->broken, true);
 	device_del(&dev->device);
-	work_flush();		/* no interrupt queues dev->work any more */
+	(void)work_cancel(&dev->work);		/* which no interrupt queues any more */
 	device_put(&dev->device);
 }

@@ -1,4 +1,4 @@
-/* Interrupts: descriptors and domains, and work queues. */
+/* Interrupts: descriptors and domains, and work. */
 #pragma once
 #include <arch/cpu.h>
 #include <kernel/lib/list.h>
@@ -50,12 +50,22 @@ void irq_dispatch(const struct trap_frame *tf);
 /* irq_interrupted - in an interrupt: where it came; else NULL.  Context: irq, or preemption off. */
 const struct trap_frame *irq_interrupted(void);
 
-/* Work queues: fn(work) in a kernel thread.  work_queue from any context; false if already queued. */
-struct work { struct list_head link; void (*fn)(struct work *w); bool queued; };
-void work_init(struct work *w, void (*fn)(struct work *));
+/* Work: fn(w), once, in a kernel thread that may sleep.  What the kinds may wait for: see work.c. */
+enum work_kind { WORK_FEW, WORK_END, WORK_MANY, WORK_BRIEF, WORK_KINDS };
+#define WORKERS_MAX 48u			/* threads, beside the one for what is brief; of which run */
+#define END_MAX 40u			/* ends and many */
+#define MANY_MAX 32u			/* many */
+struct work { struct list_head link; void (*fn)(struct work *w); bool queued; u8 turn, kind; u32 begun; };	/* own of work.c; a static one: .fn and .kind */
+void work_init_as(struct work *w, enum work_kind kind, void (*fn)(struct work *));
+static inline void work_init(struct work *w, void (*fn)(struct work *)) { work_init_as(w, WORK_FEW, fn); }
+/* work_queue - have fn(w) called soon.  It never runs twice at once; queued while it runs, it runs again.  False: it was queued already.
+ * Context: any. */
 bool work_queue(struct work *w);
-void work_flush(void);				/* all queued so far have run; may sleep, not in work */
-/* work_cancel - w, which nobody queues any more, is not queued and does not run.  Context: may sleep; in another's work, too, and with locks held that other
- * works want, but not w's function. */
-void work_cancel(struct work *w);
+/* work_cancel - of what was queued up to now nothing will run, or runs: true if one had not begun, which the caller may do itself.
+ * Context: may sleep, while w's function runs; in another's work too, and with locks held that other works want, but not w's function. */
+bool work_cancel(struct work *w);
+/* work_flush - all works queued up to now have run.  Context: may sleep as long as any of them, not in work. */
+void work_flush(void);
+/* work_sleeps - see work.c.  Context: schedule(). */
+void work_sleeps(void);
 void workqueue_init(void);

@@ -40,6 +40,7 @@
 #include <kernel/debug/trace_point.h>
 #include <kernel/debug/watchdog.h>
 #include <kernel/errno.h>
+#include <kernel/irq/irq.h>
 #include <kernel/printk.h>
 #include <kernel/proc/rseq.h>
 #include <kernel/sched/sched_internal.h>
@@ -354,6 +355,8 @@ void schedule(void)
 	might_sleep();
 	if (unlikely(current->plug))
 		current->plug->flush(current->plug);
+	if (unlikely(current->pflags & PF_WORKER) && READ_ONCE(current->state) != TASK_RUNNING)
+		work_sleeps();
 	do
 		schedule_once(false, false);
 	while (unlikely(need_resched()));

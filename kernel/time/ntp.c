@@ -53,7 +53,7 @@ static void real_second(struct timer *t);
 static struct timer leap = { .func = real_second };
 static bool stepped;				/* [a] the real clock was, not only its rate */
 static void tell_changes(struct work *w);
-static struct work changes = { .fn = tell_changes };
+static struct work changes = { .fn = tell_changes, .kind = WORK_BRIEF };
 
 #define SECONDS_A_DAY	86400u
 #define FREQ_LIMIT	(0x7fffffffffffffffll / (1000ll << 16))	/* beyond is EINVAL, up to here it is cut */

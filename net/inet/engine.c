@@ -299,7 +299,7 @@ static void loop_on(struct work *w)
 	net_core_lock();
 	net_core_unlock();
 }
-static struct work loop_work = { .link = LIST_HEAD_INIT(loop_work.link), .fn = loop_on };
+static struct work loop_work = { .link = LIST_HEAD_INIT(loop_work.link), .fn = loop_on, .kind = WORK_BRIEF };
 
 void net_core_wake(struct inet_sock *i, u32 events)
 {
@@ -361,7 +361,7 @@ void net_core_unlock(void)
 static int engine_init(void)
 {
 	timer_init(&core_timer, core_fired);
-	work_init(&core_work, run_timers);
+	work_init_as(&core_work, WORK_BRIEF, run_timers);
 	net_core_lock();
 	buffer_init();
 	lwip_init();

@@ -37,7 +37,7 @@ struct cred *unit_cred(void);
 struct cred *unit_cred(void) { return &root_cred; }
 
 u64 page_nr_total(void) { return 32768; }
-void work_init(struct work *w, void (*fn)(struct work *)) { w->fn = fn; }
+void work_init_as(struct work *w, enum work_kind kind, void (*fn)(struct work *)) { (void)kind; w->fn = fn; }
 bool work_queue(struct work *w) { w->fn(w); return true; }
 
 bool capable(int cap) { return unit_current->cred->cap_effective >> cap & 1; }

@@ -88,7 +88,7 @@ u64 clock_mono_ns(void) { return net_now; }
 u64 clock_real_ns(void) { return net_now; }
 void timer_init(struct timer *t, void (*fn)(struct timer *t)) { (void)t; (void)fn; }
 void timer_arm(struct timer *t, u64 ns) { (void)t; armed = ns; }
-void work_init(struct work *w, void (*fn)(struct work *)) { (void)w; (void)fn; }
+void work_init_as(struct work *w, enum work_kind kind, void (*fn)(struct work *)) { (void)w; (void)kind; (void)fn; }
 bool work_queue(struct work *w) { (void)w; return true; }
 
 bool net_timers(u64 until)
