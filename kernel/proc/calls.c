@@ -159,7 +159,7 @@ static long do_prlimit(struct process *p, u32 res, const struct user_rlimit *new
 		WRITE_ONCE(p->rlim->lim[res].max, new->max);
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
-	if (!err && new && res == RLIMIT_CPU && new->cur != ~0ul)
+	if (!err && new && (res == RLIMIT_CPU || res == RLIMIT_RTTIME) && new->cur != ~0ul)
 		cpu_watch_kick(p);
 	return err;
 }

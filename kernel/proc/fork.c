@@ -128,7 +128,7 @@ static struct process *process_create(u64 flags)
 	list_init(&p->cpu_targets);
 	p->oom_score_adj = READ_ONCE(old->oom_score_adj);
 	p->oom_score_adj_min = READ_ONCE(old->oom_score_adj_min);
-	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul;
+	p->cpu_watch = p->rlim->lim[RLIMIT_CPU].cur != ~0ul || p->rlim->lim[RLIMIT_RTTIME].cur != ~0ul;
 	p->dumpable = READ_ONCE(old->dumpable);
 	p->dump_filter = READ_ONCE(old->dump_filter);
 	p->personality = READ_ONCE(old->personality);

@@ -9,6 +9,7 @@ struct sched_entity {
 	struct list_head rt_link;	/* FIFO and RR */
 	u64 vruntime, deadline, slice_ns;
 	u64 exec_start, sum_exec;
+	u64 rt_since;			/* sum_exec when it last woke, or became a real-time task */
 	u32 weight;
 	s32 nice;			/* -20 .. 19 */
 	u32 policy;			/* SCHED_* */

@@ -87,7 +87,7 @@ void update_curr(struct rq *rq, u64 now)
 	if (unlikely((s64)ran <= 0))
 		return;
 	t->se.exec_start = now;
-	t->se.sum_exec += ran;
+	WRITE_ONCE(t->se.sum_exec, t->se.sum_exec + ran);
 	if (unlikely(atomic_load(&t->proc->cpu_watch)))
 		atomic_add(&t->proc->watch_ran_ns, ran);
 	if (unlikely(task_is_rt(t)))
@@ -519,6 +519,7 @@ static struct rq *activate(struct rq *rq, struct task *t, u32 was, u32 flags)
 {
 	u64 now = clock_mono_ns();
 
+	WRITE_ONCE(t->se.rt_since, t->se.sum_exec);
 	load_update(now);
 	if (unlikely(was & TASK_UNINTERRUPTIBLE) && !(flags & WAKE_FORK)) {
 		rq->nr_uninterruptible -= !(t->pflags & PF_KTHREAD);
@@ -610,6 +611,8 @@ static void change_policy(struct rq *rq, struct task *t, u32 policy, u32 rt_prio
 	update_curr(rq, clock_mono_ns());
 	if (waits)
 		dequeue_waiting(rq, t);
+	if (!t->se.rt_priority)
+		WRITE_ONCE(t->se.rt_since, t->se.sum_exec);
 	t->se.policy = policy;
 	t->se.rt_priority = rt_priority;
 	t->se.eff_prio = max(rt_priority, t->se.boost);
@@ -650,6 +653,13 @@ void sched_params(struct task *t, struct sched_params *p)
 
 	*p = (struct sched_params){ t->se.policy, t->se.rt_priority, t->se.nice, READ_ONCE(t->se.reset_on_fork) };
 	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+u64 sched_rt_ran(const struct task *t)
+{
+	u64 since = READ_ONCE(t->se.rt_since), sum = READ_ONCE(t->se.sum_exec);
+
+	return READ_ONCE(t->se.rt_priority) && sum > since ? sum - since : 0;
 }
 
 bool sched_cpu_is_idle(u32 cpu)

@@ -55,6 +55,8 @@ void __noreturn cpu_idle_loop(void);
 void set_current_state(u32 state);	/* with the barrier that pairs with task_wake */
 /* sched_charge_current - bring current's run time up to date.  Context: any, no run queue's lock held. */
 void sched_charge_current(void);
+/* sched_rt_ran - for how long (ns) t has run under a real-time policy without sleeping, up to when it was last charged; a racy look.  Context: any, RCU. */
+u64 sched_rt_ran(const struct task *t);
 /* kernel/time/cputimer.c: a watched process's CPU-time limits.  cpu_watch_arm: interrupts off, the run queue's lock may be held. */
 struct timer;
 void cpu_watch_arm(struct timer *watch, struct process *p, u64 now);

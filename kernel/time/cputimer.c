@@ -1,4 +1,4 @@
-/* Limits on CPU time: ITIMER_VIRTUAL, ITIMER_PROF, POSIX timers on CPU clocks, RLIMIT_CPU; and the clocks themselves.
+/* Limits on CPU time: ITIMER_VIRTUAL, ITIMER_PROF, POSIX timers on CPU clocks, RLIMIT_CPU and RLIMIT_RTTIME; and the clocks themselves.
  *
  * Theory.  There is no tick that could look.  A process with any such limit is "watched" (process.cpu_watch is not 0): then its tasks'
  * run time is also summed in watch_ran_ns, and whenever one of them is switched to, its CPU's watch timer is armed for when the nearest
@@ -148,6 +148,33 @@ static u64 check_rlimit(struct process *p, u64 cpu_ns)
 	return soft * NSEC_PER_SEC - cpu_ns;
 }
 
+/* setrlimit(2): of each thread under a real-time policy, the time since it last slept, in microseconds; SIGXCPU for the process at the soft limit, which
+ * moves on by a second; SIGKILL at the hard one.  As on Linux, the hard one alone limits nothing. */
+static u64 check_rttime(struct process *p)
+{
+	u64 *cur = &p->rlim->lim[RLIMIT_RTTIME].cur, soft = READ_ONCE(*cur), hard = READ_ONCE(p->rlim->lim[RLIMIT_RTTIME].max), longest = 0, us;
+	struct task *t;
+
+	if (soft > TIME_NEVER / NSEC_PER_USEC / 4)
+		return TIME_NEVER;
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+		longest = max(longest, sched_rt_ran(t));
+	rcu_read_unlock();
+	us = longest / NSEC_PER_USEC;
+	if (us && us >= hard) {
+		signal_send_process(p, SIGKILL, NULL);
+		return TIME_NEVER;
+	}
+	if (us && us >= soft) {
+		signal_send_process(p, SIGXCPU, NULL);
+		soft += NSEC_PER_SEC / NSEC_PER_USEC;
+		WRITE_ONCE(*cur, soft);
+	}
+	soft = min(soft, hard) * NSEC_PER_USEC;
+	return soft > longest ? soft - longest : 0;
+}
+
 static void check(struct process *p)
 {
 	u32 seen = atomic_load(&p->cpu_watch);
@@ -157,7 +184,7 @@ static void check(struct process *p)
 
 	atomic_store(&p->watch_ran_ns, 0ul);
 	usage_of_process(p, &u);
-	left = check_rlimit(p, u.utime_ns + u.stime_ns);
+	left = min(check_rlimit(p, u.utime_ns + u.stime_ns), check_rttime(p));
 	if (tab)
 		left = min(left, check_table(tab, &u));
 	left = min(left, cpu_targets_check(p, &u));
