@@ -113,24 +113,27 @@ static int check_limits(struct mm *mm, size_t len, u32 flags)
 	return 0;
 }
 
-static int attach(struct vma *vma, struct file *file)
-{
-	int err = 0;
+/* What mremap brings: whose it is, and where it was first mapped, in pages, or NO_ORIGIN. */
+#define NO_ORIGIN (~0ul)
+struct moving { const struct vm_ops *ops; u64 origin; };
 
+/* The file is not asked about what is mapped already: a seal that came since lets it be. */
+static int attach(struct vma *vma, struct file *file, const struct moving *moving)
+{
 	if (!file)
 		return 0;
 	vma->file = file;
 	file_get(file);
-	if (!file->ops->mmap)
-		err = -ENODEV;
-	else
-		err = file->ops->mmap(file, vma);
-	return err;
+	if (!moving)
+		return file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
+	vma->ops = moving->ops;
+	if (vma->ops && vma->ops->open)
+		vma->ops->open(vma);
+	return 0;
 }
 
-/* What mm_map does.  origin: where what mremap brings there was first mapped, in pages, or NO_ORIGIN. */
-#define NO_ORIGIN (~0ul)
-static s64 map_region(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff, u64 origin)
+/* What mm_map does, and mremap. */
+static s64 map_region(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff, const struct moving *moving)
 {
 	struct vma *vma;
 	s64 err;
@@ -164,14 +167,14 @@ static s64 map_region(struct mm *mm, struct file *file, vaddr_t addr, size_t len
 	vma->flags = vm_flags;
 	vma->prot = vma_prot(vm_flags);
 	vma->pgoff = pgoff;
-	err = attach(vma, file);
+	err = attach(vma, file, moving);
 	if (err) {
 		vma_free(vma);
 		return err;
 	}
 	vma_insert(mm, vma);
-	if (unlikely(origin != NO_ORIGIN))
-		vma_set_moved(vma, (addr >> PAGE_SHIFT) - origin);
+	if (unlikely(moving) && moving->origin != NO_ORIGIN)
+		vma_set_moved(vma, (addr >> PAGE_SHIFT) - moving->origin);
 	mm_account(mm, vm_flags, (s64)(len >> PAGE_SHIFT));
 	vma_try_merge(mm, vma);
 	return (s64)addr;
@@ -179,7 +182,7 @@ static s64 map_region(struct mm *mm, struct file *file, vaddr_t addr, size_t len
 
 s64 mm_map(struct mm *mm, struct file *file, vaddr_t addr, size_t len, u32 vm_flags, u32 map_flags, u64 pgoff)
 {
-	return map_region(mm, file, addr, len, vm_flags, map_flags, pgoff, NO_ORIGIN);
+	return map_region(mm, file, addr, len, vm_flags, map_flags, pgoff, NULL);
 }
 
 int mm_map_stack(struct mm *mm, vaddr_t top, size_t size, bool executable)
@@ -459,13 +462,13 @@ static s64 move_vma(struct mm *mm, struct vma *vma, vaddr_t old, size_t old_len,
 {
 	u64 pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
 	bool copies = vma->private && vma->file;
-	u64 origin = vma->flags & VM_SHARED ? NO_ORIGIN : vma_index(vma, old);
+	const struct moving moving = { vma->ops, vma->flags & VM_SHARED ? NO_ORIGIN : vma_index(vma, old) };
 	s64 at, going = flags & MREMAP_DONTUNMAP ? 0 : (s64)(old_len >> PAGE_SHIFT);
 	u32 kind = vma->flags;
 	int err;
 
 	mm_account(mm, kind, -going);		/* the limits are for what there will be */
-	at = map_region(mm, vma->file, new, new_len, kind, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff, origin);
+	at = map_region(mm, vma->file, new, new_len, kind, flags & MREMAP_FIXED ? MAP_FIXED : 0, pgoff, &moving);
 	mm_account(mm, kind, going);
 	if (at < 0)
 		return at;
@@ -695,9 +698,11 @@ long sys_mlockall(int flags)
 		return -EINVAL;
 	if (!capable(CAP_IPC_LOCK) && !rlimit(RLIMIT_MEMLOCK))
 		return -EPERM;
-	if ((flags & MCL_CURRENT) && !capable(CAP_IPC_LOCK) && mm->total_vm > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
-		return -ENOMEM;
 	rwsem_write_lock(&mm->mmap_lock);
+	if ((flags & MCL_CURRENT) && !capable(CAP_IPC_LOCK) && mm->total_vm > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT) {
+		rwsem_write_unlock(&mm->mmap_lock);
+		return -ENOMEM;
+	}
 	mm->def_flags = flags & MCL_FUTURE ? VM_LOCKED : 0;
 	if (flags & MCL_CURRENT)
 		lock_all(mm, true);

@@ -184,6 +184,27 @@ TEST(future_write)
 	CHECK_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), EPERM);
 }
 
+/* What was mapped before the seal moves, grows and stays writable. */
+TEST(future_write_lets_mappings_move)
+{
+	int fd = four_pages();
+	char *m = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), *room = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), c = 0;
+	CHECK(m != MAP_FAILED && room != MAP_FAILED);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	m[0] = 'a';
+	char *to = mremap(m, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + PAGE);
+	CHECK(to == room + PAGE && to[0] == 'a');
+	to[1] = 'b';
+	to[PAGE] = 'c';
+	CHECK(pread(fd, &c, 1, 1) == 1 && c == 'b');
+	CHECK(pread(fd, &c, 1, PAGE) == 1 && c == 'c');
+	CHECK_EQ(mprotect(to, PAGE, PROT_READ), 0);
+	CHECK_EQ(mprotect(to, PAGE, RW), 0);
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	CHECK_EQ(munmap(to, 2 * PAGE), 0);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+}
+
 /* --- against those on their way --- */
 static int sealed_fd;
 
