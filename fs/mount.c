@@ -77,6 +77,9 @@ void mount_put(struct mount *m)
 {
 	if (!m || !spread_ref_put(&m->refs))
 		return;
+	spin_lock(&m->sb->mounts_lock);
+	list_del(&m->of_sb);
+	spin_unlock(&m->sb->mounts_lock);
 	dentry_put(m->root);
 	super_put(m->sb);
 	call_rcu(&m->rcu, mount_free_rcu);
@@ -104,6 +107,9 @@ struct mount *mount_alloc(struct super *sb, struct dentry *root, const char *sou
 	list_init(&m->link);
 	list_init(&m->peer);
 	list_init(&m->work);
+	spin_lock(&sb->mounts_lock);
+	list_add_tail(&m->of_sb, &sb->mounts);
+	spin_unlock(&sb->mounts_lock);
 	return m;
 }
 

@@ -147,17 +147,20 @@ static int mount_move(struct path *at, const char *source)
 	return err;
 }
 
-/* Is a file open for writing through m (all: or another mount of its superblock)?  mount_mutex held. */
+/* Is a file open for writing through m (all: or another mount of its superblock, be it one that was taken off)? */
 static bool written_through(const struct mount *m, bool all)
 {
+	struct super *sb = m->sb;
 	struct mount *other;
+	bool any = false;
 
 	if (!all)
 		return atomic_load(&m->writers) > 0;
-	list_for_each_entry(other, &root_ns.mounts, link)
-		if (other->sb == m->sb && atomic_load(&other->writers) > 0)
-			return true;
-	return atomic_load(&m->writers) > 0;
+	spin_lock(&sb->mounts_lock);
+	list_for_each_entry(other, &sb->mounts, of_sb)
+		any |= atomic_load(&other->writers) > 0;
+	spin_unlock(&sb->mounts_lock);
+	return any;
 }
 
 /* Nobody changes anything, and nobody begins to: mount_mutex and the gate's lock are held. */

@@ -49,8 +49,8 @@ struct super *super_create(const struct fs_type *type, const struct super_ops *o
 	sb->block_size = PAGE_SIZE;
 	sb->max_bytes = 0x7fffffffffffffffull;
 	mutex_init(&sb->rename_mutex, LC_RENAME);
-	spin_lock_init(&sb->inode_lock, LC_INODE_HASH);
-	list_init(&sb->inodes);
+	spin_lock_init(&sb->mounts_lock, LC_INODE_HASH);
+	list_init(&sb->mounts);
 	list_init(&sb->watches);
 	refcount_set(&sb->refs, 1);
 	mutex_lock(&supers_mutex);

@@ -141,7 +141,7 @@ struct inode {
 	struct address_space data;
 	struct hlist_node hash;		/* [h] by (sb, ino), for filesystems that use the inode hash: fs/inode_hash.c */
 	u32 state;			/* [a] the same: being filled, or gone */
-	struct list_head sb_link;	/* [sb->inode_lock] */
+	struct list_head sb_link;	/* [sb->mounts_lock] */
 	const char *link;		/* [I] symlink target kept in memory, or NULL: ask ops->readlink */
 	struct file_locks *locks;	/* [a] set once; fs/locks.c */
 	struct inode_acls *acls;	/* [a] set once; fs/inode_acl.c */
@@ -189,8 +189,8 @@ struct super {
 	bool whole_seconds;		/* [I] times have no fraction (and time_max is set) */
 	struct dentry *root;		/* [I] */
 	struct mutex rename_mutex;	/* LC_RENAME */
-	struct spinlock inode_lock;	/* LC_INODE_HASH */
-	struct list_head inodes;	/* [inode_lock] */
+	struct spinlock mounts_lock;	/* LC_INODE_HASH */
+	struct list_head mounts;	/* [mounts_lock] all, those that were taken off and are still in use, too */
 	u64 wb_err;			/* [a] mm/writeback.h: of all its files and metadata */
 	u64 bdev_err;			/* of the device's, what super_sync has told */
 	struct list_head watches;	/* of its inodes; fs/notify.c */
@@ -218,6 +218,7 @@ struct mount {
 	struct hlist_node hash;		/* by (parent, mountpoint) */
 	struct hlist_node place;	/* [mount_sem] by mountpoint */
 	struct list_head child, children, link;	/* [mount_sem] of its parent, of itself, of the namespace */
+	struct list_head of_sb;		/* [sb->mounts_lock] */
 	struct mount_ns *ns;		/* [mount_sem] NULL: in no tree that anybody can walk to */
 	u32 flags;			/* [a] MS_RDONLY, MS_NOSUID ... */
 	s32 id;				/* [I] */

@@ -173,6 +173,25 @@ TEST(a_master_out_of_sight_is_told_by_the_next)
 	strike();
 }
 
+/* Who writes through a mount that was taken off keeps the file system from becoming read-only, though not its other mounts. */
+TEST(writers_through_what_was_taken_off_count)
+{
+	int fd;
+
+	stage();
+	dirs("a b");
+	CHECK(tmpfs("a") == 0 && bind_to("a", "b") == 0);
+	fd = open("b/file", O_CREAT | O_WRONLY, 0644);
+	CHECK(fd >= 0 && umount2("b", MNT_DETACH) == 0);
+	CHECK_ERR(mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	CHECK_EQ(mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	close(fd);
+	CHECK_EQ(mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	CHECK_ERR(open("a/other", O_CREAT | O_WRONLY, 0644), EROFS);
+	strike();
+}
+
 TEST(what_was_taken_off_is_not_remounted)
 {
 	int fd, stage_fd;
