@@ -344,7 +344,7 @@ static int open_locked(struct disk *d, dev_t_k dev, bool write, const void *hold
 	if (err)
 		return err;
 	d->openers++;
-	b->openers++;
+	WRITE_ONCE(b->openers, b->openers + 1);
 	if (holder) {
 		b->holder = holder;
 		b->holds++;
@@ -391,12 +391,14 @@ void block_close(struct block_device *b, const void *holder)
 {
 	struct disk *d = b->disk;
 
+	if (READ_ONCE(b->openers) == 1)
+		buffers_sync(b);	/* the most of it without the lock, for which others wait to open the disk */
 	mutex_lock(&d->mutex);
 	if (b->openers == 1) {
 		buffers_sync(b);
 		filemap_evict(&b->inode->data);
 	}
-	b->openers--;
+	WRITE_ONCE(b->openers, b->openers - 1);
 	if (holder && --b->holds == 0)
 		b->holder = NULL;
 	if (--d->openers == 0 && d->ops->release)

@@ -75,7 +75,7 @@ static int do_rw(struct loop *l, struct request *rq, u64 pos)
 
 static int do_request(struct loop *l, struct request *rq)
 {
-	u64 pos = l->offset + (rq->sector << SECTOR_SHIFT);
+	u64 pos = READ_ONCE(l->offset) + (rq->sector << SECTOR_SHIFT);
 	const struct file_ops *ops = l->file->ops;
 	int err;
 

@@ -101,7 +101,7 @@ static int set_info(struct loop *l, const struct loop_info64 *info)
 		err = filemap_invalidate(&l->disk->whole->inode->data, 0, ~0ull);
 		if (err)
 			return err == -EBUSY ? -EAGAIN : err;
-		l->offset = info->lo_offset;
+		WRITE_ONCE(l->offset, info->lo_offset);		/* each request has one or the other */
 		l->size_limit = info->lo_sizelimit;
 		loop_resize(l);
 	}
