@@ -64,9 +64,9 @@ struct tcpsock {
 	u32 tx_unsent;			/* [C,r] written, and never sent; kept while there is such a limit */
 	bool quickack;
 	struct rb_node keep_link;	/* [C] */
-	u64 keep_due;			/* [C] ns: parked, and to be probed then; 0: not in that tree */
+	u64 keep_due;			/* [C] ns: parked, and to be probed or ended then; 0: not in that tree */
 	u8 syn_tries;			/* [C] SYNs without answer */
-	bool fin_wait;			/* [C] closed, and only the other's end is still to come */
+	u64 fin_over;			/* [C] ns: closed, and the other's end is waited for until then; 0: not yet */
 	u32 watch_since;		/* [C] ms: what tcp_limits.c counts from */
 	struct list_head watch_link;	/* [C] */
 
@@ -120,6 +120,7 @@ void tcpsock_unwatch(struct tcpsock *t);
 void tcp_limits_tick(void);
 bool tcp_limits_needed(void);
 int tcp_syn_retries(void);
+u32 tcp_fin_seconds(void);	/* how long a closed socket waits for the other side's end; any context */
 /* Bytes that wait for more (tcp_cork.c).  tcpsock_output - what was written goes out, but for what does not fill a segment if there is to come more.
  * tcpsock_push - that, too.  _release_more - MSG_MORE holds nothing any more.  _hold_tick - of a pcb with TF_HOLD, now and then.  Context: core locked,
  * there is a pcb, which is no listener. */

@@ -5,8 +5,8 @@
  *   a SYN under way        the wait doubles each time from one second on, until TCP_SYNCNT (tcp_syn_retries) of them had no answer
  *   TCP_USER_TIMEOUT       what was sent has waited that long to be acknowledged, or a window to open, or a probe to be answered
  *   a closed socket        as TCP_USER_TIMEOUT: nobody waits for it, and it holds memory; Linux's tcp_orphan_retries come to about as much
- *   TCP_LINGER2            a closed socket whose end was acknowledged waits that long for the other's
  *
+ * How long a closed socket whose end was acknowledged waits for the other's (TCP_LINGER2) is tcp_timer.c's.
  * A socket leaves the list when it has nothing to count any more; so an idle connection costs no tick.
  *
  * A path that shrank (pmtu.c) is a limit, too: segments become smaller, and those under way are cut and sent once more, as RFC 1191 6.4 asks, without
@@ -29,9 +29,13 @@
 static u64 syn_retries = 6;
 SYSCTL(syn_retries, "net/ipv4/tcp_syn_retries", .value = &syn_retries, .min = 1, .max = 127);
 
+static u64 fin_timeout = 60;
+SYSCTL(fin_timeout, "net/ipv4/tcp_fin_timeout", .value = &fin_timeout, .min = 1, .max = INT32_MAX);
+
 static LIST_HEAD(watched);	/* [C] struct tcpsock, by watch_link */
 
 int tcp_syn_retries(void) { return (int)READ_ONCE(syn_retries); }
+u32 tcp_fin_seconds(void) { return (u32)READ_ONCE(fin_timeout); }
 
 void tcpsock_watch(struct tcpsock *t)
 {
@@ -90,25 +94,6 @@ static bool orphan_is_over(const struct tcpsock *t)
 	       ((t->pcb->nrtx && waited(t) >= ORPHAN_MS) || (t->pcb->persist_backoff > 1 && waited(t) >= ORPHAN_SHUT_MS));
 }
 
-/* True: its end is still to come.  The connection is over afterwards if that took too long. */
-static bool check_linger(struct tcpsock *t)
-{
-	struct tcp_pcb *pcb = t->pcb;
-
-	if (pcb->state != FIN_WAIT_2)
-		return true;
-	if (!t->fin_wait) {
-		t->fin_wait = true;
-		t->watch_since = sys_now();
-	}
-	pcb->tmr = tcp_ticks;		/* lwIP's own patience does not count */
-	if (t->linger2 < 0)
-		tcp_abort(pcb);
-	else if (waited(t) >= (u32)t->linger2 * 1000)
-		tcp_abandon(pcb, 0);
-	return t->pcb;
-}
-
 /* False: there is nothing to watch for any more.  t is referenced by who asks. */
 static bool check(struct tcpsock *t)
 {
@@ -129,8 +114,8 @@ static bool check(struct tcpsock *t)
 		tcp_abandon(pcb, 1);
 		return false;
 	}
-	if (t->orphan && (t->linger2 || waits_for_answer(pcb)))
-		return t->linger2 ? check_linger(t) : true;
+	if (t->orphan && waits_for_answer(pcb))
+		return true;
 	return t->user_timeout && (waits_for_answer(pcb) || (ip_get_option(pcb, SOF_KEEPALIVE) && (pcb->keep_cnt_sent || pcb->pprev)));
 }
 

@@ -310,7 +310,7 @@ static s32 get_number(struct tcpsock *t, int name, int *err)
 	case TCP_SYNCNT: return t->syn_count ? t->syn_count : tcp_syn_retries();
 	case TCP_USER_TIMEOUT: return (s32)t->user_timeout;
 	case TCP_DEFER_ACCEPT: return t->defer_accept;
-	case TCP_LINGER2: return t->linger2 ? t->linger2 : 60;
+	case TCP_LINGER2: return t->linger2 ? t->linger2 : (s32)tcp_fin_seconds();
 	case TCP_WINDOW_CLAMP: return (s32)(t->window_clamp || !has_connection(t) ? t->window_clamp : tcpsock_window(t));
 	case TCP_NOTSENT_LOWAT: return (s32)t->notsent_lowat;
 	case TCP_QUICKACK: return !has_connection(t) || t->quickack;

@@ -6,7 +6,9 @@
  * still, and is set forward when the first comes back.  So ten thousand idle connections cost nothing, and busy ones a look each 40 ms.
  *
  * A parked connection with SO_KEEPALIVE hangs in a tree by the moment when it has to be probed next, and is woken then; the tree's first is one of
- * the engine's timers.  In the tree are parked ones alone, so a busy connection does not move about in it for each segment.
+ * the engine's timers.  In the tree are parked ones alone, so a busy connection does not move about in it for each segment.  In the same tree hangs a closed
+ * connection that only waits for the other side's end, by the moment when it has waited long enough (TCP_LINGER2, tcp_fin_timeout): lwIP's own patience,
+ * 20 s of ticks, is never let come to its end.
  *
  * The rule that holds it together: whoever gives a pcb anything to count (bytes, an end, an acknowledgement to be put off, a state) has woken it under the
  * same hold of the core lock.  Debug builds look at all of them now and then. */
@@ -34,10 +36,10 @@ static bool keeps_alive(const struct tcp_pcb *p)
 	return ip_get_option(p, SOF_KEEPALIVE) && (p->state == ESTABLISHED || p->state == CLOSE_WAIT);
 }
 
-/* One that was shut down half, and whose end was acknowledged, may wait for the other side's for ever. */
+/* One whose end was acknowledged waits for the other side's: for ever if a program has it still, or else until fin_over. */
 static bool waits_in_peace(const struct tcp_pcb *p)
 {
-	return p->state == ESTABLISHED || p->state == CLOSE_WAIT || (p->state == FIN_WAIT_2 && !(p->flags & TF_RXCLOSED));
+	return p->state == ESTABLISHED || p->state == CLOSE_WAIT || p->state == FIN_WAIT_2;
 }
 
 static bool busy(const struct tcp_pcb *p)
@@ -58,6 +60,8 @@ void tcp_wake(struct tcp_pcb *pcb)
 		pcb->next->pprev = &pcb->next;
 	pcb->pprev = &tcp_active_pcbs;
 	tcp_active_pcbs = pcb;
+	if (pcb->state == FIN_WAIT_2)
+		pcb->tmr = tcp_ticks;
 	t = tcp_ext_arg_get(pcb, 0);
 	if (t->keep_due) {
 		rb_erase(&t->keep_link, &to_probe);
@@ -87,17 +91,19 @@ static void hang(struct tcpsock *t)
 
 static void park(struct tcp_pcb *p)
 {
+	struct tcpsock *t = tcp_ext_arg_get(p, 0);
+
 	*p->pprev = p->next;
 	if (p->next)
 		p->next->pprev = p->pprev;
 	p->next = NULL;
 	p->pprev = NULL;
-	if (keeps_alive(p)) {
-		struct tcpsock *t = tcp_ext_arg_get(p, 0);
-
+	if (keeps_alive(p))
 		t->keep_due = probe_due(p);
+	else if (p->state == FIN_WAIT_2 && t)
+		t->keep_due = t->fin_over;
+	if (t && t->keep_due)
 		hang(t);
-	}
 }
 
 void tcp_timer_begins(struct tcp_pcb *pcb)
@@ -163,6 +169,28 @@ static void count_unsendable(struct tcp_pcb *p)
 		p->rtime = 0;
 }
 
+/* False: p is gone, since nobody waits for the other side's end, or has for long enough. */
+static bool end_may_come(struct tcp_pcb *p)
+{
+	struct tcpsock *t = tcp_ext_arg_get(p, 0);
+
+	if (p->state != FIN_WAIT_2)
+		return true;
+	p->tmr = tcp_ticks;
+	if (!t || !t->orphan)
+		return true;
+	if (t->linger2 < 0) {
+		tcp_abort(p);
+		return false;
+	}
+	if (!t->fin_over)
+		t->fin_over = clock_mono_ns() + (u64)(t->linger2 ? (u32)t->linger2 : tcp_fin_seconds()) * NSEC_PER_SEC;
+	if (clock_mono_ns() < t->fin_over)
+		return true;
+	tcp_abandon(p, 0);
+	return false;
+}
+
 void tcp_timer_run(void)
 {
 	u32 now = ticks_now();
@@ -176,7 +204,7 @@ void tcp_timer_run(void)
 		back_off(p);
 		if (unlikely(p->flags & TF_HOLD))
 			tcpsock_hold_tick(p);
-		if (!busy(p))
+		if (end_may_come(p) && !busy(p))
 			park(p);
 	}
 #ifdef CONFIG_DEBUG
@@ -196,6 +224,13 @@ u64 tcp_probe_first(void)
 
 static void tcp_probe(struct tcpsock *t)
 {
+	struct tcp_pcb *pcb = t->pcb;
+
+	if (pcb->state == FIN_WAIT_2) {
+		tcp_wake(pcb);
+		(void)end_may_come(pcb);
+		return;
+	}
 	if (t->user_timeout && !t->pcb->keep_cnt_sent)
 		tcpsock_watch(t);	/* which counts from the first probe */
 	tcp_wake(t->pcb);
