@@ -18,6 +18,7 @@ struct inet_options {			/* [C,r] */
 	s16 ttl, hops;			/* -1: the default */
 	u8 tos, tclass;
 	s16 mc_ttl, mc_hops;
+	u8 min_ttl, min_hops;		/* what comes from farther is not for this connection; 0: from anywhere */
 	bool mc_loop, mc_loop6, mc_all, mc_all6;
 	u32 mc_ifindex, mc_ifindex6;
 	ip4_addr_t mc_source;

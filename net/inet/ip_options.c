@@ -234,7 +234,11 @@ static int set4(struct inet_sock *i, int name, s32 v)
 		return v == -1 ? in_range(1, 0, 255, &o->mc_ttl) : in_range(v, 0, 255, &o->mc_ttl);
 	case IP_MULTICAST_LOOP: o->mc_loop = v; return 0;
 	case IP_MULTICAST_ALL: o->mc_all = v; return v == 0 || v == 1 ? 0 : -EINVAL;
-	case IP_MINTTL: case IP_BIND_ADDRESS_NO_PORT: case IP_CHECKSUM: return 0;
+	case IP_MINTTL:
+		if (v < 0 || v > 255)
+			return -EINVAL;
+		o->min_ttl = (u8)v;
+		return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -284,6 +288,11 @@ static int set6(struct inet_sock *i, int name, s32 v)
 		o->checksum_at = v < 0 ? -1 : v;
 		return v > 0 && (v & 1) ? -EINVAL : 0;
 	case IPV6_DONTFRAG: o->dontfrag = v; return 0;
+	case IPV6_MINHOPCOUNT:
+		if (v < 0 || v > 255)
+			return -EINVAL;
+		o->min_hops = (u8)v;
+		return 0;
 	case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS: case IPV6_ADDR_PREFERENCES: return 0;
 	default: return -ENOPROTOOPT;
 	}
@@ -364,7 +373,7 @@ static int get4(struct inet_sock *i, int name, s32 *v)
 	case IP_MULTICAST_LOOP: *v = o->mc_loop; return 0;
 	case IP_MULTICAST_ALL: *v = o->mc_all; return 0;
 	case IP_MULTICAST_IF: *v = (s32)o->mc_source.addr; return 0;
-	case IP_MINTTL: case IP_BIND_ADDRESS_NO_PORT: *v = 0; return 0;
+	case IP_MINTTL: *v = o->min_ttl; return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -390,6 +399,7 @@ static int get6(struct inet_sock *i, int name, s32 *v)
 	case IPV6_FREEBIND: *v = o->freebind; return 0;
 	case IPV6_AUTOFLOWLABEL: *v = o->autoflowlabel; return 0;
 	case IPV6_DONTFRAG: *v = o->dontfrag; return 0;
+	case IPV6_MINHOPCOUNT: *v = o->min_hops; return 0;
 	case IPV6_CHECKSUM: *v = o->checksum_at; return i->s.type == SOCK_RAW ? 0 : -ENOPROTOOPT;
 	default: return -ENOPROTOOPT;
 	}

@@ -161,6 +161,16 @@ static err_t connected_segment(struct tcpsock *t, struct tcp_pcb *pcb, struct tc
 	return ERR_OK;
 }
 
+/* IP_MINTTL, IPV6_MINHOPCOUNT: a listener's until the connection is complete, then that of the socket, which got it from there. */
+static bool from_too_far(const struct tcp_pcb *pcb)
+{
+	const struct tcpsock *t = pcb->state == SYN_RCVD && pcb->listener ? pcb->listener->callback_arg : pcb->callback_arg;
+
+	if (!t || pcb->state == TIME_WAIT)
+		return false;
+	return ip_current_is_v6() ? IP6H_HOPLIM(ip6_current_header()) < t->i.opt.min_hops : IPH_TTL(ip4_current_header()) < t->i.opt.min_ttl;
+}
+
 err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tcp_options_in *options, struct pbuf *p)
 {
 	u32 header = TCP_HLEN + options->len;
@@ -168,6 +178,8 @@ err_t tcp_hook_segment(struct tcp_pcb *pcb, struct tcp_hdr *hdr, const struct tc
 	bool full;
 	u32 isn;
 
+	if (unlikely(from_too_far(pcb)))
+		return ERR_MEM;
 	if (pcb->state == LISTEN) {
 		l = pcb->callback_arg;
 		if (unlikely(READ_ONCE(l->i.s.filter)) && !inet_filter_segment(&l->i, hdr, p, header))

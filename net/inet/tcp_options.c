@@ -3,6 +3,7 @@
 #include <lwip/tcp.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <kernel/sysctl.h>
 #include <kernel/time/time.h>
 #include <linux/eventpoll.h>
 #include <linux/in.h>
@@ -14,11 +15,17 @@
 #include <net/inet/route.h>
 #include <net/inet/tcp.h>
 
-#define KEEP_IDLE	7200u
-#define KEEP_INTERVAL	75u
-#define KEEP_COUNT	9u
 #define LINGER2_MAX	120
 #define CLAMP_LEAST	1152u		/* as on Linux */
+
+/* What SO_KEEPALIVE does to a socket that was not told otherwise: s, s, number. */
+static u64 keepalive_time = 7200, keepalive_intvl = 75, keepalive_probes = 9;
+SYSCTL(keepalive_time, "net/ipv4/tcp_keepalive_time", .value = &keepalive_time, .min = 1, .max = 32767);
+SYSCTL(keepalive_intvl, "net/ipv4/tcp_keepalive_intvl", .value = &keepalive_intvl, .min = 1, .max = 32767);
+SYSCTL(keepalive_probes, "net/ipv4/tcp_keepalive_probes", .value = &keepalive_probes, .min = 1, .max = 127);
+#define KEEP_IDLE	((u32)READ_ONCE(keepalive_time))
+#define KEEP_INTERVAL	((u32)READ_ONCE(keepalive_intvl))
+#define KEEP_COUNT	((u32)READ_ONCE(keepalive_probes))
 
 /* All that a pcb knows of the socket's options.  Core locked; t->pcb is no listener's. */
 void tcpsock_apply_options(struct tcpsock *t)
