@@ -41,6 +41,22 @@ static int state_of(int port)
 	return found;
 }
 
+/* Connections that earlier programs left, and that try on to be heard: they have a right to ticks. */
+static int still_trying(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[300];
+	unsigned st;
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %*d: %*[0-9A-F]:%*x %*[0-9A-F]:%*x %x", &st) == 1)
+			n += st == 2 || st == 3 || st == 4 || st == 9 || st == 11;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static int reach_state(int port, int want)
 {
 	for (int k = 0; k < 4000 && state_of(port) != want; k++)
@@ -71,6 +87,8 @@ TEST(waiting_for_the_end_costs_no_ticks)
 	if (access("/proc/race", F_OK) == 0)
 		SKIP("the race detector's thread looks for reports ten times a second");
 	lo_up();
+	if (still_trying("/proc/net/tcp") || still_trying("/proc/net/tcp6"))
+		SKIP("earlier programs left connections with something in flight: run it alone");
 	other[0] = half_closed(0, &port);
 	other[1] = half_closed(100, &port);
 	other[2] = half_closed(40, &port);
