@@ -482,12 +482,12 @@ static void copy_pinned(char *theirs, char *buf, size_t n, bool write)
 	if (buf)
 		race_check(buf, n, !write);
 	race_off();
-	if (!write)
-		memcpy(buf, theirs, n);
-	else if (buf)
+	if (!buf)
+		memset(theirs, 0, n);
+	else if (write)
 		memcpy(theirs, buf, n);
 	else
-		memset(theirs, 0, n);
+		memcpy(buf, theirs, n);
 	race_back();
 }
 

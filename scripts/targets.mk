@@ -60,6 +60,7 @@ docs/locking.md: kernel/sync/lock_order.def scripts/gen-locking
 # make format       clang-format on the C lines that differ from BASE (default HEAD)
 .PHONY: lint format
 lint: $(GEN)
+	rm -f compile_commands.json	# it may be another build's
 	$(MAKE) -s build/Image compile_commands.json
 	QUICK=$(QUICK) scripts/lint $(LINTFILES)
 format:
