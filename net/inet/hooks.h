@@ -1,12 +1,13 @@
 /* Where lwIP asks us: routes, initial sequence numbers, segments before they reach a connection and before they leave it, packets that nobody takes.
  * Context: core locked. */
 #pragma once
+#include <kernel/lib/string.h>
 #include <lwip/ip_addr.h>
+#include <lwip/prot/tcp.h>
 #include <lwip/tcp.h>
 
 struct netif;
 struct pbuf;
-struct tcp_hdr;
 struct tcp_seg;
 
 struct netif *route_hook4(const ip4_addr_t *src, const ip4_addr_t *dest);
@@ -26,6 +27,13 @@ void tcp_hook_registered(struct tcp_pcb *pcb);
 void tcp_hook_removed(struct tcp_pcb *pcb);
 /* A segment's options as lwIP found them: len bytes in all, the first len1 behind the header, the rest at more. */
 struct tcp_options_in { u16_t len, len1; u8_t *more; };
+/* tcp_only_stamp - is the time stamp the only option, where all senders put it (RFC 7323, appendix A)?  Nearly every segment of a connection is so. */
+static inline bool tcp_only_stamp(const struct tcp_hdr *hdr, const struct tcp_options_in *o)
+{
+	static const u8_t usual[4] = { 1, 1, 8, 10 };	/* NOP, NOP, TS and its length */
+
+	return o->len == 12 && o->len1 == 12 && !memcmp(hdr + 1, usual, sizeof(usual));
+}
 /* tcp_option - the value of size bytes of that option; false: there is none, or of another size. */
 bool tcp_option(const struct tcp_hdr *hdr, const struct tcp_options_in *o, u8 wanted, u8 *value, u32 size);
 /* tcp_hook_sent - a segment goes out: p from its header on, whose checksum is still to come.  pcb may be NULL. */

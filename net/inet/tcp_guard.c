@@ -62,7 +62,7 @@ bool tcp_guard(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct tcp_
 
 	if (pcb->state < SYN_RCVD || pcb->state == TIME_WAIT)
 		return true;
-	if (options->len)
+	if (options->len && !tcp_only_stamp(hdr, options))
 		strip_mss(hdr, options);
 	if (hdr->seqno - pcb->rcv_nxt + NUMBERS_FAR < 2 * NUMBERS_FAR)
 		return true;

@@ -42,7 +42,7 @@ static u32 word(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p
 static u32 blocks_of(const struct tcp_hdr *hdr, const struct tcp_options_in *o, struct sack_range *b)
 {
 	u8 v[8 * BLOCKS_MAX];
-	u32 n = o->len ? BLOCKS_MAX : 0;
+	u32 n = o->len && !tcp_only_stamp(hdr, o) ? BLOCKS_MAX : 0;
 
 	while (n && !tcp_option(hdr, o, OPT_SACK, v, 8 * n))
 		n--;
