@@ -144,8 +144,9 @@ static void slice_fired(struct timer *timer)
 	update_curr(rq, now);
 	left = slice_left(rq);
 	if (left != TIME_NEVER) {
-		/* A fair turn is over when the virtual deadline moved; a real-time one each time its timer fires. */
-		if (task_is_rt(t) || deadline != t->se.deadline || rt_top_prio(rq) >= 0)
+		/* A fair turn is over when the virtual deadline moved, or for one who woke when it had just begun; a real-time one each time its timer
+		 * fires. */
+		if (task_is_rt(t) || deadline != t->se.deadline || rt_top_prio(rq) >= 0 || (rq->nr_fair && fair_preempts(fair_first(rq), t)))
 			resched_curr(rq);
 		t->se.turn_over = task_is_rt(t);
 		timer_arm(&rq->slice, now + left + (task_is_rt(t) ? 0 : now & ODD_NS));
@@ -261,6 +262,7 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, bool 
 	rseq_switched(prev);
 	TRACE_TEXT(sched_switch, next->comm, (u64)prev->tid, prev->state, (u64)next->tid);
 	rq->nr_switches++;
+	rq->turn_since = next->se.exec_start;
 	account_switch(rq, prev, next);
 	if (unlikely(rq->nr_iowait | rq->nr_memstall))
 		stall_changed(rq, next->se.exec_start);
@@ -444,8 +446,9 @@ struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 	}
 }
 
-/* Should the newly runnable t run instead of rq's curr? */
-static bool should_preempt(struct rq *rq, struct task *t)
+/* Should the newly runnable t run instead of rq's curr?  A fair one waits for the slice timer if curr has just begun: two that wake each other
+ * for every piece of work would else switch for each. */
+static bool should_preempt(struct rq *rq, struct task *t, u64 now)
 {
 	struct task *curr = rq->curr;
 	bool throttled = unlikely(rq->rt_throttled);
@@ -456,7 +459,7 @@ static bool should_preempt(struct rq *rq, struct task *t)
 		return t->se.eff_prio > curr->se.eff_prio && (!throttled || t->se.eff_prio == RT_KERNEL_PRIO);
 	if (task_is_rt(curr))
 		return throttled && curr->se.eff_prio < RT_KERNEL_PRIO;
-	return fair_preempts(t, curr);
+	return now >= rq->turn_since + TURN_LEAST_NS && fair_preempts(t, curr);
 }
 
 void rq_enqueue(struct rq *rq, struct task *t, u64 now)
@@ -474,7 +477,7 @@ void rq_add(struct rq *rq, struct task *t, u64 now)
 {
 	update_curr(rq, now);
 	rq_enqueue(rq, t, now);
-	if (should_preempt(rq, t)) {
+	if (should_preempt(rq, t, now)) {
 		resched_curr(rq);
 	} else {
 		if (unlikely(task_is_rt(t)))

@@ -9,6 +9,7 @@
 #define RT_KERNEL_PRIO	100
 #define SLICE_NS	(3 * NSEC_PER_MSEC)
 #define WEIGHT_NICE0	1024u
+#define TURN_LEAST_NS	(500 * NSEC_PER_USEC)	/* a fair task that has just begun to run is not preempted by one that wakes */
 #define ODD_NS		0x3ffffu	/* a mask of the clock's low bits: what is added to a period with which no program shall keep step */
 #define SYNC_WAIT_NS	(500 * NSEC_PER_USEC)	/* a task beside a waker that should sleep waits so long before others may have it */
 #define SOON_NS	(20 * NSEC_PER_MSEC)	/* between waking and sleeping; long, since a host may stop a CPU for a while */
@@ -17,6 +18,7 @@
 struct rq {
 	struct spinlock lock;		/* LC_RQ; guards all below */
 	struct task *curr, *idle;	/* read racily by others, under RCU */
+	u64 turn_since;			/* ns: when curr was switched to */
 	u32 cpu;
 	u64 cluster;			/* [I] the affinity fields that CPUs which share cache have in common */
 	bool known;			/* [a] cluster is there */

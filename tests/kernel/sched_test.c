@@ -358,6 +358,33 @@ KTEST(sched, sleeper_is_served_soon_and_hoards_nothing)
 	EXPECT((s64)saved <= (s64)SLICE_NS);
 }
 
+/* One that slept is woken by current, whose turn began at that moment: is current to give way at once?  -1: that was not to be found out. */
+static int gives_way(u64 turn_since)
+{
+	struct runner r;
+	bool ok, way;
+
+	wake_noted = 0;
+	ok = runner_create(&r, note_wake, NULL) && runner_sleeps(&r);
+	sched_set_affinity(current, 1);
+	sched_set_policy(r.task, SCHED_NORMAL, 0, -20);		/* its deadline is before whatever current's may be */
+	delay_ns(20 * NSEC_PER_MSEC);
+	preempt_disable();
+	this_rq()->turn_since = turn_since;
+	runner_go(&r);
+	way = current_head()->flags & TIF_NEED_RESCHED;
+	preempt_enable();
+	runner_join(&r);
+	self_fair();
+	return ok && atomic_load(&wake_noted) ? way : -1;
+}
+
+KTEST(sched, a_turn_that_has_just_begun_goes_on)
+{
+	EXPECT_EQ(gives_way(clock_mono_ns() - NSEC_PER_SEC), 1);
+	EXPECT_EQ(gives_way(clock_mono_ns() + 1000 * NSEC_PER_SEC), 0);
+}
+
 /* The slice timer is armed only while somebody waits. */
 KTEST(sched, alone_there_is_no_slice)
 {
