@@ -3,8 +3,8 @@
  * Run at -smp 4.  A scaling item runs a small operation in 1, 2 and 4 workers for a fixed time each and prints the time over all
  * operations done, so that ideal scaling halves and quarters the figure; scripts/bench prints the speed-ups.  Workers meet in a
  * shared page; nobody writes a line of another's while the clock runs, nor reads the clock, which takes QEMU's one lock: so what does not
- * scale is the kernel's doing, or QEMU's when it enters and leaves the kernel.  benchpad=N: after each operation a worker works N ns
- * for itself.
+ * scale is the kernel's doing, or QEMU's when it enters and leaves the kernel.  benchpad=N: after each operation (a call of an item
+ * whose op makes several, not after all of them: calls on each other's heels would be paced on paper only) a worker works N ns for itself.
  * Arguments name the groups to run (none: all).  */
 #include "bench.h"
 #include <linux/futex.h>
@@ -40,19 +40,20 @@ static void pin(int cpu)
 		fail("sched_setaffinity");
 }
 
-static void pad(uint64_t turns)
+static void spin(uint64_t turns)
 {
 	for (uint64_t i = 0; i < turns; i++)
 		asm volatile("");
 }
+static void pad(void) { spin(pad_turns); }
 
-/* How many turns of pad() last ns: by the quickest of some tries. */
+/* How many turns of spin() last ns: by the quickest of some tries. */
 static uint64_t turns_of(double ns)
 {
 	double best = 1e30;
 	for (int i = 0; i < 10; i++) {
 		uint64_t t = ticks();
-		pad(1000000);
+		spin(1000000);
 		t = ticks() - t;
 		if (t * tick_ns() < best)
 			best = t * tick_ns();
@@ -72,9 +73,7 @@ static void *worker(void *arg)
 	while (!sh->go.v)
 		futex_wait(&sh->go.v, 0);
 	while (!sh->stop.v) {
-		long did = now->op(me);
-		n += did;
-		pad(pad_turns * did);
+		n += now->op(me);
 	}
 	sh->count[me].v = n;
 	if (now->done)
@@ -169,8 +168,10 @@ static void map_area(int me)
 
 static long faults_op(int me)
 {
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < 256; i++) {
 		((volatile char *)area[me])[i * 4096] = 1;
+		pad();
+	}
 	if (madvise(area[me], 256 * 4096, MADV_DONTNEED))
 		fail("madvise");
 	return 256;
@@ -183,6 +184,7 @@ static long map_op(int me)
 	for (int i = 0; i < 16; i++)
 		((volatile char *)m)[i * 4096] = 1;
 	munmap(m, 16 * 4096);
+	pad();
 	return 1;
 }
 
@@ -194,6 +196,7 @@ static long fork_op(int me)
 		_exit(0);
 	if (p < 0 || waitpid(p, NULL, 0) != p)
 		fail("fork");
+	pad();
 	return 1;
 }
 
@@ -207,6 +210,7 @@ static long exec_op(int me)
 	}
 	if (p < 0 || waitpid(p, NULL, 0) != p)
 		fail("fork");
+	pad();
 	return 1;
 }
 
@@ -222,8 +226,10 @@ static void own_file(int me)
 }
 static long open_op(int me)
 {
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		close(open(names[me], O_RDONLY));
+		pad();
+	}
 	return 16;
 }
 static long create_op(int me)
@@ -233,6 +239,7 @@ static long create_op(int me)
 	for (int i = 0; i < 8; i++) {
 		close(open(name, O_CREAT | O_RDWR, 0600));
 		unlink(name);
+		pad();
 	}
 	return 8;
 }
@@ -240,16 +247,20 @@ static long stat_op(int me)
 {
 	struct stat st;
 	(void)me;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		stat("/tmp/scale/hot", &st);
+		pad();
+	}
 	return 16;
 }
 static long pread_op(int me)
 {
 	char c;
 	(void)me;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		pread(shared_fd, &c, 1, 0);
+		pad();
+	}
 	return 16;
 }
 
@@ -257,9 +268,11 @@ static void own_pipe(int me) { if (pipe(fds[me]) || pipe(back[me])) fail("pipe")
 static long pipe_self_op(int me)
 {
 	char c = 0;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		if (write(fds[me][1], &c, 1) != 1 || read(fds[me][0], &c, 1) != 1)
 			fail("pipe");
+		pad();
+	}
 	return 16;
 }
 
@@ -280,9 +293,11 @@ static void echo_pair(int me)
 static long pipe_pair_op(int me)
 {
 	char c = 0;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		if (write(fds[me][1], &c, 1) != 1 || read(back[me][0], &c, 1) != 1)
 			fail("pipe pair");
+		pad();
+	}
 	return 4;
 }
 
@@ -296,15 +311,19 @@ static long spin_op(int me)
 static long null_op(int me)
 {
 	(void)me;
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		syscall(SYS_getppid);
+		pad();
+	}
 	return 16;
 }
 
 static long futex_wake_op(int me)
 {
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
 		futex_wake(&sh->word[me].v, 1);
+		pad();
+	}
 	return 16;
 }
 
@@ -340,8 +359,10 @@ static void futex_pair(int me)
 }
 static long futex_pair_op(int me)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		futex_turn(&sh->word[me].v);
+		pad();
+	}
 	return 4;
 }
 static void futex_end(volatile uint64_t *w)
