@@ -148,13 +148,19 @@ u32 select_cpu(struct task *t, u32 flags)
 
 /* --- stealing */
 
-/* The first waiting fair task of rq that may run on cpu.  One put beside its waker is left there for a while. */
+/* One put beside its waker is left there for a while. */
+static bool stays_put(const struct task *t, u64 now)
+{
+	return t->se.sync_placed && now - t->se.queued_ns < SYNC_WAIT_NS;
+}
+
+/* The first waiting fair task of rq that may run on cpu. */
 static struct task *movable(struct rq *rq, u32 cpu, u64 now)
 {
 	struct task *t = fair_first(rq);
 
 	for (u32 i = 0; t && i < LOOK_AT; i++, t = fair_next(t))
-		if ((t->se.affinity & BIT(cpu)) && !(t->se.sync_placed && now - t->se.queued_ns < SYNC_WAIT_NS))
+		if ((t->se.affinity & BIT(cpu)) && !stays_put(t, now))
 			return t;
 	return NULL;
 }
@@ -248,8 +254,10 @@ void balance_busy(struct rq *rq, u64 now)
 	spin_lock(&rq->lock);
 	t = fair_first(rq);
 	for (u32 i = 0; t && i < LOOK_AT; i++, t = fair_next(t)) {
+		if (stays_put(t, now))
+			continue;
 		allowed |= t->se.affinity;
-		if (t->se.sync_placed && now - t->se.queued_ns >= SYNC_WAIT_NS) {
+		if (t->se.sync_placed) {
 			struct sched_entity *waker = &rq->curr->se;	/* does not sleep */
 
 			waker->wake_sleeps = (s8)-(2 << min(waker->wake_fails, 5));

@@ -11,7 +11,7 @@
 #define WEIGHT_NICE0	1024u
 #define TURN_LEAST_NS	(500 * NSEC_PER_USEC)	/* a fair task that has just begun to run is not preempted by one that wakes */
 #define ODD_NS		0x3ffffu	/* a mask of the clock's low bits: what is added to a period with which no program shall keep step */
-#define SYNC_WAIT_NS	(500 * NSEC_PER_USEC)	/* a task beside a waker that should sleep waits so long before others may have it */
+#define SYNC_WAIT_NS	(2 * NSEC_PER_MSEC)	/* a task beside a waker that should sleep waits so long before others may have it */
 #define SOON_NS	(20 * NSEC_PER_MSEC)	/* between waking and sleeping; long, since a host may stop a CPU for a while */
 #define NO_CPU		(~0u)
 

@@ -85,6 +85,62 @@ KTEST(balance, idle_cpu_takes_one_that_waits)
 	EXPECT(apart);
 }
 
+static void (*send_ipi)(u32 cpu);
+static u32 calls;				/* by CPU 0, while it looks */
+static bool looking;
+static void count_call(u32 cpu)
+{
+	calls += smp_cpu_id() == 0 && looking;
+	send_ipi(cpu);
+}
+static void nothing(void *arg) { (void)arg; }
+
+/* One put beside its waker has waited so long there: how often does CPU 0 call an idle CPU?  -1: no thread. */
+static int calls_for_one_that_waited(u64 ns)
+{
+	struct runner r;
+	irqflags_t flags;
+	u64 now;
+	bool ok = runner_create(&r, nothing, NULL) && runner_sleeps(&r);
+
+	sched_set_affinity(current, 1);
+	sleep_ns(NSEC_PER_MSEC);	/* the others come to rest */
+	flags = arch_irq_save();
+	runner_go(&r);
+	r.task->se.affinity = online();
+	r.task->se.sync_placed = true;
+	now = clock_mono_ns();
+	r.task->se.queued_ns = now - ns;
+	calls = 0;
+	looking = true;
+	balance_busy(this_rq(), now);
+	looking = false;
+	arch_irq_restore(flags);
+	runner_join(&r);
+	self_fair();
+	return ok ? (int)calls : -1;
+}
+
+/* What need not be there for anybody yet calls nobody: each call costs the other CPU its sleep, and both of them the lock. */
+KTEST(balance, one_beside_its_waker_calls_nobody_at_first)
+{
+	u32 wrong = 0;
+	int later = 0;
+
+	if (!two_cpus())
+		return;
+	send_ipi = sched_send_ipi;
+	WRITE_ONCE(sched_send_ipi, count_call);
+	for (u32 try = 0; try < 20; try++) {
+		wrong += calls_for_one_that_waited(0) != 0;
+		if (later < 1)		/* the others may just be busy */
+			later = calls_for_one_that_waited(10 * SYNC_WAIT_NS);
+	}
+	WRITE_ONCE(sched_send_ipi, send_ipi);
+	EXPECT_EQ(wrong, 0);
+	EXPECT_EQ(later, 1);
+}
+
 KTEST(balance, a_mask_moves_who_runs_before_it_returns)
 {
 	static struct spinner s;
