@@ -259,17 +259,27 @@ static void forget_multicast(struct netdev *dev)
 	}
 }
 
-void netdev_unregister(struct netdev *dev)
+void netdev_unlink(struct netdev *dev)
 {
-	mutex_lock(&net_config_lock);
 	VERIFY(!netdev_set_flags(dev, 0, IFF_UP));
-	dev->gone = true;
+	WRITE_ONCE(dev->gone, true);
 	tell(dev, NETDEV_UNREGISTERED);
 	list_del_rcu(&dev->link);
 	forget_multicast(dev);
-	mutex_unlock(&net_config_lock);
+}
+
+void netdev_unlinked(struct netdev *dev)
+{
 	synchronize_rcu();
 	device_unregister(&dev->device);
+}
+
+void netdev_unregister(struct netdev *dev)
+{
+	mutex_lock(&net_config_lock);
+	netdev_unlink(dev);
+	mutex_unlock(&net_config_lock);
+	netdev_unlinked(dev);
 }
 
 /* --- flags, carrier */

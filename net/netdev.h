@@ -36,6 +36,8 @@ struct netdev_ops {
 	 * reap - see netdev_reap; same context.  NULL: transmit keeps nothing. */
 	void (*transmit)(struct netdev *dev, struct list_head *packets);
 	void (*reap)(struct netdev *dev, bool notify);
+	/* left - a program has deleted it (netdev_unlink was called): who used it is told.  NULL: programs cannot.  Context: as the first ones. */
+	void (*left)(struct netdev *dev);
 };
 
 struct netdev_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, rx_over, rx_frame, multicast,
@@ -88,9 +90,12 @@ void netdev_init_ethernet(struct netdev *dev, const struct netdev_ops *ops);
 /* netdev_register - name may hold "%d" ("eth%d").  Takes its index, tells everybody.  From then on there is one reference, the caller's.
  * 0, -EEXIST, -ENOMEM, -EINVAL: after an error the caller frees dev.  Context: thread.
  * netdev_unregister - stopped, told of, unlinked; returns when nobody looks any more (but references may live on: the caller puts his).
- * Context: thread, no locks. */
+ * Context: thread, no locks.
+ * netdev_unlink, netdev_unlinked - its two halves: with net_config_lock held, and later with no locks. */
 int __must_check netdev_register(struct netdev *dev, struct device *parent);
 void netdev_unregister(struct netdev *dev);
+void netdev_unlink(struct netdev *dev);
+void netdev_unlinked(struct netdev *dev);
 /* netdev_by_index, netdev_by_name - referenced, or NULL.  Context: any. */
 struct netdev *netdev_by_index(u32 index);
 struct netdev *netdev_by_name(const char *name);

@@ -15,6 +15,7 @@ struct netlink_request {
 	const void *payload;		/* nlmsg_data */
 	u32 len;			/* bytes of it */
 	bool strict;			/* NETLINK_GET_STRICT_CHK */
+	struct netdev **left;		/* out: it was unlinked, and its last two references are given back when the lock is free */
 };
 
 /* RTM_ messages.  change: RTM_NEW*, RTM_DEL*, RTM_SET*: 0 or -errno, which is acknowledged (CAP_NET_ADMIN was checked).  get: one answer.

@@ -204,10 +204,12 @@ void route_request(struct netlink_sock *n, const u8 *data, u32 len)
 	while (len >= NLMSG_HDRLEN) {
 		const struct nlmsghdr *nlh = (const void *)data;
 		struct netlink_request rq = { .nlh = nlh, .payload = data + NLMSG_HDRLEN, .strict = netlink_option(n, NETLINK_GET_STRICT_CHK) };
+		struct netdev *left = NULL;
 		bool dumped = false;
 		u32 step;
 		int err = 0;
 
+		rq.left = &left;
 		if (nlh->nlmsg_len < NLMSG_HDRLEN || nlh->nlmsg_len > len)
 			return;
 		rq.len = nlh->nlmsg_len - NLMSG_HDRLEN;
@@ -215,6 +217,11 @@ void route_request(struct netlink_sock *n, const u8 *data, u32 len)
 			mutex_lock(&net_config_lock);
 			err = handle(n, &rq, &dumped);
 			mutex_unlock(&net_config_lock);
+		}
+		if (left) {
+			netdev_unlinked(left);
+			netdev_put(left);
+			netdev_put(left);
 		}
 		if (!dumped && (err || (nlh->nlmsg_flags & NLM_F_ACK)))
 			acknowledge(n, nlh, err);

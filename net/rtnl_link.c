@@ -218,7 +218,7 @@ static int link_change(const struct netlink_request *rq)
 NETLINK_HANDLER(link_new, .type = RTM_NEWLINK, .header = sizeof(struct ifinfomsg), .change = link_change);
 NETLINK_HANDLER(link_set, .type = RTM_SETLINK, .header = sizeof(struct ifinfomsg), .change = link_change);
 
-/* Devices go with their hardware, or with the file that made them. */
+/* Devices go with their hardware; those that a program made, by this too. */
 static int link_delete(const struct netlink_request *rq)
 {
 	struct netdev *dev;
@@ -226,8 +226,14 @@ static int link_delete(const struct netlink_request *rq)
 
 	if (err)
 		return err;
-	netdev_put(dev);
-	return -EOPNOTSUPP;
+	if (!dev->ops->left) {
+		netdev_put(dev);
+		return -EOPNOTSUPP;
+	}
+	netdev_unlink(dev);
+	dev->ops->left(dev);
+	*rq->left = dev;
+	return 0;
 }
 NETLINK_HANDLER(link_delete, .type = RTM_DELLINK, .header = sizeof(struct ifinfomsg), .change = link_delete);
 

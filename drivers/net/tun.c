@@ -88,8 +88,15 @@ static void tun_stop(struct netdev *dev) { drop_queue(tun_of(dev)); }
 static int tun_set_address(struct netdev *dev, const u8 *mac) { (void)dev; (void)mac; return 0; }
 static void tun_set_filter(struct netdev *dev) { (void)dev; }	/* the program sees all, and need not be told */
 
-static const struct netdev_ops tap_ops = { .stop = tun_stop, .set_address = tun_set_address, .set_filter = tun_set_filter, .transmit = tun_transmit };
-static const struct netdev_ops tun_ops = { .stop = tun_stop, .transmit = tun_transmit };
+static void tun_left(struct netdev *dev)
+{
+	set_closed(tun_of(dev), true);
+	wake_up_key(&tun_of(dev)->wq, (void *)(u64)(EPOLLIN | EPOLLRDNORM | EPOLLERR));
+}
+
+static const struct netdev_ops tap_ops = { .stop = tun_stop, .set_address = tun_set_address, .set_filter = tun_set_filter, .transmit = tun_transmit,
+					   .left = tun_left };
+static const struct netdev_ops tun_ops = { .stop = tun_stop, .transmit = tun_transmit, .left = tun_left };
 
 int tun_set_offloads(struct tun *tun, u32 offloads)
 {
@@ -236,9 +243,9 @@ void tun_detach(struct tun *tun)
 	bool goes;
 
 	mutex_lock(&net_config_lock);
-	goes = !tun->persist;
+	goes = !tun->persist && !tun->dev.gone;
 	set_closed(tun, true);
-	if (!goes) {
+	if (!goes && !tun->dev.gone) {
 		tun->attached = false;
 		netdev_carrier_locked(&tun->dev, false);
 	}

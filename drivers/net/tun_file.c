@@ -19,7 +19,13 @@
 /* One open file.  Its device is set once, by whoever comes first. */
 struct tun_file { struct tun *tun; /* [a] */ };
 
-static struct tun *device_of(struct file *f) { return atomic_load_acquire(&((struct tun_file *)f->private)->tun); }
+/* NULL: none, or one that was deleted. */
+static struct tun *device_of(struct file *f)
+{
+	struct tun *tun = atomic_load_acquire(&((struct tun_file *)f->private)->tun);
+
+	return tun && !READ_ONCE(tun->dev.gone) ? tun : NULL;
+}
 
 /* --- reading: what the system sends */
 
@@ -104,9 +110,11 @@ static ssize_t tun_read(struct file *f, struct iov_iter *to, u64 *pos)
 	if (!next(tun, &p)) {
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&tun->wq, next(tun, &p));
+		err = wait_event_interruptible(&tun->wq, next(tun, &p) || READ_ONCE(tun->dev.gone));
 		if (err)
 			return err;
+		if (!p)
+			return -EFAULT;		/* deleted meanwhile; as Linux says it */
 	}
 	netdev_count(&tun->dev, tx_packets, 1);
 	netdev_count(&tun->dev, tx_bytes, p->len);
@@ -384,7 +392,7 @@ static int tun_open(struct inode *inode, struct file *f)
 
 static void tun_release(struct file *f)
 {
-	struct tun *tun = device_of(f);
+	struct tun *tun = ((struct tun_file *)f->private)->tun;
 
 	if (tun)
 		tun_detach(tun);
