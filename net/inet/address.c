@@ -104,10 +104,25 @@ int address_add4(struct netdev *dev, const struct address4 *a)
 	return 0;
 }
 
+/* A secondary of the network of a primary; NULL: there is none. */
+static struct interface *secondary_of(const struct interface *primary)
+{
+	u32 mask = lwip_htonl(prefix_mask4(primary->prefix));
+
+	for_each_interface(i)
+		if (i->dev == primary->dev && i->has_address && (i->address_flags & IFA_F_SECONDARY) && i->prefix == primary->prefix &&
+		    !((i->address.addr ^ primary->address.addr) & mask))
+			return i;
+	return NULL;
+}
+
+/* With a primary its secondaries go, as on Linux where promote_secondaries is 0. */
 int address_del4(struct netdev *dev, ip4_addr_t address, int prefix)
 {
-	struct interface *i, was;
+	struct interface *i = dev->inet ? find4(dev, address, prefix) : NULL, *other, was;
 
+	while (i && !(i->address_flags & IFA_F_SECONDARY) && (other = secondary_of(i)))
+		(void)address_del4(dev, other->address, other->prefix);
 	net_core_lock();
 	i = dev->inet ? find4(dev, address, prefix) : NULL;
 	if (i) {

@@ -55,6 +55,7 @@
 #include <net/inet/engine.h>
 #include <net/inet/interface.h>
 #include <net/inet/interface_internal.h>
+#include <net/inet/neighbour.h>
 #include <net/inet/route.h>
 #include <net/inet/tcp.h>
 #include <net/netdev.h>
@@ -194,6 +195,7 @@ static bool nd6_waits(void)
 static void neighbours_tmr(void)
 {
 	nd6_tmr();
+	neighbours_keep6();
 	routes_learned_look();
 	if (!--neighbours_left && nd6_waits())
 		neighbours_left = 1;

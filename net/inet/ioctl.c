@@ -353,7 +353,7 @@ static long arp_ioctl(u32 cmd, u64 arg)
 	if (cmd == SIOCGARP)
 		err = neighbour_get4(dev, ip, &mac, &flags);
 	else
-		err = cmd == SIOCSARP ? neighbour_set4(dev, ip, &mac) : neighbour_del4(dev, ip);
+		err = cmd == SIOCSARP ? neighbour_set4(dev, ip, &mac, r.arp_flags & ATF_PERM) : neighbour_del4(dev, ip);
 	net_core_unlock();
 	if (cmd == SIOCGARP && !err) {
 		memset(&r.arp_ha, 0, sizeof(r.arp_ha));

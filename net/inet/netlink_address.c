@@ -48,7 +48,7 @@ static int put_address4(struct netlink_reply *r, const struct interface *i, u16 
 	return finish(r, err ?: nla_put(r, IFA_CACHEINFO, &life, sizeof(life)));
 }
 
-struct address6_shown { const struct netdev *dev; ip6_addr_t address; u8 state, prefix; u32 valid, preferred; };
+struct address6_shown { const struct netdev *dev; ip6_addr_t address; u8 state, prefix; bool made_itself; u32 valid, preferred; };
 
 static int put_address6(struct netlink_reply *r, const struct address6_shown *a, u16 type, u16 flags)
 {
@@ -63,7 +63,10 @@ static int put_address6(struct netlink_reply *r, const struct address6_shown *a,
 	*h = (struct ifaddrmsg){ .ifa_family = AF_INET6, .ifa_prefixlen = a->prefix, .ifa_flags = (u8)said, .ifa_index = a->dev->index,
 				 .ifa_scope = loopback ? RT_SCOPE_HOST : ip6_addr_islinklocal(&a->address) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE };
 	err = nla_put(r, IFA_ADDRESS, a->address.addr, 16) ?: nla_put(r, IFA_CACHEINFO, &life, sizeof(life));
-	return finish(r, err ?: nla_put_u32(r, IFA_FLAGS, said));
+	err = err ?: nla_put_u32(r, IFA_FLAGS, said);
+	if (!err && a->made_itself)
+		err = nla_put_u8(r, IFA_PROTO, loopback ? IFAPROT_KERNEL_LO : ip6_addr_islinklocal(&a->address) ? IFAPROT_KERNEL_LL : IFAPROT_KERNEL_RA);
+	return finish(r, err);
 }
 
 /* The k-th IPv6 address of i's device: false, there is none at that place. */
@@ -74,10 +77,25 @@ static bool get_address6(struct interface *i, int k, struct address6_shown *a)
 	a->address = *netif_ip6_addr(&i->n, k);
 	a->state = netif_ip6_addr_state(&i->n, k);
 	a->prefix = address_prefix6(i, k);
+	a->made_itself = !i->prefix6[k];
 	a->valid = netif_ip6_addr_valid_life(&i->n, k);
 	a->preferred = netif_ip6_addr_pref_life(&i->n, k);
 	net_core_unlock();
 	return !ip6_addr_isinvalid(a->state);
+}
+
+/* Those of first's device: primaries, then secondaries. */
+static int dump4(const struct interface *first, struct netlink_reply *r, u64 *at, u64 state[4])
+{
+	for (u32 secondary = 0; secondary < 2; secondary++)
+		for_each_interface(i) {
+			if (i->first != first || !i->has_address || !(i->address_flags & IFA_F_SECONDARY) != !secondary || (*at)++ < state[0])
+				continue;
+			if (put_address4(r, i, RTM_NEWADDR, NLM_F_MULTI))
+				return -EMSGSIZE;
+			state[0]++;
+		}
+	return 0;
 }
 
 /* state[0]: how many places were told already. */
@@ -89,17 +107,15 @@ static int dump(const struct netlink_request *rq, struct netlink_reply *r, u64 s
 	for_each_interface(i) {
 		if (h->ifa_index && rq->strict && h->ifa_index != i->dev->index)
 			continue;
-		if (h->ifa_family != AF_INET6 && i->has_address && at++ >= state[0]) {
-			if (put_address4(r, i, RTM_NEWADDR, NLM_F_MULTI))
-				return -EMSGSIZE;
-			state[0]++;
-		}
+		if (h->ifa_family != AF_INET6 && i->first == i && dump4(i, r, &at, state))
+			return -EMSGSIZE;
 		for (int k = 0; h->ifa_family != AF_INET && i->first == i && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
 			struct address6_shown a;
 
 			if (at++ < state[0])
 				continue;
-			if (get_address6(i, k, &a) && put_address6(r, &a, RTM_NEWADDR, NLM_F_MULTI))
+			/* The newest first, and that of the link, which was the first, last; as Linux. */
+			if (get_address6(i, LWIP_IPV6_NUM_ADDRESSES - 1 - k, &a) && put_address6(r, &a, RTM_NEWADDR, NLM_F_MULTI))
 				return -EMSGSIZE;
 			state[0]++;
 		}

@@ -3,6 +3,7 @@
 #include <lwip/priv/nd6_priv.h>
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
+#include <linux/in_route.h>
 #include <linux/neighbour.h>
 #include <net/inet/address.h>
 #include <net/inet/engine.h>
@@ -43,7 +44,7 @@ static int put_route(struct netlink_reply *r, const struct route *o, u16 type, u
 	err = nla_put_u32(r, RTA_TABLE, o->table);
 	if (!err && o->prefix)
 		err = nla_put(r, RTA_DST, o->dest, len);
-	if (!err && o->metric)
+	if (!err && (o->metric || o->family == AF_INET6))
 		err = nla_put_u32(r, RTA_PRIORITY, o->metric);
 	if (!err && o->has_source)
 		err = nla_put(r, RTA_PREFSRC, o->source, len);
@@ -82,11 +83,32 @@ static int dump_learned(const struct netlink_request *rq, struct netlink_reply *
 	return 0;
 }
 
+static bool is_wanted(const struct netlink_request *rq, const struct route *o)
+{
+	const struct rtmsg *h = rq->payload;
+
+	return !rq->strict || !h->rtm_table || h->rtm_table == o->table;
+}
+
+struct piece { const struct netlink_request *rq; struct netlink_reply *r; u64 at, *done; };
+
+static int put_next(const struct route *o, void *arg)
+{
+	struct piece *p = arg;
+
+	if (p->at++ < *p->done)
+		return 0;
+	if (is_wanted(p->rq, o) && put_route(p->r, o, RTM_NEWROUTE, NLM_F_MULTI))
+		return -EMSGSIZE;
+	++*p->done;
+	return 0;
+}
+
 static int dump_routes(const struct netlink_request *rq, struct netlink_reply *r, u64 state[4])
 {
 	const struct rtmsg *h = rq->payload;
 	static const u8 families[] = { AF_INET, AF_INET6 };
-	u64 at = 0;
+	struct piece p = { rq, r, 0, &state[0] };
 
 	for (u32 f = 0; f < ARRAY_SIZE(families); f++) {
 		const struct route *o;
@@ -94,14 +116,13 @@ static int dump_routes(const struct netlink_request *rq, struct netlink_reply *r
 		if (h->rtm_family && h->rtm_family != families[f])
 			continue;
 		list_for_each_entry_reverse(o, routes_of(families[f]), link) {	/* the widest first, as Linux */
-			if (at++ < state[0])
-				continue;
-			if ((!rq->strict || !h->rtm_table || h->rtm_table == o->table) && put_route(r, o, RTM_NEWROUTE, NLM_F_MULTI))
+			if (put_next(o, &p))
 				return -EMSGSIZE;
-			state[0]++;
 		}
+		if (routes_of_addresses(families[f], put_next, &p))
+			return -EMSGSIZE;
 	}
-	return dump_learned(rq, r, at, &state[0]);
+	return dump_learned(rq, r, p.at, &state[0]);
 }
 
 static void address_of(ip_addr_t *a, u8 family, const void *bytes)
@@ -126,7 +147,7 @@ static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
 	ip_addr_t to, from;
 	u32 len = address_len(asked->rtm_family), ifindex;
 	struct route learned;
-	bool direct, local;
+	bool direct, local, everybody;
 	int err = netlink_parse(rq, sizeof(*asked), t, RTA_MAX);
 
 	if (err)
@@ -140,6 +161,7 @@ static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
 	err = route_lookup(&to, t[RTA_SRC] ? &from : NULL, netlink_u32(t[RTA_OIF], 0), &a);
 	ifindex = err ? 0 : a.i->dev->index;
 	local = !err && !a.route && interface_is_loopback(a.i);
+	everybody = !err && IP_IS_V4(&to) && ip4_addr_isbroadcast(ip_2_ip4(&to), &a.i->n);
 	direct = err || !a.route || !a.route->has_gateway;
 	if (!err && !a.route && !local && IP_IS_V6(&to) && route_learned_find(ip_2_ip6(&to), a.i->dev, &learned) && learned.has_gateway) {
 		direct = false;
@@ -151,8 +173,14 @@ static int get_route(const struct netlink_request *rq, struct netlink_reply *r)
 	h = nlmsg_new(r, RTM_NEWROUTE, 0, sizeof(*h));
 	if (!h)
 		return -EMSGSIZE;
-	*h = (struct rtmsg){ .rtm_family = asked->rtm_family, .rtm_dst_len = (u8)(len * 8), .rtm_table = local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
-			     .rtm_type = local ? RTN_LOCAL : RTN_UNICAST, .rtm_flags = RTM_F_CLONED };
+	*h = (struct rtmsg){ .rtm_family = asked->rtm_family, .rtm_dst_len = (u8)(len * 8), .rtm_table = RT_TABLE_MAIN,
+			     .rtm_type = local ? RTN_LOCAL : everybody ? RTN_BROADCAST : RTN_UNICAST };
+	if ((asked->rtm_flags & RTM_F_LOOKUP_TABLE) && (local || everybody))
+		h->rtm_table = RT_TABLE_LOCAL;
+	if (IP_IS_V4(&to))
+		h->rtm_flags = RTM_F_CLONED | (local || everybody ? RTCF_LOCAL : 0) | (everybody ? RTCF_BROADCAST : 0);
+	else
+		h->rtm_protocol = a.route ? a.route->protocol : RTPROT_KERNEL;
 	err = nla_put_u32(r, RTA_TABLE, h->rtm_table) ?: nla_put(r, RTA_DST, nla_data_of(t[RTA_DST]), len) ?: nla_put_u32(r, RTA_OIF, ifindex);
 	err = err ?: nla_put(r, RTA_PREFSRC, bytes_of(&a.source), len);
 	if (!err && !direct)
@@ -271,54 +299,25 @@ void notify_route(const struct route *r, bool added)
 
 /* --- neighbours */
 
-struct neighbour { u8 family, state; u32 ifindex; u32 address[4]; u8 mac[6]; };
-
-static bool nth_neighbour(u32 n, struct neighbour *b)
-{
-	static const u8 states[] = { [ND6_NO_ENTRY] = NUD_NONE, [ND6_INCOMPLETE] = NUD_INCOMPLETE, [ND6_REACHABLE] = NUD_REACHABLE, [ND6_STALE] = NUD_STALE,
-				     [ND6_DELAY] = NUD_DELAY, [ND6_PROBE] = NUD_PROBE };
-	struct eth_addr *mac;
-	struct netif *at;
-	ip4_addr_t *ip;
-	bool there = false;
-
-	memset(b, 0, sizeof(*b));
-	net_core_lock();
-	if (n < ARP_TABLE_SIZE) {
-		there = etharp_get_entry(n, &ip, &at, &mac);
-		if (there) {
-			*b = (struct neighbour){ .family = AF_INET, .state = NUD_REACHABLE, .ifindex = interface_of(at)->dev->index, .address = { ip->addr } };
-			memcpy(b->mac, mac, 6);
-		}
-	} else if (n - ARP_TABLE_SIZE < LWIP_ND6_NUM_NEIGHBORS && neighbor_cache[n - ARP_TABLE_SIZE].state != ND6_NO_ENTRY) {
-		const struct nd6_neighbor_cache_entry *e = &neighbor_cache[n - ARP_TABLE_SIZE];
-
-		there = e->netif;
-		if (there) {
-			*b = (struct neighbour){ .family = AF_INET6, .state = states[e->state], .ifindex = interface_of(e->netif)->dev->index };
-			memcpy(b->address, e->next_hop_address.addr, 16);
-			memcpy(b->mac, e->lladdr, 6);
-		}
-	}
-	net_core_unlock();
-	return there;
-}
-
 static int dump_neighbours(const struct netlink_request *rq, struct netlink_reply *r, u64 state[4])
 {
 	const struct ndmsg *asked = rq->payload;
 
-	for (; state[0] < ARP_TABLE_SIZE + LWIP_ND6_NUM_NEIGHBORS; state[0]++) {
+	for (; state[0] < NEIGHBOUR_PLACES; state[0]++) {
 		struct neighbour b;
 		struct ndmsg *h;
+		bool there;
 
-		if (!nth_neighbour((u32)state[0], &b) || (asked->ndm_family && asked->ndm_family != b.family))
+		net_core_lock();
+		there = neighbour_nth((u32)state[0], &b);
+		net_core_unlock();
+		if (!there || (asked->ndm_family && asked->ndm_family != b.family))
 			continue;
 		h = nlmsg_new(r, RTM_NEWNEIGH, NLM_F_MULTI, sizeof(*h));
 		if (!h)
 			return -EMSGSIZE;
-		*h = (struct ndmsg){ .ndm_family = b.family, .ndm_ifindex = (s32)b.ifindex, .ndm_state = b.state, .ndm_type = RTN_UNICAST };
-		if (nla_put(r, NDA_DST, b.address, address_len(b.family)) || nla_put(r, NDA_LLADDR, b.mac, sizeof(b.mac))) {
+		*h = (struct ndmsg){ .ndm_family = b.family, .ndm_ifindex = (s32)b.dev->index, .ndm_state = b.state, .ndm_type = RTN_UNICAST };
+		if (nla_put(r, NDA_DST, b.address, address_len(b.family)) || nla_put(r, NDA_LLADDR, b.mac.addr, sizeof(b.mac.addr))) {
 			nlmsg_cancel(r);
 			return -EMSGSIZE;
 		}
@@ -327,29 +326,56 @@ static int dump_neighbours(const struct netlink_request *rq, struct netlink_repl
 	return 0;
 }
 
+/* The core is locked.  Of one that is to be made and has no link address only its old one is known. */
+static int set_neighbour(const struct netlink_request *rq, struct netdev *dev, const u32 ip[4], const struct nlattr *lladdr)
+{
+	const struct ndmsg *h = rq->payload;
+	u16 flags = rq->nlh->nlmsg_flags;
+	bool six = h->ndm_family == AF_INET6, there;
+	struct eth_addr mac;
+	u8 state;
+	u32 old;
+
+	there = !(six ? neighbour_get6(dev, ip, &mac, &state) : neighbour_get4(dev, (ip4_addr_t){ ip[0] }, &mac, &old));
+	if (there && (flags & NLM_F_EXCL))
+		return -EEXIST;
+	if (!there && !(flags & NLM_F_CREATE))
+		return -ENOENT;
+	if (there && lladdr && !(flags & NLM_F_REPLACE))
+		return 0;		/* as Linux, without a word */
+	if (lladdr && nla_len_of(lladdr) < sizeof(mac.addr))
+		return -EINVAL;
+	if (lladdr)
+		memcpy(mac.addr, nla_data_of(lladdr), sizeof(mac.addr));
+	else if (!there)
+		return h->ndm_state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY) ? -EINVAL : -EOPNOTSUPP;
+	if (six)
+		return neighbour_set6(dev, ip, &mac, (u8)h->ndm_state);
+	return neighbour_set4(dev, (ip4_addr_t){ ip[0] }, &mac, h->ndm_state & (NUD_PERMANENT | NUD_NOARP));
+}
+
 static int change_neighbour(const struct netlink_request *rq)
 {
 	const struct ndmsg *h = rq->payload;
 	const struct nlattr *t[NDA_MAX + 1];
-	struct eth_addr mac = { { 0 } };
 	struct netdev *dev;
-	ip4_addr_t ip;
+	u32 ip[4] = { 0 };
 	int err = netlink_parse(rq, sizeof(*h), t, NDA_MAX);
 
 	if (err)
 		return err;
-	if (h->ndm_family != AF_INET)
-		return -EOPNOTSUPP;
-	if (!t[NDA_DST] || nla_len_of(t[NDA_DST]) < 4)
+	if (h->ndm_family != AF_INET && h->ndm_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (!take(t[NDA_DST], ip, address_len(h->ndm_family)))
 		return -EINVAL;
 	dev = netdev_by_index((u32)h->ndm_ifindex);
 	if (!dev)
 		return -ENODEV;
-	ip.addr = netlink_u32(t[NDA_DST], 0);
-	if (t[NDA_LLADDR] && nla_len_of(t[NDA_LLADDR]) >= 6)
-		memcpy(mac.addr, nla_data_of(t[NDA_LLADDR]), 6);
 	net_core_lock();
-	err = rq->nlh->nlmsg_type == RTM_NEWNEIGH ? neighbour_set4(dev, ip, &mac) : neighbour_del4(dev, ip);
+	if (rq->nlh->nlmsg_type == RTM_NEWNEIGH)
+		err = set_neighbour(rq, dev, ip, t[NDA_LLADDR]);
+	else
+		err = h->ndm_family == AF_INET6 ? neighbour_del6(dev, ip) : neighbour_del4(dev, (ip4_addr_t){ ip[0] });
 	net_core_unlock();
 	netdev_put(dev);
 	return err == -ENXIO ? -ENOENT : err;

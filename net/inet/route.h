@@ -50,6 +50,9 @@ extern struct netif *route_forced;	/* [C] if set, where lwIP is told that all of
 extern struct list_head routes4, routes6;	/* to be walked with either lock */
 struct list_head *routes_of(u8 family);
 
+/* routes_of_addresses - those that addresses bring without being kept (route_local.c): tell(r, arg) of each until it says other than 0, which is the answer. */
+int routes_of_addresses(u8 family, int (*tell)(const struct route *r, void *arg), void *arg);
+
 /* What IPv6's routers advertised (route_learned.c).  routes_learned - all of it, as routes without references, those of networks first: how many.
  * route_learned_find - the one by which dev reaches `to`; false: none.  routes_learned_look - listeners hear of what has changed.  Context: core locked. */
 u32 routes_learned(struct route list[ROUTES_LEARNED]);
