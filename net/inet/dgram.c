@@ -324,7 +324,7 @@ static int dgram_bind(struct socket *s, const struct sockaddr_any *name, u32 len
 		if (d->i.lport)
 			err = -EINVAL;
 		else
-			err = port_take(&d->i, &addr, port);
+			err = port || !d->i.opt.no_port ? port_take(&d->i, &addr, port) : 0;
 		if (!err)
 			d->i.port_given = port;
 	}
@@ -420,6 +420,8 @@ int dgram_route(struct dgramsock *d, struct sending *to, struct route_answer *a)
 
 	if (many && !ifindex)
 		ifindex = IP_IS_V6(&to->to) ? d->i.opt.mc_ifindex6 : d->i.opt.mc_ifindex;
+	else if (!ifindex)
+		ifindex = IP_IS_V6(&to->to) ? d->i.opt.uc_ifindex6 : d->i.opt.uc_ifindex;
 	if (many && !from && IP_IS_V4(&to->to) && d->i.opt.mc_source.addr) {
 		ip_addr_copy_from_ip4(mc_source, d->i.opt.mc_source);
 		from = &mc_source;

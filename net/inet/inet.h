@@ -21,8 +21,10 @@ struct inet_options {			/* [C,r] */
 	u8 min_ttl, min_hops;		/* what comes from farther is not for this connection; 0: from anywhere */
 	bool mc_loop, mc_loop6, mc_all, mc_all6;
 	u32 mc_ifindex, mc_ifindex6;
+	u32 uc_ifindex, uc_ifindex6;	/* where datagrams to one go out, 0: by the routes */
 	ip4_addr_t mc_source;
 	bool v6only, hdrincl, freebind, transparent, recverr, recverr6, nodefrag, autoflowlabel, dontfrag;
+	bool no_port;			/* bind() without a port leaves that to connect() */
 	u8 mtu_discover, mtu_discover6;
 	s32 checksum_at;		/* IPV6_CHECKSUM of raw sockets, -1: none */
 	u32 told;			/* BIT(enum inet_tell): control messages wanted */

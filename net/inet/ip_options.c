@@ -152,6 +152,51 @@ static int change_group6(struct inet_sock *i, bool join, const void *value, u32 
 	return dgram_leave(container_of(i, struct dgramsock, i), &group, (u32)r.ipv6mr_ifindex, NULL);
 }
 
+/* MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP: the group as a socket address, the device by number. */
+static int change_group(struct inet_sock *i, int level, bool join, const void *value, u32 len)
+{
+	struct group_req r;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	ip_addr_t group;
+
+	if (len < sizeof(r))
+		return -EINVAL;
+	memcpy(&r, value, sizeof(r));
+	memcpy(&in, &r.gr_group, sizeof(in));
+	memcpy(&in6, &r.gr_group, sizeof(in6));
+	if (in.sin_family != (level == SOL_IP ? AF_INET : AF_INET6))
+		return level == SOL_IP ? -EINVAL : -EADDRNOTAVAIL;
+	if (level == SOL_IP) {
+		struct ip_mreqn four = { .imr_multiaddr = in.sin_addr, .imr_ifindex = (int)r.gr_interface };
+
+		return change_group4(i, join, &four, sizeof(four));
+	}
+	if (i->s.type == SOCK_STREAM)
+		return -EPROTO;
+	memset(&group, 0, sizeof(group));
+	IP_SET_TYPE_VAL(group, IPADDR_TYPE_V6);
+	memcpy(ip_2_ip6(&group)->addr, &in6.sin6_addr, 16);
+	if (!ip_addr_ismulticast(&group))
+		return -EINVAL;
+	if (join)
+		return dgram_join(container_of(i, struct dgramsock, i), &group, r.gr_interface, NULL);
+	return dgram_leave(container_of(i, struct dgramsock, i), &group, r.gr_interface, NULL);
+}
+
+/* IP_UNICAST_IF, IPV6_UNICAST_IF: a number in network order; not one that the socket's device is not. */
+static int set_unicast_if(const struct inet_sock *i, s32 v, u32 *to)
+{
+	u32 ifindex = lwip_ntohl((u32)v), bound = (u32)READ_ONCE(i->s.bound_device);
+
+	if (ifindex && !interface_of_device(ifindex))
+		return -EADDRNOTAVAIL;
+	if (ifindex && bound && bound != ifindex)
+		return -EINVAL;
+	*to = ifindex;
+	return 0;
+}
+
 static int set_multicast_if(struct inet_sock *i, const void *value, u32 len)
 {
 	struct ip_mreqn r = { 0 };
@@ -239,6 +284,8 @@ static int set4(struct inet_sock *i, int name, s32 v)
 			return -EINVAL;
 		o->min_ttl = (u8)v;
 		return 0;
+	case IP_UNICAST_IF: return set_unicast_if(i, v, &o->uc_ifindex);
+	case IP_BIND_ADDRESS_NO_PORT: o->no_port = v; return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -293,6 +340,7 @@ static int set6(struct inet_sock *i, int name, s32 v)
 			return -EINVAL;
 		o->min_hops = (u8)v;
 		return 0;
+	case IPV6_UNICAST_IF: return set_unicast_if(i, v, &o->uc_ifindex6);
 	case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS: case IPV6_ADDR_PREFERENCES: return 0;
 	default: return -ENOPROTOOPT;
 	}
@@ -333,6 +381,8 @@ int inet_set_option(struct inet_sock *i, int level, int name, const void *value,
 		err = set_multicast_if(i, value, len);
 	else if (level == SOL_IPV6 && i->s.family != AF_INET6)
 		err = -ENOPROTOOPT;
+	else if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP)
+		err = change_group(i, level, name == MCAST_JOIN_GROUP, value, len);
 	else if (level == SOL_IPV6 && (name == IPV6_ADD_MEMBERSHIP || name == IPV6_DROP_MEMBERSHIP))
 		err = change_group6(i, name == IPV6_ADD_MEMBERSHIP, value, len);
 	else if (level == SOL_IPV6)
@@ -374,6 +424,8 @@ static int get4(struct inet_sock *i, int name, s32 *v)
 	case IP_MULTICAST_ALL: *v = o->mc_all; return 0;
 	case IP_MULTICAST_IF: *v = (s32)o->mc_source.addr; return 0;
 	case IP_MINTTL: *v = o->min_ttl; return 0;
+	case IP_UNICAST_IF: *v = (s32)lwip_htonl(o->uc_ifindex); return 0;
+	case IP_BIND_ADDRESS_NO_PORT: *v = o->no_port; return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -400,6 +452,7 @@ static int get6(struct inet_sock *i, int name, s32 *v)
 	case IPV6_AUTOFLOWLABEL: *v = o->autoflowlabel; return 0;
 	case IPV6_DONTFRAG: *v = o->dontfrag; return 0;
 	case IPV6_MINHOPCOUNT: *v = o->min_hops; return 0;
+	case IPV6_UNICAST_IF: *v = (s32)lwip_htonl(o->uc_ifindex6); return 0;
 	case IPV6_CHECKSUM: *v = o->checksum_at; return i->s.type == SOCK_RAW ? 0 : -ENOPROTOOPT;
 	default: return -ENOPROTOOPT;
 	}

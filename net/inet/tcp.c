@@ -302,7 +302,7 @@ static int tcpsock_bind(struct socket *s, const struct sockaddr_any *name, u32 l
 	err = inet_bind_check(&t->i, &addr, port);
 	if (!err && (t->state != TS_CLOSED || t->i.lport || t->pcb))
 		err = -EINVAL;
-	if (!err)
+	if (!err && (port || !t->i.opt.no_port))
 		err = port_take(&t->i, &addr, port);
 	if (!err) {
 		t->i.local = addr;
