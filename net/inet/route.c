@@ -54,14 +54,20 @@ static bool usable(const struct route *r, u32 ifindex)
 	return (r->dev->flags & IFF_UP) && r->dev->inet && (!ifindex || r->dev->index == ifindex);
 }
 
-static const struct route *find(u8 family, const u32 *to, u32 ifindex)
+static const struct route *find_in(u32 table, u8 family, const u32 *to, u32 ifindex)
 {
 	const struct route *r;
 
 	list_for_each_entry(r, routes_of(family), link)
-		if (r->table != RT_TABLE_LOCAL && usable(r, ifindex) && prefix_matches(r->dest, to, r->prefix))
+		if (r->table == table && usable(r, ifindex) && prefix_matches(r->dest, to, r->prefix))
 			return r;
 	return NULL;
+}
+
+/* The rules that Linux begins with: there are no others, and what stands in other tables is only kept. */
+static const struct route *find(u8 family, const u32 *to, u32 ifindex)
+{
+	return find_in(RT_TABLE_MAIN, family, to, ifindex) ?: find_in(RT_TABLE_DEFAULT, family, to, ifindex);
 }
 
 static int refusal(const struct route *r)

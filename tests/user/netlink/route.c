@@ -253,12 +253,16 @@ TEST(addresses)
 
 TEST(addresses_of_ipv6)
 {
+	const char *own, *link;
+
 	wire();
 	IS(change_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "fd77::1", 64, NULL), "error 0");
 	IS(change_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "fd77::1", 64, NULL), "error -17");
 	addresses(AF_INET6);
-	CHECK(!strncmp(said, "addr /64 scope 0 flags c0 w0 address fd77::1 valid ffffffff pref ffffffff flags c0\naddr /64 scope 253 ", 97));
-	CHECK(strstr(said, "attr 11\n"));	/* IFA_PROTO: the link's address made itself */
+	own = strstr(said, "w0 address fd77::1 valid ffffffff pref ffffffff");
+	link = strstr(said, "w0 address fe80::");
+	CHECK(own && link && own < link);	/* the link's is told last */
+	CHECK(strstr(link, "attr 11\n"));	/* IFA_PROTO: and it made itself */
 	routes(AF_INET6);
 	CHECK(has(said, "route type 1 fd77::/64 table 254 proto 2 scope 0 metric 256 dev w0 flags 0"));
 	CHECK(has(said, "route type 1 fe80::/64 table 254 proto 2 scope 0 metric 256 dev w0 flags 0"));
@@ -295,6 +299,38 @@ TEST(one_route)
 	IS(get("10.9.0.255"), "route type 3 10.9.0.255/32 table 254 proto 0 scope 0 src 10.9.0.1 dev w0 flags 90000200");
 	IS(get("127.0.0.5"), "route type 2 127.0.0.5/32 table 254 proto 0 scope 0 src 127.0.0.1 dev lo flags 80000200");
 	IS(get("8.8.8.8"), "error -101");
+}
+
+static const char *change_route(int type, const char *to, int bits, unsigned table)
+{
+	struct request r = request(type, NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0), sizeof(struct rtmsg), AF_INET);
+	unsigned index = if_nametoindex("w0");
+
+	r.route.rtm_dst_len = (unsigned char)bits;
+	r.route.rtm_table = (unsigned char)table;
+	r.route.rtm_protocol = RTPROT_BOOT;
+	r.route.rtm_scope = RT_SCOPE_LINK;
+	r.route.rtm_type = RTN_UNICAST;
+	put_address(&r, RTA_DST, to);
+	put(&r, RTA_OIF, &index, sizeof(index));
+	return ask(&r);
+}
+
+/* Of a table that no rule names nothing is found. */
+TEST(tables)
+{
+	wire();
+	IS(change_route(RTM_NEWROUTE, "10.88.0.0", 16, 100), "error 0");
+	IS(change_route(RTM_NEWROUTE, "10.88.0.0", 16, 100), "error -17");
+	CHECK(has(routes(AF_INET), "route type 1 10.88.0.0/16 table 100 proto 3 scope 253 dev w0 flags 0"));
+	IS(get("10.88.1.1"), "error -101");
+	IS(change_route(RTM_NEWROUTE, "10.88.0.0", 16, RT_TABLE_DEFAULT), "error 0");
+	CHECK(strstr(get("10.88.1.1"), "10.88.1.1/32"));
+	IS(change_route(RTM_DELROUTE, "10.88.0.0", 16, RT_TABLE_DEFAULT), "error 0");
+	IS(get("10.88.1.1"), "error -101");
+	IS(change_route(RTM_DELROUTE, "10.88.0.0", 16, RT_TABLE_MAIN), "error -3");
+	IS(change_route(RTM_DELROUTE, "10.88.0.0", 16, 100), "error 0");
+	CHECK(!strstr(routes(AF_INET), "10.88."));
 }
 
 #define NEW		(NLM_F_CREATE | NLM_F_EXCL)
