@@ -150,6 +150,7 @@ static int dump_begin(struct netlink_sock *n, const struct netlink_request *rq)
 	d->handler = h;
 	d->all_families = all;
 	d->rq = *rq;
+	d->rq.left = NULL;
 	d->rq.nlh = (const void *)d->request;
 	d->rq.payload = d->request + NLMSG_HDRLEN;
 	WRITE_ONCE(n->dump, d);

@@ -245,13 +245,15 @@ void tun_detach(struct tun *tun)
 	mutex_lock(&net_config_lock);
 	goes = !tun->persist && !tun->dev.gone;
 	set_closed(tun, true);
-	if (!goes && !tun->dev.gone) {
+	if (goes) {
+		netdev_unlink(&tun->dev);	/* before somebody deletes it */
+	} else if (!tun->dev.gone) {
 		tun->attached = false;
 		netdev_carrier_locked(&tun->dev, false);
 	}
 	mutex_unlock(&net_config_lock);
 	if (goes) {
-		netdev_unregister(&tun->dev);
+		netdev_unlinked(&tun->dev);
 		netdev_put(&tun->dev);		/* the creator's */
 	}
 	netdev_put(&tun->dev);

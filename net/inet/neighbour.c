@@ -52,6 +52,7 @@ static int answer4(struct interface *i, ip4_addr_t ip, const struct eth_addr *ma
 {
 	struct pbuf *p = pbuf_alloc(PBUF_RAW, SIZEOF_ETHARP_HDR, PBUF_RAM);
 	struct etharp_hdr *h = p ? p->payload : NULL;
+	struct eth_addr *known;
 
 	if (!h)
 		return -ENOBUFS;
@@ -61,7 +62,7 @@ static int answer4(struct interface *i, ip4_addr_t ip, const struct eth_addr *ma
 	memcpy(&h->dipaddr, netif_ip4_addr(&i->n), 4);
 	etharp_input(p, &i->n);
 	net_link_used();
-	return 0;
+	return find4(i->dev, ip, &known) ? 0 : -EINVAL;		/* the device has no address, or ip is nobody's */
 }
 
 int neighbour_set4(struct netdev *dev, ip4_addr_t ip, const struct eth_addr *mac, bool for_good)

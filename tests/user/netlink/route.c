@@ -469,3 +469,37 @@ TEST(a_tap_is_deleted)
 	CHECK_EQ(if_nametoindex("w1"), 0);
 	close(w);
 }
+
+static bool over;
+
+static void *deletes_always(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE)) {
+		const char *said_of_it = delete_link("w2");
+
+		CHECK(!strcmp(said_of_it, "error 0\n") || !strcmp(said_of_it, "error -19\n"));
+	}
+	return NULL;
+}
+
+/* Closing and deleting meet: the device goes once. */
+TEST(deleted_while_it_is_closed)
+{
+	struct ifreq r = { .ifr_name = "w2", .ifr_flags = IFF_TAP | IFF_NO_PI };
+	pthread_t t;
+
+	close(wire());			/* makes /dev/net/tun */
+	CHECK_EQ(pthread_create(&t, NULL, deletes_always, NULL), 0);
+	for (int i = 0; i < 100; i++) {
+		int fd = open("/dev/net/tun", O_RDWR);
+
+		CHECK(fd >= 0);
+		while (ioctl(fd, TUNSETIFF, &r) < 0)
+			CHECK(errno == EBUSY || errno == EEXIST || errno == ENODEV);	/* it is on its way out */
+		CHECK_EQ(close(fd), 0);
+	}
+	__atomic_store_n(&over, true, __ATOMIC_RELEASE);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	CHECK_EQ(if_nametoindex("w2"), 0);
+}
