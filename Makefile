@@ -176,20 +176,22 @@ IMAGE_OBJS := $(ALL_OBJS) $(if $(DEBUG)$(RACE),$(KTEST_OBJS))
 # The objects stand in a file, so that the command fits on a line.  $(filter) leaves of the prerequisites what is linked.
 note_objects = $(shell mkdir -p $(@D)/link)$(file >$(@D)/link/objects,$(filter-out $(B)/obj/ksyms%.o,$(filter %.o,$^)))
 LINK = $(LD) $(LDFLAGS) -T $(LDS) @$(@D)/link/objects
-# $(call symbols_of,ELF,N): ksymsN.o beside ELF, the table of its functions
+# $(call symbols_of,ELF,N): ksymsN.o beside ELF, the tables of its functions and of what moves with it
 define symbols_of
 	$(Q)$(NM) -n $(1) | $(PYTHON) scripts/gen-symbols > $(dir $(1))ksyms$(2).S
+	$(Q)$(PYTHON) scripts/gen-relocs $(1) >> $(dir $(1))ksyms$(2).S
 	$(Q)$(CC) -c $(dir $(1))ksyms$(2).S -o $(dir $(1))ksyms$(2).o
 endef
 
-$(B)/obj/ksyms0.o: scripts/gen-symbols
+$(B)/obj/ksyms0.o: scripts/gen-symbols scripts/gen-relocs
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) scripts/gen-symbols --empty > $(B)/obj/ksyms0.S
+	$(Q)$(PYTHON) scripts/gen-relocs --empty >> $(B)/obj/ksyms0.S
 	$(Q)$(CC) -c $(B)/obj/ksyms0.S -o $@
 
 $(B)/sarsen.elf: $(IMAGE_OBJS)
 $(B)/ktest/sarsen.elf: $(ALL_OBJS) $(KTEST_OBJS)
-$(B)/sarsen.elf $(B)/ktest/sarsen.elf: $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols
+$(B)/sarsen.elf $(B)/ktest/sarsen.elf: $(B)/obj/ksyms0.o $(LDS) scripts/gen-symbols scripts/gen-relocs
 	$(call say,LD,$@)
 	$(call note_objects)
 	$(Q)$(LINK) $(B)/obj/ksyms0.o -o $(@D)/link/pass1.elf
@@ -197,10 +199,11 @@ $(B)/sarsen.elf $(B)/ktest/sarsen.elf: $(B)/obj/ksyms0.o $(LDS) scripts/gen-symb
 	$(Q)$(LINK) $(@D)/link/ksyms1.o -o $(@D)/link/pass2.elf
 	$(call symbols_of,$(@D)/link/pass2.elf,2)
 	$(Q)$(LINK) $(@D)/link/ksyms2.o -o $@
+	$(Q)$(PYTHON) scripts/gen-relocs --check $@
 
 $(B)/Image $(B)/ktest/Image: %/Image: %/sarsen.elf
 	$(call say,IMAGE,$@)
-	$(Q)$(OBJCOPY) -O binary $< $@
+	$(Q)$(OBJCOPY) -O binary -R .rela.dyn $< $@
 
 -include scripts/targets.mk
 

@@ -60,23 +60,35 @@ boot_entry:
 	add	x22, x22, x0			/* where the image will run */
 	adrp	x23, _text			/* where it is */
 
-	/* Relocate: every R_AARCH64_RELATIVE gets base + addend. */
-	adrp	x1, __rela_start
-	add	x1, x1, :lo12:__rela_start
-	adrp	x2, __rela_end
-	add	x2, x2, :lo12:__rela_end
+	/* Relocate: the slide is added to each word of the table (scripts/gen-relocs): a place, or bits for the 63 words that follow. */
+	adrp	x1, __relr_start
+	add	x1, x1, :lo12:__relr_start
+	adrp	x2, __relr_end
+	add	x2, x2, :lo12:__relr_end
 	ldr	x7, link_base
 	sub	x6, x22, x7			/* slide */
-2:	cmp	x1, x2
+	mov	x3, x23				/* the next word */
+relocate:
+	cmp	x1, x2
 	b.hs	3f
-	ldp	x3, x4, [x1], #16		/* offset, info */
-	ldr	x5, [x1], #8			/* addend */
-	cmp	w4, #1027			/* R_AARCH64_RELATIVE */
-	b.ne	2b
-	sub	x3, x3, x7
+	ldr	x4, [x1], #8
+	tbnz	x4, #0, 5f
+	add	x3, x23, x4
+	ldr	x5, [x3]
 	add	x5, x5, x6
-	str	x5, [x23, x3]
-	b	2b
+	str	x5, [x3], #8
+	b	relocate
+5:	mov	x8, x3
+6:	lsr	x4, x4, #1
+	cbz	x4, 7f
+	tbz	x4, #0, 8f
+	ldr	x5, [x8]
+	add	x5, x5, x6
+	str	x5, [x8]
+8:	add	x8, x8, #8
+	b	6b
+7:	add	x3, x3, #63 * 8
+	b	relocate
 
 	/* Image map: level 0 -> 1 -> 2 of 2 MiB blocks. */
 3:	adrp	x0, early_pgd
