@@ -158,7 +158,6 @@ static int change_group(struct inet_sock *i, int level, bool join, const void *v
 	struct group_req r;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
-	ip_addr_t group;
 
 	if (len < sizeof(r))
 		return -EINVAL;
@@ -167,21 +166,11 @@ static int change_group(struct inet_sock *i, int level, bool join, const void *v
 	memcpy(&in6, &r.gr_group, sizeof(in6));
 	if (in.sin_family != (level == SOL_IP ? AF_INET : AF_INET6))
 		return level == SOL_IP ? -EINVAL : -EADDRNOTAVAIL;
-	if (level == SOL_IP) {
-		struct ip_mreqn four = { .imr_multiaddr = in.sin_addr, .imr_ifindex = (int)r.gr_interface };
-
-		return change_group4(i, join, &four, sizeof(four));
-	}
-	if (i->s.type == SOCK_STREAM)
-		return -EPROTO;
-	memset(&group, 0, sizeof(group));
-	IP_SET_TYPE_VAL(group, IPADDR_TYPE_V6);
-	memcpy(ip_2_ip6(&group)->addr, &in6.sin6_addr, 16);
-	if (!ip_addr_ismulticast(&group))
-		return -EINVAL;
-	if (join)
-		return dgram_join(container_of(i, struct dgramsock, i), &group, r.gr_interface, NULL);
-	return dgram_leave(container_of(i, struct dgramsock, i), &group, r.gr_interface, NULL);
+	if (level == SOL_IP)
+		return change_group4(i, join, &(struct ip_mreqn){ .imr_multiaddr = in.sin_addr, .imr_ifindex = (int)r.gr_interface },
+				     sizeof(struct ip_mreqn));
+	return change_group6(i, join, &(struct ipv6_mreq){ .ipv6mr_multiaddr = in6.sin6_addr, .ipv6mr_ifindex = (int)r.gr_interface },
+			     sizeof(struct ipv6_mreq));
 }
 
 /* IP_UNICAST_IF, IPV6_UNICAST_IF: a number in network order; not one that the socket's device is not. */

@@ -1,8 +1,7 @@
 /* netlink(7), rtnetlink(7): links; uevents. */
+#include "attribute.h"
 #include "tap.h"
 #include <linux/if_arp.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/if.h>
 #include <sys/socket.h>
 
@@ -17,16 +16,6 @@ static int nl_socket(int protocol)
 }
 
 struct request { struct nlmsghdr h; union { struct ifinfomsg link; struct rtgenmsg gen; }; char more[256]; };
-
-static void put(struct request *r, int type, const void *data, int len)
-{
-	struct rtattr *a = (void *)((char *)r + NLMSG_ALIGN(r->h.nlmsg_len));
-
-	a->rta_type = (unsigned short)type;
-	a->rta_len = (unsigned short)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), data, (size_t)len);
-	r->h.nlmsg_len = NLMSG_ALIGN(r->h.nlmsg_len) + RTA_ALIGN(a->rta_len);
-}
 
 static struct request link_request(int type, int flags)
 {

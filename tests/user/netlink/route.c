@@ -1,8 +1,7 @@
 /* rtnetlink(7): addresses, routes of all tables and neighbours, as ip(8) asks and changes them.  On a tap device whose other end says nothing. */
 #include "../inet/wire.h"
-#include <linux/netlink.h>
+#include "attribute.h"
 #include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -17,16 +16,6 @@ static struct request request(int type, int flags, int header, int family)
 
 	r.route.rtm_family = (unsigned char)family;
 	return r;
-}
-
-static void put(struct request *r, int type, const void *data, int len)
-{
-	struct rtattr *a = (void *)((char *)r + NLMSG_ALIGN(r->h.nlmsg_len));
-
-	a->rta_type = (unsigned short)type;
-	a->rta_len = (unsigned short)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), data, (size_t)len);
-	r->h.nlmsg_len = NLMSG_ALIGN(r->h.nlmsg_len) + RTA_ALIGN(a->rta_len);
 }
 
 static void put_address(struct request *r, int type, const char *text)
