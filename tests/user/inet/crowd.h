@@ -39,7 +39,7 @@ static inline double come_and_go(int n)
 }
 
 /* How many this machine bears in a test's time.  lo is up. */
-static inline int crowd_size(void) { return come_and_go(100) > 0.15 ? CROWD_SOME : CROWD_MOST; }
+static inline int crowd_size(void) { return come_and_go(100) > 0.1 ? CROWD_SOME : CROWD_MOST; }	/* 0.01 on a release build, 0.07 on debug, 0.14 on RACE */
 
 static inline void crowd_add(int ep, int fd)
 {
