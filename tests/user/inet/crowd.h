@@ -38,8 +38,14 @@ static inline double come_and_go(int n)
 	return now() - start;
 }
 
-/* How many this machine bears in a test's time.  lo is up. */
-static inline int crowd_size(void) { return come_and_go(100) > 0.1 ? CROWD_SOME : CROWD_MOST; }	/* 0.01 on a release build, 0.07 on debug, 0.14 on RACE */
+/* How many this machine bears in a test's time: no more than some on the build that looks for data races, however quick it is.  lo is up. */
+static inline int crowd_size(void)
+{
+	char line[1024] = "";
+
+	CHECK(read_file("/proc/cmdline", line, sizeof(line)) > 0);
+	return strstr(line, "race.skip") || come_and_go(100) > 0.15 ? CROWD_SOME : CROWD_MOST;
+}
 
 static inline void crowd_add(int ep, int fd)
 {
