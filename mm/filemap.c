@@ -324,7 +324,7 @@ static int get_page(struct address_space *as, u64 index, enum get how, struct pa
 			return 0;
 		}
 		page_put(p);
-	} else if (how == LOOK && !(as->ops && as->ops->read_page) && !(unlikely(as->swapped) && shmem_is_swapped(as, index))) {
+	} else if (how == LOOK && !(as->ops && as->ops->read_page) && (likely(!as->swapped) || shmem_is_hole(as, index))) {
 		return -ENOENT;
 	}
 	return get_slowly(as, index, how, out);

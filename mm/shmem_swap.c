@@ -11,6 +11,9 @@
  * Whose a slot is: with no page at its index, that of who holds the tree lock; with one, that of who holds this page's lock, and nobody else
  * gives it up.  So a slot being read stays as long as it takes, and is given up once.
  *
+ * At each moment what the file has is in one of the two trees, but it moves, both ways: who finds nothing in one and then nothing in the other has
+ * not seen a hole.  Only a look at both under the tree lock tells.
+ *
  * The charge against size= stays while a page is out: only a page that is new for the file, or leaves it for good, changes it.  Which of the two
  * it is the tree lock decides, together with the page's coming or going: a page may come, go out and leave a slot between any look and that lock. */
 #include <fs/vfs.h>
@@ -55,6 +58,15 @@ static u64 slot_at(struct address_space *as, u64 index)
 }
 
 bool shmem_is_swapped(struct address_space *as, u64 index) { return slot_at(as, index); }
+
+bool shmem_is_hole(struct address_space *as, u64 index)
+{
+	irqflags_t flags = spin_lock_irqsave(&as->tree_lock);
+	bool hole = !radix_tree_lookup(&as->tree, index) && !shmem_has_slot(as, index);
+
+	spin_unlock_irqrestore(&as->tree_lock, flags);
+	return hole;
+}
 
 bool shmem_is_cached(struct address_space *as, u64 index)
 {
