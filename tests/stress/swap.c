@@ -343,6 +343,46 @@ STORM(the_same_few_pages)
 	area_off();
 }
 
+/* A page that is sent out and brought back is never a hole: who reads the file finds what was written, at every moment.  A page that several
+ * have mapped stays, so each is sent out by one, and the others read. */
+#define SENDERS 2
+static void sender_or_reader(int n)
+{
+	static char page[PAGE];
+	char *mine = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, n % SENDERS * PAGE);
+	unsigned seed = n + 777;
+
+	CHECK(mine != MAP_FAILED);
+	while (!over()) {
+		long i = random_next(&seed) % SENDERS;
+
+		if (n < SENDERS) {
+			judge(mine, n + 1, "mapped");
+			CHECK_EQ(madvise(mine, PAGE, MADV_PAGEOUT), 0);
+		} else {
+			CHECK_EQ(pread(file, page, PAGE, i * PAGE), PAGE);
+			judge(page, i + 1, "read");
+		}
+		progress();
+	}
+}
+
+STORM(what_is_out_is_no_hole)
+{
+	static char page[PAGE];
+
+	area_on();
+	file = memfd_create("storm", 0);
+	CHECK(file >= 0);
+	for (long i = 0; i < SENDERS; i++) {
+		put(page, i + 1);
+		CHECK_EQ(pwrite(file, page, PAGE, i * PAGE), PAGE);
+	}
+	crowd(sender_or_reader, SENDERS + 4);
+	close(file);
+	area_off();
+}
+
 /* The end of a file moves while others fault at its pages, read them and send them out.  What is cut off reads as zeroes afterwards, and when nobody
  * is at it any more, a file of no length has no pages. */
 struct ends { _Atomic int pause, inside; };
