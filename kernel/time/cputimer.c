@@ -4,8 +4,9 @@
  * run time is also summed in watch_ran_ns, and whenever one of them is switched to, its CPU's watch timer is armed for when the nearest
  * limit could be reached at the earliest, as if all of its threads ran on all CPUs without a pause (watch_limit_ns is what the last
  * check left to all of them together).  The interrupt checks: what is due is signalled, and the distance to the next limit is measured anew.  It fires
- * early when time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS, and a limit is
- * never acted on early.  A process that is not watched pays one load at a switch and one at each charge.
+ * early when time was spent in the kernel and only user time counts; so it closes in on the limit, by steps of at least STEP_NS of run time, and a
+ * limit is never acted on early.  (Of run time: a process that is switched to more often than that would push a step from now out for ever.)
+ * A process that is not watched pays one load at a switch and one at each charge.
  *
  * cpu_watch counts the kicks of those who set limits, so that a check that found none left may only clear the count it had seen. */
 #include <asm/resource.h>
@@ -202,12 +203,13 @@ static u32 watch_width(struct process *p)
 	return max(min(nr_cpus, READ_ONCE(p->nr_threads)), 1u);
 }
 
-/* When current's process could reach a limit at the earliest, from now. */
+/* When p could reach a limit at the earliest, or has run a step since the last check; from now. */
 static u64 watch_left(struct process *p)
 {
 	u64 limit = atomic_load(&p->watch_limit_ns), ran = atomic_load(&p->watch_ran_ns);
 
-	return limit > ran ? max((limit - ran) / watch_width(p), STEP_NS) : STEP_NS;
+	limit = max(limit, STEP_NS);
+	return limit > ran ? (limit - ran) / watch_width(p) : 0;
 }
 
 void cpu_watch_arm(struct timer *watch, struct process *p, u64 now)

@@ -256,6 +256,38 @@ static void move_clock(long s)
 	CHECK(clock_settime(CLOCK_REALTIME, &now) == 0);
 }
 
+/* One that hardly ever runs for half a millisecond at a time, because it talks to another on the same CPU, reaches its limit as well. */
+TEST(the_time_of_many_short_turns_counts)
+{
+	int p[2], q[2];
+	char c = 0;
+	cpu_set_t one;
+
+	CHECK(pipe(p) == 0 && pipe(q) == 0);
+	CHECK(sched_getaffinity(0, sizeof(one), &one) == 0);
+	for (int i = 0, seen = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &one) && seen++)
+			CPU_CLR(i, &one);
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(p[1]);
+		while (read(p[0], &c, 1) == 1 && write(q[1], &c, 1) == 1)
+			;
+		_exit(0);
+	}
+	struct itimerval it = { { 0, 0 }, { 0, 50000 } };
+	signal(SIGPROF, hit);
+	CHECK(setitimer(ITIMER_PROF, &it, NULL) == 0);
+	while (!hits && ms_of(CLOCK_PROCESS_CPUTIME_ID) < 3000)
+		CHECK(write(p[1], &c, 1) == 1 && read(q[0], &c, 1) == 1);
+	CHECK_EQ(hits, 1);
+	printf("# told after %ld ms\n", ms_of(CLOCK_PROCESS_CPUTIME_ID));
+	CHECK(ms_of(CLOCK_PROCESS_CPUTIME_ID) >= 40);
+	close(p[1]);
+	CHECK(EXITED(wait_status(pid), 0));
+}
+
 TEST(absolute_real_timer_follows_the_clock)
 {
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
