@@ -446,8 +446,8 @@ struct rq *task_rq_lock(struct task *t, irqflags_t *flags)
 	}
 }
 
-/* Should the newly runnable t run instead of rq's curr?  A fair one waits for the slice timer if curr has just begun: two that wake each other
- * for every piece of work would else switch for each. */
+/* Should the newly runnable t run instead of rq's curr?  A fair one waits for the slice timer if curr has just begun, unless curr is idle's kind:
+ * two that wake each other for every piece of work would else switch for each. */
 static bool should_preempt(struct rq *rq, struct task *t, u64 now)
 {
 	struct task *curr = rq->curr;
@@ -459,7 +459,7 @@ static bool should_preempt(struct rq *rq, struct task *t, u64 now)
 		return t->se.eff_prio > curr->se.eff_prio && (!throttled || t->se.eff_prio == RT_KERNEL_PRIO);
 	if (task_is_rt(curr))
 		return throttled && curr->se.eff_prio < RT_KERNEL_PRIO;
-	return now >= rq->turn_since + TURN_LEAST_NS && fair_preempts(t, curr);
+	return (now >= rq->turn_since + TURN_LEAST_NS || curr->se.policy == SCHED_IDLE) && fair_preempts(t, curr);
 }
 
 void rq_enqueue(struct rq *rq, struct task *t, u64 now)

@@ -383,6 +383,37 @@ KTEST(sched, a_turn_that_has_just_begun_goes_on)
 {
 	EXPECT_EQ(gives_way(clock_mono_ns() - NSEC_PER_SEC), 1);
 	EXPECT_EQ(gives_way(clock_mono_ns() + 1000 * NSEC_PER_SEC), 0);
+	sched_set_policy(current, SCHED_IDLE, 0, 0);
+	EXPECT_EQ(gives_way(clock_mono_ns() + 1000 * NSEC_PER_SEC), 1);
+}
+
+static void no_check(struct timer *t) { (void)t; }
+
+static s64 watched_for(struct process *p, u64 limit_ns, u64 ran_ns)
+{
+	struct timer watch;
+	u64 now = clock_mono_ns();
+
+	timer_init(&watch, no_check);
+	p->watch_limit_ns = limit_ns;
+	p->watch_ran_ns = ran_ns;
+	cpu_watch_arm(&watch, p, now);
+	timer_cancel_sync(&watch);
+	return (s64)(watch.expires_ns - now);
+}
+
+/* However short the turns are that a process has run in: when they make up its limit, or a step, it is looked at, at once. */
+KTEST(sched, a_limit_is_looked_at_after_so_much_run_time)
+{
+	static struct process p;
+
+	p.nr_threads = 1;
+	EXPECT_EQ(watched_for(&p, NSEC_PER_SEC, 0), (s64)NSEC_PER_SEC);
+	EXPECT_EQ(watched_for(&p, NSEC_PER_SEC, 900 * NSEC_PER_MSEC), (s64)(100 * NSEC_PER_MSEC));
+	EXPECT_EQ(watched_for(&p, NSEC_PER_SEC, NSEC_PER_SEC), 0);
+	EXPECT_EQ(watched_for(&p, 0, 0), (s64)(500 * NSEC_PER_USEC));
+	EXPECT_EQ(watched_for(&p, 0, 499 * NSEC_PER_USEC), (s64)NSEC_PER_USEC);
+	EXPECT_EQ(watched_for(&p, 0, NSEC_PER_SEC), 0);
 }
 
 /* The slice timer is armed only while somebody waits. */
