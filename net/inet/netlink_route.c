@@ -366,7 +366,7 @@ static int change_neighbour(const struct netlink_request *rq)
 		return err;
 	if (h->ndm_family != AF_INET && h->ndm_family != AF_INET6)
 		return -EAFNOSUPPORT;
-	if (!take(t[NDA_DST], ip, address_len(h->ndm_family)))
+	if (!take(t[NDA_DST], ip, address_len(h->ndm_family)) || !h->ndm_ifindex)
 		return -EINVAL;
 	dev = netdev_by_index((u32)h->ndm_ifindex);
 	if (!dev)

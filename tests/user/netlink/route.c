@@ -182,17 +182,22 @@ static const char *change_address(int type, int flags, const char *a, int bits, 
 	return ask(&r);
 }
 
-static const char *change_neighbour(int type, int flags, const char *a, int state, int n)
+static const char *change_neighbour_on(int dev, int type, int flags, const char *a, int state, int n)
 {
 	struct request r = request(type, NLM_F_ACK | flags, sizeof(struct ndmsg), strchr(a, ':') ? AF_INET6 : AF_INET);
 	unsigned char mac[6] = { 2, 0, 0, 0, 0, (unsigned char)n };
 
-	r.neigh.ndm_ifindex = (int)if_nametoindex("w0");
+	r.neigh.ndm_ifindex = dev;
 	r.neigh.ndm_state = (uint16_t)state;
 	put_address(&r, NDA_DST, a);
 	if (n)
 		put(&r, NDA_LLADDR, mac, 6);
 	return ask(&r);
+}
+
+static const char *change_neighbour(int type, int flags, const char *a, int state, int n)
+{
+	return change_neighbour_on((int)if_nametoindex("w0"), type, flags, a, state, n);
 }
 
 /* Is that one of the lines? */
@@ -343,6 +348,14 @@ TEST(neighbours)
 	IS(change_neighbour(RTM_DELNEIGH, 0, "10.9.0.9", 0, 0), "error -2");
 	IS(change_neighbour(RTM_DELNEIGH, 0, "10.9.0.11", 0, 0), "error 0");
 	CHECK(!strstr(neighbours(AF_INET), "state 80 flags 0 type 1 w0 10.9.0.9"));
+}
+
+TEST(neighbours_of_no_interface)
+{
+	IS(change_neighbour_on(0, RTM_NEWNEIGH, NEW, "10.9.0.9", NUD_PERMANENT, 9), "error -22");
+	IS(change_neighbour_on(0, RTM_DELNEIGH, 0, "fd77::9", 0, 0), "error -22");
+	IS(change_neighbour_on(9999, RTM_NEWNEIGH, NEW, "10.9.0.9", NUD_PERMANENT, 9), "error -19");
+	IS(change_neighbour_on(-1, RTM_DELNEIGH, 0, "10.9.0.9", 0, 0), "error -19");
 }
 
 TEST(arp_tells_which_is_for_good)
