@@ -97,7 +97,7 @@ struct task {
 	u32 pdeath_signal;		/* [own] written by itself; sent to it when the thread that forked its process ends */
 	u64 timer_slack_ns;		/* [own] told to prctl; every timer here is exact */
 	u32 ioprio;			/* [a] ioprio_set(2); 0: nothing was said */
-	u64 start_ns;			/* [I] monotonic */
+	u64 start_ns;			/* monotonic; an exec may take the first thread's over */
 
 	/* signals */
 	struct sigset blocked, saved_sigmask;	/* [S] blocked written by itself */

@@ -23,7 +23,7 @@ static struct task *find_rcu(const struct proc_inode *p)
 {
 	struct task *t = task_find(p->tid);
 
-	return t && t->proc->pid == p->pid && t->start_ns == p->start_ns ? t : NULL;
+	return t && t->proc->pid == p->pid && READ_ONCE(t->start_ns) == p->start_ns ? t : NULL;
 }
 
 bool pid_alive_rcu(const struct inode *i) { return find_rcu(proc_i(i)) != NULL; }
@@ -33,9 +33,9 @@ struct task *proc_task(const struct inode *i)
 	struct task *t;
 
 	rcu_read_lock();
-	t = find_rcu(proc_i(i));
-	if (t && !refcount_inc_not_zero(&t->refs))
-		t = NULL;
+	do
+		t = find_rcu(proc_i(i));
+	while (t && !refcount_inc_not_zero(&t->refs));		/* as in task_find_get */
 	rcu_read_unlock();
 	return t;
 }
@@ -101,7 +101,7 @@ static struct inode *task_inode(struct super *sb, struct task *t, u32 mode, u64 
 		return NULL;
 	proc_i(i)->pid = t->proc->pid;
 	proc_i(i)->tid = t->tid;
-	proc_i(i)->start_ns = t->start_ns;
+	proc_i(i)->start_ns = READ_ONCE(t->start_ns);
 	owner_of(t, mode, &i->uid, &i->gid);
 	return i;
 }

@@ -91,7 +91,7 @@ static int stat_of(struct seq *s, struct task *t, const struct usage *u)
 		   stat_flags(t));
 	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %lu ", u->min_flt, kids.min_flt, u->maj_flt, kids.maj_flt, ticks(u->utime_ns),
 		   ticks(u->stime_ns), ticks(kids.utime_ns), ticks(kids.stime_ns));
-	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, READ_ONCE(t->se.nice), READ_ONCE(p->nr_threads), ticks(t->start_ns),
+	seq_printf(s, "%d %d %u 0 %lu %lu %lu %lu ", prio, READ_ONCE(t->se.nice), READ_ONCE(p->nr_threads), ticks(READ_ONCE(t->start_ns)),
 		   mm ? READ_ONCE(mm->total_vm) * PAGE_SIZE : 0ul, mm ? mm_rss(mm) : 0ul, READ_ONCE(p->rlim->lim[RLIMIT_RSS].cur));
 	seq_printf(s, "%lu %lu %lu 0 0 %lu %lu %lu %lu ", open ? open->start_code : 0ul, open ? open->end_code : 0ul,
 		   open ? open->start_stack : 0ul, READ_ONCE(t->pending.set.bits) & STAT_SIGS, READ_ONCE(t->blocked.bits) & STAT_SIGS, ignored & STAT_SIGS,

@@ -519,13 +519,33 @@ static int load_script(struct exec *x, const char *name, char **interp)
 
 void group_exit_locked(struct process *p, int status);
 
+/* t, alone by now, takes the number of the first thread, which nobody may miss meanwhile: the process bears it, and has run since that began. */
+static void become_leader(struct process *p, struct task *t)
+{
+	struct task *old = p->leader;
+
+	spin_lock_irq(&proc_lock);
+	pid_give_up(t);
+	spin_unlock_irq(&proc_lock);
+	synchronize_rcu();		/* who passes along that chain has passed t: the link is needed anew */
+	spin_lock_irq(&proc_lock);
+	if (old->ptrace)
+		ptrace_unlink_locked(old);
+	WRITE_ONCE(t->start_ns, old->start_ns);
+	pid_take_over(t, old);
+	list_del_rcu(&old->thread_link);
+	WRITE_ONCE(p->leader, t);
+	spin_unlock_irq(&proc_lock);
+	task_put(old);
+}
+
 /* Only current may go on: kill the others and wait; current takes the leader's number. */
 static int kill_other_threads(void)
 {
 	struct task *t = current, *i;
 	struct process *p = t->proc;
 
-	if (p->nr_threads == 1)
+	if (p->nr_threads == 1 && p->leader == t)
 		return 0;
 	spin_lock_irq(&proc_lock);
 	spin_lock(&p->sighand->lock);
@@ -551,22 +571,9 @@ static int kill_other_threads(void)
 	}
 	WRITE_ONCE(t->state, TASK_RUNNING);
 	p->group_exec = NULL;
-	if (p->leader != t) {
-		struct task *old = p->leader;
-
-		if (old->ptrace)
-			ptrace_unlink_locked(old);
-		pid_unlink_task(t);
-		pid_unlink_task(old);
-		list_del_rcu(&old->thread_link);
-		t->tid = p->pid;
-		p->leader = t;
-		pid_link_task(t);
-		spin_unlock_irq(&proc_lock);
-		task_put(old);
-		return 0;
-	}
 	spin_unlock_irq(&proc_lock);
+	if (p->leader != t)
+		become_leader(p, t);
 	return 0;
 }
 

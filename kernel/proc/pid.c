@@ -50,9 +50,9 @@ struct task *task_find_get(s32 tid)
 	struct task *t;
 
 	rcu_read_lock();
-	t = task_find(tid);
-	if (t && !refcount_inc_not_zero(&t->refs))
-		t = NULL;
+	do
+		t = task_find(tid);
+	while (t && !refcount_inc_not_zero(&t->refs));		/* it left the table, and another may have taken its number over */
 	rcu_read_unlock();
 	return t;
 }
@@ -103,16 +103,41 @@ void pid_link_task(struct task *t)
 	WRITE_ONCE(t->cred->user->nr_tasks, t->cred->user->nr_tasks + 1);
 }
 
-void pid_unlink_task(struct task *t)
+/* What points to t in its chain. */
+static struct task **link_to(const struct task *t)
 {
 	struct task **p = bucket(t->tid);
 
 	while (*p != t)
 		p = &(*p)->pid_next;
-	rcu_assign_pointer(*p, t->pid_next);
+	return p;
+}
+
+static void leave_list(struct task *t)
+{
 	list_del_rcu(&t->all_link);
 	WRITE_ONCE(nr_tasks, nr_tasks - 1);
 	WRITE_ONCE(t->cred->user->nr_tasks, t->cred->user->nr_tasks - 1);
+}
+
+void pid_unlink_task(struct task *t)
+{
+	rcu_assign_pointer(*link_to(t), t->pid_next);
+	leave_list(t);
+}
+
+void pid_give_up(struct task *t)
+{
+	rcu_assign_pointer(*link_to(t), t->pid_next);
+}
+
+/* One store puts t in old's place: who looks for the number finds the one or the other.  In the list of all t stands behind old, being younger. */
+void pid_take_over(struct task *t, struct task *old)
+{
+	t->pid_next = old->pid_next;
+	WRITE_ONCE(t->tid, old->tid);
+	rcu_assign_pointer(*link_to(old), t);
+	leave_list(old);
 }
 
 u32 task_count(void)

@@ -204,14 +204,12 @@ static int file_of(struct task *t, int fd, struct file **out)
 /* The first thread, referenced; of a process that has been reaped: NULL. */
 static struct task *leader_get(const struct process *p)
 {
-	struct task *t = NULL;
+	struct task *t;
 
 	rcu_read_lock();
-	if (not_reaped(p)) {
-		t = p->leader;
-		if (!refcount_inc_not_zero(&t->refs))
-			t = NULL;
-	}
+	do
+		t = not_reaped(p) ? READ_ONCE(p->leader) : NULL;
+	while (t && !refcount_inc_not_zero(&t->refs));		/* another thread has become the first: see exec.c */
 	rcu_read_unlock();
 	return t;
 }

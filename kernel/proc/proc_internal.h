@@ -34,6 +34,9 @@ enum {								/* task.jobctl */
 s32 pid_alloc(void);			/* or -EAGAIN; takes no lock of the caller's */
 void pid_link_task(struct task *t);
 void pid_unlink_task(struct task *t);
+/* pid_give_up, pid_take_over - a thread's number is nobody's; a grace period later it takes that of old, which leaves the tables. */
+void pid_give_up(struct task *t);
+void pid_take_over(struct task *t, struct task *old);
 /* A number that processes bear as their group or their session. */
 struct pid_group {
 	s32 nr;				/* [I] */

@@ -272,6 +272,10 @@ static void tap_hook(int argc, char **argv)
 	char *soak = getenv("SOAK");
 	if (argc > 1 && !strcmp(argv[1], "quit"))	/* what storms exec */
 		_exit(7);
+#ifdef STORM_AGAIN		/* a function that never returns */
+	if (argc > 1 && !strcmp(argv[1], "again"))
+		STORM_AGAIN();
+#endif
 	if (argc > 1 && atol(argv[1]) > 0) {
 		soak_seconds = atol(argv[1]);
 		argv[1] = argc > 2 ? argv[2] : NULL;

@@ -1,5 +1,8 @@
 /* threads: made, joined, detached, cancelled and killed from all CPUs; signals to threads that are being made or are dying. */
+static void exec_again(void);
+#define STORM_AGAIN exec_again
 #include "stress.h"
+#include <sched.h>
 
 static __thread unsigned long tls_word;
 
@@ -97,6 +100,58 @@ static void group_ends(int n)
 	}
 }
 STORM(group_exit_and_exec_among_threads) { crowd(group_ends, 4); }
+
+/* A program that becomes itself over and over, each time from its second thread, has the same number all the time. */
+static void *again(void *arg)
+{
+	execl("/proc/self/exe", "threads", "again", (char *)NULL);
+	_exit(1);
+	return arg;
+}
+
+static void exec_again(void)
+{
+	pthread_t t;
+	pthread_create(&t, NULL, again, NULL);
+	for (;;) pause();
+}
+
+static pid_t execs[4];
+static void asker(int n)
+{
+	struct timespec ts;
+	clockid_t clock;
+	char path[40];
+	for (unsigned i = n; !over(); i++) {
+		pid_t pid = execs[i % 4];
+		CHECK_EQ(kill(pid, 0), 0);
+		CHECK_EQ(syscall(SYS_sched_getscheduler, pid), SCHED_OTHER);
+		CHECK_EQ(clock_getcpuclockid(pid, &clock), 0);
+		CHECK_EQ(clock_gettime(clock, &ts), 0);
+		CHECK_EQ(getpgid(pid), getpgrp());
+		int fd = syscall(SYS_pidfd_open, pid, 0);
+		CHECK(fd >= 0);
+		close(fd);
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		CHECK_EQ(access(path, F_OK), 0);
+		progress();
+	}
+}
+
+static void asked_for(void)
+{
+	for (int i = 0; i < 4; i++) {
+		execs[i] = fork();
+		CHECK(execs[i] >= 0);
+		if (execs[i] == 0) again(NULL);
+	}
+	crowd(asker, 4);
+	for (int i = 0; i < 4; i++) {
+		CHECK_EQ(kill(execs[i], SIGKILL), 0);
+		CHECK(KILLED(wait_status(execs[i]), SIGKILL));
+	}
+}
+STORM(a_number_that_is_taken_over) { asked_for(); }
 
 /* Signals at threads that come and go: tgkill answers 0 or ESRCH, a handler runs on the thread it was sent to, and a
  * process-directed signal is never lost while one thread stays to take it. */

@@ -1,9 +1,16 @@
 /* Threads: clone by pthread, ids, exit, robust lists. */
+#define TAP_HOOK
 #include "tap.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
 static atomic_int counter;
+
+static void tap_hook(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "which"))	/* what is executed: is it the first thread? */
+		_exit(syscall(SYS_gettid) == getpid() ? 5 : 6);
+}
 
 static void *add(void *arg)
 {
@@ -112,6 +119,57 @@ TEST(exec_from_a_thread_keeps_the_pid)
 	}
 	CHECK(EXITED(wait_status(pid), 0));
 }
+
+static int ready[2], go[2];
+
+/* The link of the process would not do: where its first thread has left it leads nowhere. */
+static void *late_execer(void *arg)
+{
+	char *argv[] = { "thread", "which", NULL };
+	char c;
+
+	wait_state(getpid(), arg ? 'S' : 'Z');
+	close(ready[1]);
+	if (read(go[0], &c, 1) < 0)
+		_exit(98);
+	execv("/proc/thread-self/exe", argv);
+	_exit(99);
+	return arg;
+}
+
+/* Its directory, opened before it becomes another program from its second thread, is that of the same process afterwards. */
+static void exec_late(bool first_stays)
+{
+	char path[40], c;
+	siginfo_t si;
+	CHECK(pipe(ready) == 0 && pipe2(go, O_CLOEXEC) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		pthread_t t;
+		close(ready[0]);
+		close(go[1]);
+		pthread_create(&t, NULL, late_execer, first_stays ? &t : NULL);
+		if (!first_stays)
+			syscall(SYS_exit, 0);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	close(go[0]);
+	CHECK_EQ(read(ready[0], &c, 1), 0);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int dir = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK(dir >= 0 && faccessat(dir, "stat", F_OK, 0) == 0);
+	close(go[1]);
+	CHECK_EQ(waitid(P_PID, pid, &si, WEXITED | WNOWAIT), 0);
+	CHECK(si.si_code == CLD_EXITED && si.si_status == 5);
+	CHECK_EQ(faccessat(dir, "stat", F_OK, 0), 0);
+	wait_status(pid);
+	CHECK(faccessat(dir, "stat", F_OK, 0) < 0);
+}
+
+TEST(exec_when_the_first_thread_has_left) { exec_late(false); }
+TEST(exec_beside_the_first_thread) { exec_late(true); }
 
 static void *last_words(void *arg) { (void)arg; sleep_ms(20); exit(23); }
 
