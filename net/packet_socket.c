@@ -452,7 +452,7 @@ static void packet_release(struct socket *s)
 	struct packet_sock *ps = packet_sock_of(s);
 
 	mutex_lock(&net_config_lock);
-	packet_tap_del(ps);
+	packet_tap_leave(ps);
 	packet_members_drop(ps, NULL);
 	list_del(&ps->all_link);
 	mutex_unlock(&net_config_lock);

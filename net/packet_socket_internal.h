@@ -24,9 +24,10 @@ struct packet_member { struct list_head link; struct netdev *dev; u16 type, alen
 struct packet_sock {
 	struct socket s;		/* first */
 	struct refcount refs;		/* the file's, and one for each packet that is being sent */
-	struct list_head link;		/* [c,R] all that see packets */
+	struct list_head link;		/* [c,R] all that have seen packets */
 	struct list_head all_link;	/* [c] all */
-	bool seeing;			/* [c] it is among those */
+	bool listed;			/* [c] it is among those */
+	bool seeing;			/* [c,R] it sees them now */
 	u16 protocol;			/* [c,R] network order; 0: nothing is seen */
 	s32 ifindex;			/* [c,R] 0: all devices; -1: its device is gone */
 	struct list_head members;	/* [c] struct packet_member */
@@ -43,9 +44,11 @@ static inline bool packet_option(const struct packet_sock *ps, u32 option) { ret
 
 #define PACKET_COST	256u		/* of a frame in a queue beside its bytes, as charged against SO_RCVBUF and SO_SNDBUF */
 
-/* packet_tap_add, _del - it sees packets from now on, or no more (but those under way).  net_config_lock held. */
+/* packet_tap_add, _del - it sees packets from now on, or no more (but those under way).  packet_tap_leave - nor ever again: a grace period
+ * later nobody looks at it.  net_config_lock held. */
 void packet_tap_add(struct packet_sock *ps);
 void packet_tap_del(struct packet_sock *ps);
+void packet_tap_leave(struct packet_sock *ps);
 /* packet_send - the whole of sendmsg. */
 ssize_t packet_send(struct socket *s, struct message *m);
 void packet_sock_put(struct packet_sock *ps);		/* Context: any */

@@ -1,6 +1,6 @@
 /* What packet sockets see: every frame that devices receive or send is shown to those that may want it.
  *
- * Sockets that see anything stand on one list, walked under RCU for each batch.  The frame's bytes are copied, as much as the socket's filter
+ * Sockets that have ever seen anything stand on one list, walked under RCU for each batch.  The frame's bytes are copied, as much as the socket's filter
  * says: the protocol engine changes headers in place, and the bytes of what is sent belong to somebody who sends them again. */
 #include <kernel/lib/string.h>
 #include <linux/eventpoll.h>
@@ -12,12 +12,15 @@
 
 static LIST_HEAD(taps);			/* [c,R] */
 
+/* It stays on the list until it is released: who walks along it would from one that left and came back miss those behind it. */
 void packet_tap_add(struct packet_sock *ps)
 {
 	if (ps->seeing)
 		return;
-	ps->seeing = true;
-	list_add_tail_rcu(&ps->link, &taps);
+	WRITE_ONCE(ps->seeing, true);
+	if (!ps->listed)
+		list_add_tail_rcu(&ps->link, &taps);
+	ps->listed = true;
 	atomic_inc(&netdev_nr_taps);
 }
 
@@ -25,9 +28,15 @@ void packet_tap_del(struct packet_sock *ps)
 {
 	if (!ps->seeing)
 		return;
-	ps->seeing = false;
-	list_del_rcu(&ps->link);
+	WRITE_ONCE(ps->seeing, false);
 	atomic_dec(&netdev_nr_taps);
+}
+
+void packet_tap_leave(struct packet_sock *ps)
+{
+	packet_tap_del(ps);
+	if (ps->listed)
+		list_del_rcu(&ps->link);
 }
 
 /* What there is to know about a frame, once for all sockets. */
@@ -80,7 +89,7 @@ static bool wants(const struct packet_sock *ps, const struct frame *f)
 	u16 protocol = READ_ONCE(ps->protocol);
 	s32 ifindex = READ_ONCE(ps->ifindex);
 
-	if (ifindex && ifindex != (s32)f->dev->index)
+	if (!READ_ONCE(ps->seeing) || (ifindex && ifindex != (s32)f->dev->index))
 		return false;
 	if (protocol != swap16(ETH_P_ALL))
 		return protocol == f->from.sll_protocol && !f->p->outgoing;
