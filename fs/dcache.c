@@ -360,7 +360,7 @@ void dentry_set_anon_inode(struct dentry *d, struct inode *inode)
 /* lru_lock held */
 static void lru_remove_locked(struct dentry *d)
 {
-	if (d->flags & DENTRY_LRU) {
+	if (READ_ONCE(d->flags) & DENTRY_LRU) {
 		list_del_init(&d->lru);
 		atomic_fetch_and(&d->flags, ~(u32)DENTRY_LRU);
 		nr_unused--;
@@ -393,7 +393,7 @@ static inline bool claim(struct dentry *d)
 /* Takes the dentry, claimed by the caller, out of everything.  What it held is given to the caller to put. */
 static void kill(struct dentry *d, struct inode **inode, struct dentry **parent)
 {
-	bool root = d->parent == d, counted = root && !(d->flags & DENTRY_ANON);
+	bool root = d->parent == d, counted = root && !(READ_ONCE(d->flags) & DENTRY_ANON);
 
 	spin_lock(&d->lock);
 	seq_write_begin(&d->seq);
@@ -440,7 +440,7 @@ static struct dentry *put_zero(struct dentry *d)
 	struct inode *inode = NULL;
 	bool over = false;
 
-	if (atomic_load(&d->flags) & (DENTRY_UNHASHED | DENTRY_UNCACHED) || d->parent == d) {
+	if (atomic_load(&d->flags) & (DENTRY_UNHASHED | DENTRY_UNCACHED) || READ_ONCE(d->parent) == d) {
 		bool ours = claim(d);	/* a walk that finds it by name takes references without a lock */
 
 		rcu_read_unlock();
@@ -493,7 +493,7 @@ void dentry_put(struct dentry *d)
 void dentry_drop(struct dentry *d)
 {
 	spin_lock(&d->lock);
-	if (!(d->flags & DENTRY_UNHASHED)) {
+	if (!(READ_ONCE(d->flags) & DENTRY_UNHASHED)) {
 		seq_write_begin(&d->seq);
 		unhash_locked(d);
 		seq_write_end(&d->seq);
@@ -616,12 +616,12 @@ void dentry_set_mounted(struct dentry *d, bool on)
 
 bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d)
 {
-	for (;; d = d->parent) {
-		if (d == a)
-			return true;
-		if (d->parent == d)
+	for (const struct dentry *up; d != a; d = up) {
+		up = READ_ONCE(d->parent);	/* an exchange in one directory stores it again */
+		if (up == d)
 			return false;
 	}
+	return true;
 }
 
 /* A victim from the head of the LRU, or of one superblock, claimed and off the list; its superblock waits for us.  *busy: others were
@@ -645,7 +645,7 @@ static struct dentry *claim_oldest(struct super *sb, u64 *scan, bool *busy)
 				list_move_tail(&c->lru, &lru);
 			continue;
 		}
-		if (!sb && (c->flags & DENTRY_REFERENCED)) {
+		if (!sb && (READ_ONCE(c->flags) & DENTRY_REFERENCED)) {
 			atomic_fetch_and(&c->flags, ~(u32)DENTRY_REFERENCED);
 			list_move_tail(&c->lru, &lru);
 			continue;

@@ -218,7 +218,7 @@ void notify_path_slow(const struct path *p, u32 mask, bool by_name)
 
 	if (!READ_ONCE(d->sb->nr_watches) || unlikely(!i))
 		return;
-	unlinked = !by_name && dentry_unhashed(d) && d->parent != d;
+	unlinked = !by_name && dentry_unhashed(d) && READ_ONCE(d->parent) != d;
 	if (inode_is_dir(i))
 		n.mask |= IN_ISDIR;
 	up = !by_name && mask & (IN_ACCESS | IN_MODIFY) && is_special(i) ? NULL : telling_parent(d, mask, unlinked, name, &n.len);

@@ -169,7 +169,7 @@ long sys_getcwd(void __user *ubuf, size_t size)
 	s = path_string_from(&cwd, &root, buf + 16, PATH_MAX - 16, &outside);
 	if (!s) {
 		ret = -ENAMETOOLONG;
-	} else if (dentry_unhashed(cwd.dentry) && cwd.dentry->parent != cwd.dentry) {
+	} else if (dentry_unhashed(cwd.dentry) && READ_ONCE(cwd.dentry->parent) != cwd.dentry) {
 		ret = -ENOENT;
 	} else {
 		size_t len;

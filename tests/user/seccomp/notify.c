@@ -600,7 +600,7 @@ TEST(tracer_reads_filters)
 	if (getuid())
 		SKIP("needs root");
 	CHECK_EQ(pipe(go), 0);
-	pid_t pid = fork(), plain = fork();
+	pid_t pid = fork(), plain = pid ? fork() : -1;
 	if (!pid || !plain) {
 		if (!pid) {
 			CHECK_EQ(install(SECCOMP_FILTER_FLAG_LOG, SECCOMP_RET_LOG), 0);
