@@ -9,6 +9,7 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/time/time.h>
+#include <linux/in.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/socket.h>
@@ -19,6 +20,7 @@
 #include <syscall_protos.h>
 
 #define VALUE_MAX	4096
+#define SOURCES_MAX	(64u << 10)	/* sources of a group, 128 bytes each: of those options the program's bytes count, to get, too */
 #define SEND_MIN	4608		/* as Linux has them: programs see what they are given */
 #define RECEIVE_MIN	2304
 
@@ -273,6 +275,12 @@ static int set_socket_option(struct socket *s, int name, const void *value, u32 
 	return err;
 }
 
+/* IP_MSFILTER, MCAST_MSFILTER: the value names the group that it is about. */
+static bool is_source_filter(int level, int name)
+{
+	return (level == SOL_IP && name == IP_MSFILTER) || ((level == SOL_IP || level == SOL_IPV6) && name == MCAST_MSFILTER);
+}
+
 long sys_setsockopt(int fd, int level, int name, const void __user *uvalue, int ulen)
 {
 	u64 small[8];
@@ -290,7 +298,7 @@ long sys_setsockopt(int fd, int level, int name, const void __user *uvalue, int 
 		err = -EOPNOTSUPP;
 		goto out;
 	}
-	len = min(len, (u32)VALUE_MAX);
+	len = min(len, is_source_filter(level, name) ? SOURCES_MAX : VALUE_MAX);
 	if (len > sizeof(small)) {
 		value = kmalloc(len, GFP_KERNEL);
 		if (!value) {
@@ -467,6 +475,7 @@ long sys_getsockopt(int fd, int level, int name, void __user *uvalue, int __user
 	struct socket_ref r;
 	u32 len, bytes;
 	s32 room;
+	bool asks;
 	void *value;
 	long err = socket_get(fd, &r);
 
@@ -480,9 +489,13 @@ long sys_getsockopt(int fd, int level, int name, void __user *uvalue, int __user
 	if (room < 0)
 		goto out;
 	err = -ENOMEM;
-	len = min((u32)room, (u32)VALUE_MAX);
-	value = kmalloc(VALUE_MAX, GFP_KERNEL);
+	asks = is_source_filter(level, name);
+	len = min((u32)room, asks ? SOURCES_MAX : VALUE_MAX);
+	value = kmalloc(max(len, (u32)VALUE_MAX), GFP_KERNEL);
 	if (!value)
+		goto out;
+	err = -EFAULT;
+	if (asks && copy_from_user(value, uvalue, len))
 		goto out;
 	err = get_option(r.s, level, name, value, &len);
 	bytes = level == SOL_SOCKET && name == SO_GET_FILTER ? (room ? len * (u32)sizeof(struct sock_filter) : 0) : len;

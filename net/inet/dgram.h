@@ -1,5 +1,6 @@
 /* Datagram sockets: UDP, ping, raw.  Theory in dgram.c. */
 #pragma once
+#include <lwip/err.h>
 #include <linux/in.h>
 #include <net/inet/inet.h>
 
@@ -21,7 +22,8 @@ struct datagram {
 	u32 drops;			/* of the socket, by then */
 };
 
-struct membership { struct membership *next; ip_addr_t group; u32 ifindex; u32 ifindex_told; };
+/* A socket is in a group on a device: with all who send to it but some, or with some only.  sources is not NULL from when one was named. */
+struct membership { struct membership *next; ip_addr_t group; u32 ifindex; bool include; u32 nr_sources; ip_addr_t *sources; };
 
 /* Where one datagram goes, and as what. */
 struct sending {
@@ -68,8 +70,8 @@ int dgram_create(u16 family, int type, int protocol, struct socket **out);
 /* dgram_queue - p, from its payload on (of UDP: behind its header), is what d gets, if its filter wants it; consumes p.  Context: core locked, in a
  * packet's input. */
 void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t *from, const ip_addr_t *to);
-/* dgram_member - does d want what comes to that group? */
-bool dgram_member(const struct dgramsock *d, const ip_addr_t *group, u32 ifindex);
+/* dgram_member - does d want what comes from there to that address, if it is a group? */
+bool dgram_member(const struct dgramsock *d, const ip_addr_t *group, const ip_addr_t *from, u32 ifindex);
 /* Input taps: p begins with its IP header of that length.  True: p is consumed.  Context: core locked. */
 bool udp_tap(struct pbuf *p, u32 header, bool lite);
 /* udp_in - p begins with the header of UDP, or UDP-Lite; IP's, of that length, still stands before its payload.  Consumes p.  Context: as the taps. */
@@ -100,9 +102,11 @@ u32 dgram_mtu(const struct dgramsock *d, const ip_addr_t *to, const struct route
 /* dgram_sent - a packet of len bytes that belonged to d was sent, or lost; puts d.  dgram_charge - it is d's from now on.  Context: as packet's free. */
 void dgram_charge(struct dgramsock *d, u32 len);
 void dgram_sent(struct dgramsock *d, u32 len);
-int dgram_join(struct dgramsock *d, const ip_addr_t *group, u32 ifindex, const ip4_addr_t *by_address);
-int dgram_leave(struct dgramsock *d, const ip_addr_t *group, u32 ifindex, const ip4_addr_t *by_address);
 void dgram_leave_all(struct dgramsock *d);
+/* group_set_option, group_get_option - those about groups; -ENOPROTOOPT: it is none.  *value to get: what the program has there, *len bytes.  Context:
+ * core locked. */
+int group_set_option(struct inet_sock *i, int level, int name, const void *value, u32 len);
+int group_get_option(struct inet_sock *i, int level, int name, void *value, u32 *len);
 /* control messages: dgram_control.c */
 int dgram_parse_control(struct dgramsock *d, const struct message *m, struct sending *to);
 int dgram_tell(struct dgramsock *d, struct message *m, const struct datagram *g);

@@ -1,6 +1,4 @@
-/* Options of SOL_IP and SOL_IPV6, and membership in groups. */
-#include <lwip/igmp.h>
-#include <lwip/mld6.h>
+/* Options of SOL_IP and SOL_IPV6; those of groups: groups.c. */
 #include <kernel/errno.h>
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
@@ -8,7 +6,6 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/socket.h>
-#include <mm/slab.h>
 #include <net/inet/dgram.h>
 #include <net/inet/engine.h>
 #include <net/inet/interface.h>
@@ -19,159 +16,6 @@
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL 29
 #endif
-
-/* --- groups ------------------------------------------------------------------------------------------------------------------------ */
-
-bool dgram_member(const struct dgramsock *d, const ip_addr_t *group, u32 ifindex)
-{
-	for (const struct membership *m = d->groups; m; m = m->next)
-		if (ip_addr_cmp_zoneless(&m->group, group) && (m->ifindex == ifindex || ifindex == 1))
-			return true;
-	return IP_IS_V6(group) ? d->i.opt.mc_all6 : d->i.opt.mc_all;
-}
-
-/* The device that a program means: by number, by an address of it, or by the route to the group. */
-static struct interface *group_interface(const ip_addr_t *group, u32 ifindex, const ip4_addr_t *by_address)
-{
-	struct route_answer a;
-
-	if (ifindex)
-		return interface_of_device(ifindex);
-	if (by_address && by_address->addr) {
-		struct interface *i = interface_by_address4(*by_address);
-
-		return i ? i->first : NULL;
-	}
-	if (!route_lookup(group, NULL, 0, &a))
-		return a.i->first;
-	for_each_interface(i)
-		if (!interface_is_loopback(i) && netif_is_up(&i->n))
-			return i->first;
-	return interfaces;
-}
-
-static err_t lwip_join(struct interface *i, const ip_addr_t *group, bool join)
-{
-	if (IP_IS_V6(group)) {
-		ip6_addr_t g = *ip_2_ip6(group);
-
-		ip6_addr_assign_zone(&g, IP6_MULTICAST, &i->n);
-		return join ? mld6_joingroup_netif(&i->n, &g) : mld6_leavegroup_netif(&i->n, &g);
-	}
-	return join ? igmp_joingroup_netif(&i->n, ip_2_ip4(group)) : igmp_leavegroup_netif(&i->n, ip_2_ip4(group));
-}
-
-int dgram_join(struct dgramsock *d, const ip_addr_t *group, u32 ifindex, const ip4_addr_t *by_address)
-{
-	struct interface *i = group_interface(group, ifindex, by_address);
-	struct membership *m;
-
-	if (!i)
-		return -ENODEV;
-	for (m = d->groups; m; m = m->next)
-		if (m->ifindex == i->dev->index && ip_addr_cmp_zoneless(&m->group, group))
-			return -EADDRINUSE;
-	m = kmalloc(sizeof(*m), GFP_ATOMIC);
-	if (!m || lwip_join(i, group, true) != ERR_OK) {
-		kfree(m);
-		return -ENOBUFS;
-	}
-	*m = (struct membership){ .next = d->groups, .group = *group, .ifindex = i->dev->index, .ifindex_told = ifindex };
-	d->groups = m;
-	return 0;
-}
-
-static void leave(struct membership **at)
-{
-	struct membership *m = *at;
-	struct interface *i = interface_of_device(m->ifindex);
-
-	*at = m->next;
-	if (i)
-		lwip_join(i, &m->group, false);
-	kfree(m);
-}
-
-int dgram_leave(struct dgramsock *d, const ip_addr_t *group, u32 ifindex, const ip4_addr_t *by_address)
-{
-	struct interface *i = ifindex || (by_address && by_address->addr) ? group_interface(group, ifindex, by_address) : NULL;
-
-	if ((ifindex || (by_address && by_address->addr)) && !i)
-		return -ENODEV;
-	for (struct membership **m = &d->groups; *m; m = &(*m)->next)
-		if (ip_addr_cmp_zoneless(&(*m)->group, group) && (!i || (*m)->ifindex == i->dev->index)) {
-			leave(m);
-			return 0;
-		}
-	return -EADDRNOTAVAIL;
-}
-
-void dgram_leave_all(struct dgramsock *d)
-{
-	while (d->groups)
-		leave(&d->groups);
-}
-
-static int change_group4(struct inet_sock *i, bool join, const void *value, u32 len)
-{
-	struct ip_mreqn r = { 0 };
-	ip4_addr_t by;
-	ip_addr_t group;
-
-	if (i->s.type == SOCK_STREAM)
-		return -EPROTO;
-	if (len < sizeof(struct ip_mreq))
-		return -EINVAL;
-	memcpy(&r, value, min(len, (u32)sizeof(r)));
-	by.addr = r.imr_address.s_addr;
-	ip_addr_set_ip4_u32(&group, r.imr_multiaddr.s_addr);
-	if (!ip_addr_ismulticast(&group))
-		return -EINVAL;
-	if (join)
-		return dgram_join(container_of(i, struct dgramsock, i), &group, (u32)r.imr_ifindex, &by);
-	return dgram_leave(container_of(i, struct dgramsock, i), &group, (u32)r.imr_ifindex, &by);
-}
-
-static int change_group6(struct inet_sock *i, bool join, const void *value, u32 len)
-{
-	struct ipv6_mreq r;
-	ip_addr_t group;
-
-	if (i->s.type == SOCK_STREAM)
-		return -EPROTO;
-	if (len < sizeof(r))
-		return -EINVAL;
-	memcpy(&r, value, sizeof(r));
-	memset(&group, 0, sizeof(group));
-	IP_SET_TYPE_VAL(group, IPADDR_TYPE_V6);
-	memcpy(ip_2_ip6(&group)->addr, &r.ipv6mr_multiaddr, 16);
-	if (!ip_addr_ismulticast(&group))
-		return -EINVAL;
-	if (join)
-		return dgram_join(container_of(i, struct dgramsock, i), &group, (u32)r.ipv6mr_ifindex, NULL);
-	return dgram_leave(container_of(i, struct dgramsock, i), &group, (u32)r.ipv6mr_ifindex, NULL);
-}
-
-/* MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP: the group as a socket address, the device by number. */
-static int change_group(struct inet_sock *i, int level, bool join, const void *value, u32 len)
-{
-	struct group_req r;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-
-	if (len < sizeof(r))
-		return -EINVAL;
-	memcpy(&r, value, sizeof(r));
-	memcpy(&in, &r.gr_group, sizeof(in));
-	memcpy(&in6, &r.gr_group, sizeof(in6));
-	if (in.sin_family != (level == SOL_IP ? AF_INET : AF_INET6))
-		return level == SOL_IP ? -EINVAL : -EADDRNOTAVAIL;
-	if (level == SOL_IP)
-		return change_group4(i, join, &(struct ip_mreqn){ .imr_multiaddr = in.sin_addr, .imr_ifindex = (int)r.gr_interface },
-				     sizeof(struct ip_mreqn));
-	return change_group6(i, join, &(struct ipv6_mreq){ .ipv6mr_multiaddr = in6.sin6_addr, .ipv6mr_ifindex = (int)r.gr_interface },
-			     sizeof(struct ipv6_mreq));
-}
 
 /* IP_UNICAST_IF, IPV6_UNICAST_IF: a number in network order; not one that the socket's device is not. */
 static int set_unicast_if(const struct inet_sock *i, s32 v, u32 *to)
@@ -361,19 +205,15 @@ int inet_set_socket_option(struct inet_sock *i, int name, const void *value, u32
 int inet_set_option(struct inet_sock *i, int level, int name, const void *value, u32 len)
 {
 	s32 v = 0;
-	int err = 0;
+	int err;
 
 	net_core_lock();
-	if (level == SOL_IP && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP))
-		err = change_group4(i, name == IP_ADD_MEMBERSHIP, value, len);
-	else if (level == SOL_IP && name == IP_MULTICAST_IF)
+	if (level == SOL_IP && name == IP_MULTICAST_IF)
 		err = set_multicast_if(i, value, len);
 	else if (level == SOL_IPV6 && i->s.family != AF_INET6)
 		err = -ENOPROTOOPT;
-	else if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP)
-		err = change_group(i, level, name == MCAST_JOIN_GROUP, value, len);
-	else if (level == SOL_IPV6 && (name == IPV6_ADD_MEMBERSHIP || name == IPV6_DROP_MEMBERSHIP))
-		err = change_group6(i, name == IPV6_ADD_MEMBERSHIP, value, len);
+	else if ((err = group_set_option(i, level, name, value, len)) != -ENOPROTOOPT)
+		;
 	else if (level == SOL_IPV6)
 		err = len < sizeof(v) ? -EINVAL : (memcpy(&v, value, sizeof(v)), set6(i, name, v));
 	else
@@ -453,6 +293,11 @@ int inet_get_option(struct inet_sock *i, int level, int name, void *value, u32 *
 	int err;
 
 	net_core_lock();
+	err = level == SOL_IPV6 && i->s.family != AF_INET6 ? -ENOPROTOOPT : group_get_option(i, level, name, value, len);
+	if (err != -ENOPROTOOPT) {
+		net_core_unlock();
+		return err;
+	}
 	if (level == SOL_IPV6)
 		err = i->s.family == AF_INET6 ? get6(i, name, &v) : -ENOPROTOOPT;
 	else

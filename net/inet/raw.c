@@ -39,6 +39,7 @@ static bool unwanted(const struct dgramsock *d, const struct pbuf *p, u32 header
 void raw_fan_out(const struct pbuf *p, u32 header, u8 proto, bool six)
 {
 	struct list_head *bucket = port_bucket(&raw_ports, proto);
+	u32 ifindex = interface_of(ip_current_input_netif())->dev->index;
 	struct inet_sock *o;
 
 	if (!bucket)
@@ -53,7 +54,7 @@ void raw_fan_out(const struct pbuf *p, u32 header, u8 proto, bool six)
 			continue;
 		if (d->connected && !ip_addr_cmp_zoneless(&o->remote, ip_current_src_addr()))
 			continue;
-		if (socket_bound_elsewhere(&o->s, interface_of(ip_current_input_netif())->dev->index))
+		if (socket_bound_elsewhere(&o->s, ifindex) || !dgram_member(d, ip_current_dest_addr(), ip_current_src_addr(), ifindex))
 			continue;
 		if (unwanted(d, p, header, proto, six))
 			continue;

@@ -121,7 +121,7 @@ static void deliver_many(struct pbuf *p, const struct arrival *a)
 			struct dgramsock *d = container_of(o, struct dgramsock, i);
 			struct pbuf *copy;
 
-			if (!score(o, a) || (ip_addr_ismulticast(a->to) && !dgram_member(d, a->to, a->ifindex)))
+			if (!score(o, a) || !dgram_member(d, a->to, a->from, a->ifindex))
 				continue;
 			copy = last ? pbuf_duplicate(p) : NULL;
 			if (copy)
