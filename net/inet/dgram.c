@@ -53,11 +53,27 @@ static const struct socket_ops dgram_ops;
 
 /* --- taps of lwIP ------------------------------------------------------------------------------------------------------------------ */
 
+/* What stands behind the extension headers of IPv6, through which lwIP has gone: they are whole, and in the first buffer. */
+static u8 transport_of(const struct pbuf *p, u32 header)
+{
+	const u8 *ip = p->payload;
+	u8 next = IP6H_NEXTH((const struct ip6_hdr *)p->payload);
+
+	for (u32 at = IP6_HLEN; at + 8 <= header;) {
+		u32 len = next == IPPROTO_FRAGMENT ? 8 : (ip[at + 1] + 1u) * 8;
+
+		next = ip[at];
+		at += len;
+	}
+	return next;
+}
+
+/* lwIP goes by the first header's kind: a packet with others comes under the first one's number. */
 static u8_t tap(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
 {
-	u8 proto = (u8)(u64)arg;
 	bool six = ip_current_is_v6();
 	u32 header = ip_current_header_tot_len();
+	u8 proto = six && header > IP6_HLEN ? transport_of(p, header) : (u8)(u64)arg;
 
 	(void)pcb;
 	if (raw_ports.users)
@@ -94,6 +110,9 @@ void dgram_init(void)
 	raw_watch(IPPROTO_UDP);
 	raw_watch(IPPROTO_UDPLITE);
 	raw_watch(IPPROTO_TCP);
+	raw_watch(IPPROTO_HOPOPTS);
+	raw_watch(IPPROTO_DSTOPTS);
+	raw_watch(IPPROTO_ROUTING);
 }
 
 /* --- what has arrived -------------------------------------------------------------------------------------------------------------- */
@@ -103,7 +122,24 @@ static void datagram_put(struct datagram *g)
 	if (!refcount_dec_and_test(&g->refs))
 		return;
 	pbuf_free(g->p);
+	kfree(g->headers);
 	slab_free(datagram_cache, g);
+}
+
+/* What the packet had behind IP's fixed header, as far as memory is there. */
+static void keep_headers(struct datagram *g)
+{
+	bool six = ip_current_is_v6();
+	u32 fixed = six ? IP6_HLEN : IP_HLEN, n = ip_current_header_tot_len() - fixed;
+	const u8 *ip = six ? (const u8 *)ip6_current_header() : (const u8 *)ip4_current_header();
+
+	g->headers = n ? kmalloc(n, GFP_ATOMIC) : NULL;
+	if (!g->headers)
+		return;
+	memcpy(g->headers, ip + fixed, n);
+	g->nr_headers = (u16)n;
+	g->next_header = six ? IP6H_NEXTH(ip6_current_header()) : 0;
+	g->truesize += n;
 }
 
 void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t *from, const ip_addr_t *to)
@@ -143,9 +179,11 @@ void dgram_queue(struct dgramsock *d, struct pbuf *p, u16 port, const ip_addr_t 
 		g->ttl = IPH_TTL(ip4_current_header());
 		g->tos = IPH_TOS(ip4_current_header());
 	}
+	if (unlikely(d->i.opt.told & TELL_HEADERS))
+		keep_headers(g);
 	flags = spin_lock_irqsave(&d->lock);
 	list_add_tail(&g->link, &d->queue);
-	WRITE_ONCE(d->rx_bytes, d->rx_bytes + size);
+	WRITE_ONCE(d->rx_bytes, d->rx_bytes + g->truesize);
 	spin_unlock_irqrestore(&d->lock, flags);
 	socket_wake(&d->i.s, EPOLLIN | EPOLLRDNORM);
 }

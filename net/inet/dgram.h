@@ -16,6 +16,9 @@ struct datagram {
 	ip_addr_t from, to;
 	u16 port;			/* sender's, host order */
 	u8 ttl, tos;
+	u8 next_header;			/* IPv6: the kind of the first of headers */
+	u16 nr_headers;			/* bytes of them */
+	u8 *headers;			/* IPv4's options, IPv6's extension headers; NULL: there are none, or nobody wants to know */
 	u32 ifindex;
 	u32 truesize;
 	u64 stamp;

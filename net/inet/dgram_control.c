@@ -110,6 +110,34 @@ static int tell4(struct dgramsock *d, struct message *m, const struct datagram *
 
 		err = scm_put(m, SOL_IP, IP_ORIGDSTADDR, &to, sizeof(to));
 	}
+	if (!err && g->headers && (told & BIT(TELL_OPTIONS)))
+		err = scm_put(m, SOL_IP, IP_RECVOPTS, g->headers, g->nr_headers);
+	if (g->headers && (told & BIT(TELL_RETURN)))
+		m->out_flags |= MSG_CTRUNC;	/* as an answer would bear them: that is not made */
+	return err;
+}
+
+/* RFC 3542: each extension header that is wanted, in the packet's order. */
+static int tell_headers(u32 told, struct message *m, const struct datagram *g)
+{
+	u8 next = g->next_header;
+	int err = 0;
+
+	for (u32 at = 0; !err && at + 8 <= g->nr_headers;) {
+		const u8 *h = g->headers + at;
+		u32 len = next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (h[1] + 2u) * 4 : (h[1] + 1u) * 8;
+
+		if (at + len > g->nr_headers)
+			break;
+		if (next == IPPROTO_HOPOPTS && (told & BIT(TELL_HOPOPTS)))
+			err = scm_put(m, SOL_IPV6, IPV6_HOPOPTS, h, len);
+		else if (next == IPPROTO_DSTOPTS && (told & BIT(TELL_DSTOPTS)))
+			err = scm_put(m, SOL_IPV6, IPV6_DSTOPTS, h, len);
+		else if (next == IPPROTO_ROUTING && (told & BIT(TELL_RTHDR)))
+			err = scm_put(m, SOL_IPV6, IPV6_RTHDR, h, len);
+		next = h[0];
+		at += len;
+	}
 	return err;
 }
 
@@ -138,6 +166,8 @@ static int tell6(struct dgramsock *d, struct message *m, const struct datagram *
 		v = g->tos;
 		err = scm_put(m, SOL_IPV6, IPV6_TCLASS, &v, sizeof(v));
 	}
+	if (!err && g->headers && !IP_IS_V4(&g->to))
+		err = tell_headers(told, m, g);
 	return err;
 }
 

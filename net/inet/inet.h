@@ -28,8 +28,11 @@ struct inet_options {			/* [C,r] */
 	u8 mtu_discover, mtu_discover6;
 	s32 checksum_at;		/* IPV6_CHECKSUM of raw sockets, -1: none */
 	u32 told;			/* BIT(enum inet_tell): control messages wanted */
+	u16 source_wish;		/* IPV6_ADDR_PREFERENCES: every address here is public, and at home */
 };
-enum inet_tell { TELL_PKTINFO, TELL_TTL, TELL_TOS, TELL_RETOPTS, TELL_ORIGDST, TELL_PKTINFO6, TELL_HOPS, TELL_TCLASS };
+enum inet_tell { TELL_PKTINFO, TELL_TTL, TELL_TOS, TELL_ORIGDST, TELL_PKTINFO6, TELL_HOPS, TELL_TCLASS,
+		 TELL_OPTIONS, TELL_RETURN, TELL_HOPOPTS, TELL_DSTOPTS, TELL_RTHDR };	/* these five: what stands behind IP's fixed header */
+#define TELL_HEADERS	(BIT(TELL_OPTIONS) | BIT(TELL_RETURN) | BIT(TELL_HOPOPTS) | BIT(TELL_DSTOPTS) | BIT(TELL_RTHDR))
 
 /* The sockets of a protocol, by their port (host order); in a bucket connections that have theirs from a listener come last. */
 #define PORT_BUCKETS	1024u

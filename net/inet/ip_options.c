@@ -74,6 +74,29 @@ static int in_range(s32 v, s32 lo, s32 hi, s16 *to)
 	return 0;
 }
 
+/* RFC 5014: of each pair one, or neither.  Of what could be preferred here there is one kind only, so it changes nothing but what is told. */
+static int set_source_wish(struct inet_options *o, s32 v)
+{
+	u32 privacy = (u32)v & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_PUBTMP_DEFAULT);
+	u32 home = (u32)v & (IPV6_PREFER_SRC_COA | IPV6_PREFER_SRC_HOME), made = (u32)v & (IPV6_PREFER_SRC_CGA | IPV6_PREFER_SRC_NONCGA);
+	u16 wish = o->source_wish;
+
+	if ((privacy & (privacy - 1)) || (home & (home - 1)) || (made & (made - 1)))
+		return -EINVAL;
+	if (privacy)
+		wish = (u16)((wish & ~(IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC)) | (privacy & ~(u32)IPV6_PREFER_SRC_PUBTMP_DEFAULT));
+	if (home)
+		wish = (u16)((wish & ~IPV6_PREFER_SRC_COA) | (home & IPV6_PREFER_SRC_COA));
+	o->source_wish = wish;
+	return 0;
+}
+
+static s32 source_wish(const struct inet_options *o)
+{
+	return (o->source_wish & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC) ? 0 : IPV6_PREFER_SRC_PUBTMP_DEFAULT) |
+	       (o->source_wish & IPV6_PREFER_SRC_COA ? 0 : IPV6_PREFER_SRC_HOME) | o->source_wish;
+}
+
 static int set4(struct inet_sock *i, int name, s32 v)
 {
 	struct inet_options *o = &i->opt;
@@ -95,7 +118,8 @@ static int set4(struct inet_sock *i, int name, s32 v)
 	case IP_PKTINFO: return tell(i, TELL_PKTINFO, v);
 	case IP_RECVTTL: return tell(i, TELL_TTL, v);
 	case IP_RECVTOS: return tell(i, TELL_TOS, v);
-	case IP_RECVOPTS: case IP_RETOPTS: return tell(i, TELL_RETOPTS, v);
+	case IP_RECVOPTS: return tell(i, TELL_OPTIONS, v);
+	case IP_RETOPTS: return tell(i, TELL_RETURN, v);
 	case IP_RECVORIGDSTADDR: return tell(i, TELL_ORIGDST, v);
 	case IP_FREEBIND: o->freebind = v; return 0;
 	case IP_TRANSPARENT:
@@ -174,7 +198,10 @@ static int set6(struct inet_sock *i, int name, s32 v)
 		o->min_hops = (u8)v;
 		return 0;
 	case IPV6_UNICAST_IF: return set_unicast_if(i, v, &o->uc_ifindex6);
-	case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS: case IPV6_ADDR_PREFERENCES: return 0;
+	case IPV6_RECVHOPOPTS: return tell(i, TELL_HOPOPTS, v);
+	case IPV6_RECVDSTOPTS: return tell(i, TELL_DSTOPTS, v);
+	case IPV6_RECVRTHDR: return tell(i, TELL_RTHDR, v);
+	case IPV6_ADDR_PREFERENCES: return set_source_wish(o, v);
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -244,7 +271,8 @@ static int get4(struct inet_sock *i, int name, s32 *v)
 	case IP_RECVTTL: *v = o->told >> TELL_TTL & 1; return 0;
 	case IP_RECVTOS: *v = o->told >> TELL_TOS & 1; return 0;
 	case IP_RECVORIGDSTADDR: *v = o->told >> TELL_ORIGDST & 1; return 0;
-	case IP_RECVOPTS: case IP_RETOPTS: *v = o->told >> TELL_RETOPTS & 1; return 0;
+	case IP_RECVOPTS: *v = o->told >> TELL_OPTIONS & 1; return 0;
+	case IP_RETOPTS: *v = o->told >> TELL_RETURN & 1; return 0;
 	case IP_FREEBIND: *v = o->freebind; return 0;
 	case IP_TRANSPARENT: *v = o->transparent; return 0;
 	case IP_NODEFRAG: *v = o->nodefrag; return 0;
@@ -274,6 +302,10 @@ static int get6(struct inet_sock *i, int name, s32 *v)
 	case IPV6_RECVPKTINFO: *v = o->told >> TELL_PKTINFO6 & 1; return 0;
 	case IPV6_RECVHOPLIMIT: *v = o->told >> TELL_HOPS & 1; return 0;
 	case IPV6_RECVTCLASS: *v = o->told >> TELL_TCLASS & 1; return 0;
+	case IPV6_RECVHOPOPTS: *v = o->told >> TELL_HOPOPTS & 1; return 0;
+	case IPV6_RECVDSTOPTS: *v = o->told >> TELL_DSTOPTS & 1; return 0;
+	case IPV6_RECVRTHDR: *v = o->told >> TELL_RTHDR & 1; return 0;
+	case IPV6_ADDR_PREFERENCES: *v = source_wish(o); return 0;
 	case IPV6_RECVERR: *v = o->recverr6; return 0;
 	case IPV6_MTU_DISCOVER: *v = o->mtu_discover6; return 0;
 	case IPV6_MTU: *v = (s32)mtu_of(i); return *v ? 0 : -ENOTCONN;
