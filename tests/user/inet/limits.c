@@ -263,7 +263,8 @@ TEST(more_holds_back)
 
 /* --- TCP_LINGER2: what FIN_WAIT_2 waits for --- */
 
-static int state_of_port(int port)
+/* Of the connection between those two ports of ours: others may have the one, or the other. */
+static int state_between(int port, int peer)
 {
 	FILE *f = fopen("/proc/net/tcp", "r");
 	char line[300];
@@ -273,7 +274,7 @@ static int state_of_port(int port)
 	while (fgets(line, sizeof(line), f)) {
 		unsigned local, remote, st;
 
-		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local, &remote, &st) == 3 && (int)local == port && st != 6)
+		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local, &remote, &st) == 3 && (int)local == port && (int)remote == peer && st != 6)
 			found = (int)st;
 	}
 	fclose(f);
@@ -282,18 +283,19 @@ static int state_of_port(int port)
 
 TEST(closed_half_waits)
 {
-	int fd[2], port;
+	int fd[2], port, peer;
 
 	pair(fd);
 	port = port_of(fd[0]);
+	peer = port_of(fd[1]);
 	CHECK_EQ(close(fd[0]), 0);
-	for (int i = 0; i < 2000 && state_of_port(port) != 5; i++)
+	for (int i = 0; i < 2000 && state_between(port, peer) != 5; i++)
 		sleep_ms(5);
-	CHECK_EQ(state_of_port(port), 5);		/* FIN_WAIT_2 */
+	CHECK_EQ(state_between(port, peer), 5);		/* FIN_WAIT_2 */
 	CHECK_EQ(send(fd[1], "x", 1, MSG_NOSIGNAL), 1);
-	for (int i = 0; i < 2000 && state_of_port(port); i++)
+	for (int i = 0; i < 2000 && state_between(port, peer); i++)
 		sleep_ms(5);
-	CHECK_EQ(state_of_port(port), 0);		/* bytes for nobody: reset */
+	CHECK_EQ(state_between(port, peer), 0);		/* bytes for nobody: reset */
 	CHECK_ERR(send(fd[1], "x", 1, MSG_NOSIGNAL), EPIPE);
 }
 
