@@ -17,7 +17,7 @@ static void spin(void *arg)
 	while (!atomic_load(&stop)) {
 		preempt_disable();
 		atomic_store(&s->cpu, smp_cpu_id());
-		atomic_store(&s->rounds, s->rounds + 1);
+		atomic_inc(&s->rounds);		/* others set it back */
 		preempt_enable();
 		cpu_relax();
 	}
@@ -237,7 +237,9 @@ KTEST(balance, virtual_time_is_taken_along)
 	atomic_store(&s[0].rounds, 0ul);
 	atomic_store(&s[1].rounds, 0ul);
 	both = UNTIL(atomic_load(&s[0].rounds) && atomic_load(&s[1].rounds));
+	flags = spin_lock_irqsave(&to->lock);
 	both = both && (s64)(s[1].r.task->se.vruntime - to->min_vruntime) < (s64)(10 * NSEC_PER_SEC);
+	spin_unlock_irqrestore(&to->lock, flags);
 	spinners_stop(s, 2);
 	EXPECT(ok);
 	EXPECT(both);
