@@ -9,9 +9,9 @@
 #include <kernel/lib/string.h>
 #include <kernel/proc/proc.h>
 #include <kernel/time/time.h>
-#include <linux/in.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/in.h>
 #include <linux/socket.h>
 #include <linux/time_types.h>
 #include <mm/slab.h>

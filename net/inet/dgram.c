@@ -11,7 +11,6 @@
 #include <lwip/igmp.h>
 #include <lwip/ip.h>
 #include <lwip/mld6.h>
-#include <lwip/raw.h>
 #include <fs/iov.h>
 #include <fs/seq.h>
 #include <kernel/errno.h>
@@ -34,8 +33,6 @@
 #include <net/inet/pmtu.h>
 #include <net/inet/reports.h>
 #include <net/inet/route.h>
-#include <net/inet/syncookie.h>
-#include <net/inet/timewait.h>
 #include <net/scm.h>
 
 #define UDP_HEADER	8u
@@ -47,72 +44,13 @@
 struct dgram_counts dgram_counts;
 struct udp_counts udp_counts, udplite_counts;
 static struct slab_cache *datagram_cache __ro_after_init;
-static u8 watched[256 / 8];		/* [C] protocols that have a hook */
 static s64 ping_first = 1, ping_last;	/* groups that may ping: none, as long as nobody says so */
 static const struct socket_ops dgram_ops;
-
-/* --- taps of lwIP ------------------------------------------------------------------------------------------------------------------ */
-
-/* What stands behind the extension headers of IPv6, through which lwIP has gone: they are whole, and in the first buffer. */
-static u8 transport_of(const struct pbuf *p, u32 header)
-{
-	const u8 *ip = p->payload;
-	u8 next = IP6H_NEXTH((const struct ip6_hdr *)p->payload);
-
-	for (u32 at = IP6_HLEN; at + 8 <= header;) {
-		u32 len = next == IPPROTO_FRAGMENT ? 8 : (ip[at + 1] + 1u) * 8;
-
-		next = ip[at];
-		at += len;
-	}
-	return next;
-}
-
-/* lwIP goes by the first header's kind: a packet with others comes under the first one's number. */
-static u8_t tap(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
-{
-	bool six = ip_current_is_v6();
-	u32 header = ip_current_header_tot_len();
-	u8 proto = six && header > IP6_HLEN ? transport_of(p, header) : (u8)(u64)arg;
-
-	(void)pcb;
-	if (raw_ports.users)
-		raw_fan_out(p, header, proto, six);
-	switch (proto) {
-	case IPPROTO_UDP: return udp_tap(p, header, false);
-	case IPPROTO_UDPLITE: return udp_tap(p, header, true);
-	case IPPROTO_TCP: return tcp_time_wait_tap(p, ip_current_dest_addr(), from, header) || tcp_cookie_tap(p, ip_current_dest_addr(), from, header);
-	case IPPROTO_ICMP: return !six && icmp_tap(p, header, false);
-	case IPPROTO_ICMPV6: return six && icmp_tap(p, header, true);
-	default: return 0;
-	}
-}
-
-int raw_watch(u8 proto)
-{
-	struct raw_pcb *pcb;
-
-	if (watched[proto / 8] & BIT(proto % 8))
-		return 0;
-	pcb = raw_new_ip_type(IPADDR_TYPE_ANY, proto);
-	if (!pcb)
-		return -ENOBUFS;
-	raw_recv(pcb, tap, (void *)(u64)proto);
-	watched[proto / 8] |= (u8)BIT(proto % 8);
-	return 0;
-}
 
 void dgram_init(void)
 {
 	datagram_cache = slab_cache_create("datagram", sizeof(struct datagram), 0, NULL);
-	raw_watch(IPPROTO_ICMPV6);
-	raw_watch(IPPROTO_ICMP);
-	raw_watch(IPPROTO_UDP);
-	raw_watch(IPPROTO_UDPLITE);
-	raw_watch(IPPROTO_TCP);
-	raw_watch(IPPROTO_HOPOPTS);
-	raw_watch(IPPROTO_DSTOPTS);
-	raw_watch(IPPROTO_ROUTING);
+	taps_init();
 }
 
 /* --- what has arrived -------------------------------------------------------------------------------------------------------------- */

@@ -87,6 +87,7 @@ void ping_reply(const struct pbuf *p, u32 header, u16 id);
 void raw_fan_out(const struct pbuf *p, u32 header, u8 proto, bool six);
 /* raw_watch - lwIP shows us the packets of that protocol from now on.  0, -ENOBUFS.  Context: core locked. */
 int raw_watch(u8 proto);
+void taps_init(void);		/* at boot */
 /* The kinds' sending: bytes, or an error.  Context: thread. */
 ssize_t udpsock_send(struct dgramsock *d, struct message *m, const struct sending *to);
 int udpsock_push(struct dgramsock *d);		/* what UDP_CORK held back goes out: 0, or an error */

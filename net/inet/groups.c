@@ -109,7 +109,7 @@ static int join(struct dgramsock *d, const struct place *w, bool include)
 		return -ENODEV;
 	if (*find(d, &w->group, i->dev->index))
 		return -EADDRINUSE;
-	if (!IP_IS_V6(&w->group) && groups_of(d, false) >= igmp_max_memberships)
+	if (!IP_IS_V6(&w->group) && groups_of(d, false) >= READ_ONCE(igmp_max_memberships))
 		return -ENOBUFS;
 	m = kmalloc(sizeof(*m), GFP_ATOMIC);
 	if (!m || lwip_join(i, &w->group, true) != ERR_OK) {
@@ -183,7 +183,7 @@ static int add_source(struct membership *m, const ip_addr_t *source)
 {
 	ip_addr_t *a;
 
-	if (m->nr_sources >= (IP_IS_V6(source) ? mld_max_msf : igmp_max_msf))
+	if (m->nr_sources >= (IP_IS_V6(source) ? READ_ONCE(mld_max_msf) : READ_ONCE(igmp_max_msf)))
 		return -ENOBUFS;
 	if (source_at(m, source) < m->nr_sources)
 		return -EADDRNOTAVAIL;
@@ -393,7 +393,7 @@ static int filter4(struct dgramsock *d, const void *value, u32 len)
 	if (len < IP_MSFILTER_SIZE(0))
 		return -EINVAL;
 	memcpy(&f, value, IP_MSFILTER_SIZE(0));
-	if (f.imsf_numsrc > igmp_max_msf)
+	if (f.imsf_numsrc > READ_ONCE(igmp_max_msf))
 		return -ENOBUFS;
 	if (IP_MSFILTER_SIZE(f.imsf_numsrc) > len || !place4(&w, f.imsf_multiaddr, f.imsf_interface, 0))
 		return -EINVAL;
@@ -422,7 +422,7 @@ static int filter(struct dgramsock *d, int level, const void *value, u32 len)
 	if (len < GROUP_FILTER_SIZE(0))
 		return -EINVAL;
 	memcpy(&f, value, GROUP_FILTER_SIZE(0));
-	if (f.gf_numsrc > (level == SOL_IP ? igmp_max_msf : mld_max_msf))
+	if (f.gf_numsrc > (level == SOL_IP ? READ_ONCE(igmp_max_msf) : READ_ONCE(mld_max_msf)))
 		return -ENOBUFS;
 	if (GROUP_FILTER_SIZE(f.gf_numsrc) > len || !address_in(level, &f.gf_group, &w.group) || !ip_addr_ismulticast(&w.group))
 		return -EINVAL;

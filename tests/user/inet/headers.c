@@ -74,20 +74,47 @@ TEST(options_of_ipv4)
 	close(w);
 }
 
-static void with_headers(int w, int port)
+/* UDP to port, behind len bytes of headers, the first of kind first. */
+static void behind(int w, int port, int first, const void *headers, size_t len)
 {
 	struct sockaddr_in6 from = in6("fd09::2", 0), to = in6("ff02::1", 0);
-	unsigned char p[40 + 8 + 8 + 9] = { 0x60, 0, 0, 0, 0, 8 + 8 + 9, 0, 5, [40] = IPPROTO_DSTOPTS, 0, 1, 4, [48] = IPPROTO_UDP, 0, 1, 4,
-					    [57] = 7, (unsigned char)(port >> 8), (unsigned char)port, 0, 9, [64] = 'h' };
 	static const unsigned char all[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+	unsigned char p[40 + 32 + 9] = { 0x60, 0, 0, 0, 0, (unsigned char)(len + 9), (unsigned char)first, 5 }, *u = p + 40 + len;
 	unsigned sum;
 
 	memcpy(p + 8, &from.sin6_addr, 16);
 	memcpy(p + 24, &to.sin6_addr, 16);
-	sum = ~sum16(p + 56, 9, sum16(p + 8, 32, IPPROTO_UDP + 9));
-	p[62] = (unsigned char)(sum >> 8);
-	p[63] = (unsigned char)sum;
-	wire_frame(w, all, 0x86dd, p, sizeof(p));
+	memcpy(p + 40, headers, len);
+	memcpy(u, (unsigned char[9]){ 0, 7, (unsigned char)(port >> 8), (unsigned char)port, 0, 9, 0, 0, 'h' }, 9);
+	sum = ~sum16(u, 9, sum16(p + 8, 32, IPPROTO_UDP + 9));
+	u[6] = (unsigned char)(sum >> 8);
+	u[7] = (unsigned char)sum;
+	wire_frame(w, all, 0x86dd, p, 40 + len + 9);
+}
+
+static void with_headers(int w, int port)
+{
+	behind(w, port, IPPROTO_HOPOPTS, (unsigned char[16]){ IPPROTO_DSTOPTS, 0, 1, 4, [8] = IPPROTO_UDP, 0, 1, 4 }, 16);
+}
+
+/* Each alone, too; and a fragment that is the whole (RFC 6946). */
+TEST(whatever_stands_before_it)
+{
+	struct sockaddr_in6 any = in6("::", 0);
+	int w = wire(), s = socket(AF_INET6, SOCK_DGRAM, 0), port;
+
+	CHECK_EQ(bind(s, SA(any)), 0);
+	port = port_of(s);
+	behind(w, port, IPPROTO_UDP, "", 0);
+	received(s, sizeof(control));
+	behind(w, port, IPPROTO_HOPOPTS, (unsigned char[8]){ IPPROTO_UDP, 0, 1, 4 }, 8);
+	received(s, sizeof(control));
+	behind(w, port, IPPROTO_DSTOPTS, (unsigned char[8]){ IPPROTO_UDP, 0, 1, 4 }, 8);
+	received(s, sizeof(control));
+	behind(w, port, IPPROTO_FRAGMENT, (unsigned char[8]){ IPPROTO_UDP, 0, 0, 0, 1, 2, 3, 4 }, 8);
+	received(s, sizeof(control));
+	CHECK_EQ(byte, 'h');
+	close(w);
 }
 
 TEST(headers_of_ipv6)
