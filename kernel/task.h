@@ -82,7 +82,7 @@ struct task {
 	u32 nofault;			/* [own] uaccess_nofault depth */
 
 	/* identity and kin */
-	s32 tid;			/* [I] */
+	s32 tid;			/* [T,R] an exec may take the first thread's over */
 	struct process *proc;		/* [I] */
 	struct list_head thread_link;	/* [T,R] in proc->threads */
 	struct list_head all_link;	/* [T,R] every task */
@@ -97,7 +97,7 @@ struct task {
 	u32 pdeath_signal;		/* [own] written by itself; sent to it when the thread that forked its process ends */
 	u64 timer_slack_ns;		/* [own] told to prctl; every timer here is exact */
 	u32 ioprio;			/* [a] ioprio_set(2); 0: nothing was said */
-	u64 start_ns;			/* monotonic; an exec may take the first thread's over */
+	u64 start_ns;			/* [T,R] monotonic; goes with tid */
 
 	/* signals */
 	struct sigset blocked, saved_sigmask;	/* [S] blocked written by itself */

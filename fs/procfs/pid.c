@@ -43,12 +43,12 @@ struct task *proc_task(const struct inode *i)
 s32 pid_next(s32 n)
 {
 	struct task *t;
-	s32 best = -1;
+	s32 best = -1, tid;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (t->tid >= n && t->tid > 0 && t->tid == t->proc->pid && (best < 0 || t->tid < best))
-			best = t->tid;
+		if (tid = READ_ONCE(t->tid), tid >= n && tid > 0 && tid == t->proc->pid && (best < 0 || tid < best))
+			best = tid;
 	rcu_read_unlock();
 	return best;
 }
@@ -269,12 +269,12 @@ static bool task_dir_revalidate(struct dentry *d)
 static s32 thread_next(const struct proc_inode *p, s32 n)
 {
 	struct task *t;
-	s32 best = -1;
+	s32 best = -1, tid;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &all_tasks, all_link)
-		if (t->proc->pid == p->pid && t->tid >= n && (best < 0 || t->tid < best))
-			best = t->tid;
+		if (tid = READ_ONCE(t->tid), t->proc->pid == p->pid && tid >= n && (best < 0 || tid < best))
+			best = tid;
 	rcu_read_unlock();
 	return best;
 }
